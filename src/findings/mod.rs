@@ -1,0 +1,211 @@
+//! One credential, all its places: what a scan found, what it could not look at, and what it looked at.
+//!
+//! These types are what every report is made of. Texts that come from the image are already free of credentials here
+//! (see `redact`), except inside [`Secret`].
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::image::{Image, PlaceKind, Platform};
+use crate::problem::Problem;
+use crate::secret::{Fingerprint, Secret};
+use crate::signature::{Confidence, Severity};
+
+/// Everything that one scan of one input yields.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What was scanned, as the user named it (`app.tar`, `-`).
+    pub source: String,
+    /// The form it was found to have: `docker-archive`, `oci-archive`, `oci-layout`, …
+    pub format: String,
+    /// The images in it, every platform its own.
+    pub images: Vec<Image>,
+    /// Sorted: severity, confidence, rule, first place.
+    pub findings: Vec<Finding>,
+    /// Findings under the confidence asked for, which are counted and not shown.
+    pub hidden: usize,
+    /// Sorted by kind and place.
+    pub problems: Vec<Problem>,
+    /// What was looked at.
+    pub coverage: Coverage,
+}
+
+impl Outcome {
+    /// Whether something was not looked at, so that no finding would not mean clean.
+    pub fn has_gaps(&self) -> bool {
+        self.problems.iter().any(|problem| problem.kind.is_gap())
+    }
+}
+
+/// One credential and every place where it stands.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Short name within a report: the first 12 digits of the fingerprint.
+    pub id: String,
+    /// Id of the rule.
+    pub rule: String,
+    /// Who issues such credentials.
+    pub provider: String,
+    /// What it is, for people.
+    pub name: String,
+    /// How bad a leak of it is.
+    pub severity: Severity,
+    /// How sure it is that this is one.
+    pub confidence: Confidence,
+    /// The same for the same credential in every scan with the same fingerprint key.
+    pub fingerprint: Fingerprint,
+    /// The credential; prints redacted.
+    pub secret: Secret,
+    /// What an attacker can do with it.
+    pub why: String,
+    /// Where to revoke it: an address or a sentence.
+    pub revoke: Option<String>,
+    /// What to do, first step first.
+    pub fix: Vec<String>,
+    /// At least one; sorted by layer, path and offset, config and history first.
+    pub places: Vec<Place>,
+}
+
+/// One place of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// What kind of text it stands in.
+    pub kind: PlaceKind,
+    /// Name of the image that it belongs to, if it has one.
+    pub image: Option<String>,
+    /// Platform of that image.
+    pub platform: Option<Platform>,
+    /// Layer, for places in a layer's bytes.
+    pub layer: Option<PlaceLayer>,
+    /// Build step that put it there, where it is known.
+    pub step: Option<PlaceStep>,
+    /// Path in the layer, or name of the document (`sha256:…`, `manifest.json`). Redacted if it holds a credential.
+    pub path: Option<String>,
+    /// Members inside `path`, outermost first.
+    pub inner: Vec<String>,
+    /// The variable, argument, option, label, annotation or JSON pointer whose value it is.
+    pub name: Option<String>,
+    /// Line in the innermost content, 1 = the first.
+    pub line: Option<u64>,
+    /// Byte offset of the credential in the innermost content.
+    pub offset: Option<u64>,
+    /// Encodings that were undone to see it (`utf-16le`, `base64`), outermost first.
+    pub decoded: Vec<String>,
+    /// For files: whether the final image still shows it.
+    pub state: Option<State>,
+    /// What hid it.
+    pub state_by: Option<StateBy>,
+}
+
+/// The layer of a [`Place`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PlaceLayer {
+    /// Position in the image, 0 = the lowest; none for a blob that no manifest names.
+    pub index: Option<usize>,
+    /// Digest of the blob as stored.
+    pub digest: Option<Digest>,
+    /// Digest of the uncompressed tar.
+    pub diff_id: Option<Digest>,
+}
+
+/// The build step of a [`Place`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PlaceStep {
+    /// Position in the history, 0 = the first.
+    pub index: usize,
+    /// `RUN`, `COPY`, …
+    pub instruction: String,
+    /// The entry's text, redacted.
+    pub created_by: String,
+}
+
+/// What became of a file's content in the layers above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// A container of the image sees it.
+    Visible,
+    /// A whiteout of a later layer hides it; it can still be extracted.
+    Deleted,
+    /// A later entry took its path or a parent's; it can still be extracted.
+    Overwritten,
+}
+
+impl State {
+    /// The name of this state in every report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Visible => "visible",
+            Self::Deleted => "deleted",
+            Self::Overwritten => "overwritten",
+        }
+    }
+}
+
+/// What hid a file's content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct StateBy {
+    /// Position of the layer that did it.
+    pub layer: usize,
+    /// The step that made that layer, where it is known.
+    pub step: Option<PlaceStep>,
+}
+
+/// What was looked at, blob by blob.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Coverage {
+    /// One row a blob, in the order of the input.
+    pub blobs: Vec<Ledger>,
+}
+
+impl Coverage {
+    /// The sum over all blobs, as a [`Ledger`] without a name.
+    pub fn total(&self) -> Ledger {
+        let mut total = Ledger::default();
+        for blob in &self.blobs {
+            total.stored_bytes += blob.stored_bytes;
+            total.plain_bytes += blob.plain_bytes;
+            total.entries += blob.entries;
+            total.matched_bytes += blob.matched_bytes;
+            total.skipped.extend(blob.skipped.iter().cloned());
+        }
+        total.verified = self.blobs.iter().all(|blob| blob.verified);
+        total
+    }
+}
+
+/// The byte ledger of one blob: everything in it is either matched or listed as skipped.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Ledger {
+    /// Path in the archive or layout.
+    pub blob: String,
+    /// Digest of the bytes as stored, as computed here.
+    pub digest: Option<Digest>,
+    /// Digest of the decompressed bytes, as computed here.
+    pub diff_id: Option<Digest>,
+    /// `layer`, `config`, `manifest`, `index`, `attestation`, `document` or `other`.
+    pub role: String,
+    /// What it was found to be: `tar`, `tar+gzip`, `tar+zstd`, `json`, …
+    pub form: String,
+    /// Whether every digest, size and diff_id that some document claims for it was checked and agrees.
+    pub verified: bool,
+    /// Bytes as stored.
+    pub stored_bytes: u64,
+    /// Bytes after decompression.
+    pub plain_bytes: u64,
+    /// Tar entries.
+    pub entries: u64,
+    /// Plain bytes that the matcher saw.
+    pub matched_bytes: u64,
+    /// Plain bytes that it did not see, and why.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Bytes that were not matched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Skipped {
+    /// How many, where it is known.
+    pub bytes: Option<u64>,
+    /// Why.
+    pub reason: String,
+}

@@ -1,0 +1,9 @@
+//! layersift finds every credential that a container image leaks.
+
+pub mod digest;
+pub mod findings;
+pub mod image;
+pub mod limits;
+pub mod problem;
+pub mod secret;
+pub mod signature;

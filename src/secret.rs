@@ -1,0 +1,208 @@
+//! The text of a credential, which stays inside.
+//!
+//! [`Secret`] redacts by type: `Debug`, `Display` and `Serialize` give the redacted form, and [`Secret::expose`] is
+//! the one way to the text. What may leave the process instead is the redacted form and a [`Fingerprint`].
+
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Serialize, Serializer};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::digest::hex;
+
+/// The bytes of a credential, as they would be used (decoded, unescaped). Wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl PartialOrd for Secret {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Secret {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.expose().cmp(other.expose())
+    }
+}
+
+impl std::hash::Hash for Secret {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+impl Secret {
+    /// Takes the bytes of a credential.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(Zeroizing::new(bytes.into()))
+    }
+
+    /// The credential itself. Whoever calls this answers for where it goes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A form that lets its owner recognise the credential and nobody use it: for a token a few characters of both
+    /// ends, for a short or multi-line text none, and the length in bytes.
+    ///
+    /// At most a quarter of the characters is shown, and nothing of a text under 16 bytes, because short texts are
+    /// passwords that people chose.
+    pub fn redacted(&self) -> String {
+        let bytes = self.expose();
+        let printable = |b: &u8| b.is_ascii_graphic();
+        let (head, tail) = match bytes.len() {
+            0..=15 => (0, 0),
+            16..=23 => (4, 0),
+            24..=39 => (4, 2),
+            _ => (6, 4),
+        };
+        if bytes.starts_with(b"-----BEGIN") {
+            let title = bytes[10..].split(|b| *b == b'-').next().unwrap_or_default();
+            let title = String::from_utf8_lossy(&title[..title.len().min(40)]).into_owned();
+            return format!("-----BEGIN{title}-----… ({} bytes)", bytes.len());
+        }
+        if !bytes.iter().all(printable) {
+            return format!("… ({} bytes)", bytes.len());
+        }
+        let text = |range: &[u8]| String::from_utf8_lossy(range).into_owned();
+        format!(
+            "{}…{} ({} bytes)",
+            text(&bytes[..head]),
+            text(&bytes[bytes.len() - tail..]),
+            bytes.len()
+        )
+    }
+
+    /// The name under which this credential is known to baselines, caches and databases.
+    pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {
+        let mut out = [0; 16];
+        pbkdf2::pbkdf2_hmac::<Sha256>(self.expose(), key.0.as_slice(), FINGERPRINT_ROUNDS, &mut out);
+        Fingerprint(out)
+    }
+}
+
+/// Rounds of PBKDF2 (RFC 8018, section 5.2) in a fingerprint: about a fifth of a millisecond, which a scan does not
+/// feel and a guesser does.
+const FINGERPRINT_ROUNDS: u32 = 1_000;
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({})", self.redacted())
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.redacted())
+    }
+}
+
+/// What fingerprints are keyed with. With the built-in key, somebody who holds a report can try guesses at a weak
+/// password; a key of one's own, kept from the reports' readers, rules that out.
+#[derive(Clone)]
+pub struct FingerprintKey(Zeroizing<[u8; 32]>);
+
+impl FingerprintKey {
+    /// A key made of any text that its owners keep.
+    pub fn new(text: &[u8]) -> Self {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(b"layersift fingerprint key v1")
+            .expect("HMAC takes keys of any length");
+        mac.update(text);
+        Self(Zeroizing::new(mac.finalize().into_bytes().into()))
+    }
+}
+
+impl Default for FingerprintKey {
+    fn default() -> Self {
+        Self::new(b"")
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FingerprintKey")
+    }
+}
+
+/// A keyed, slow hash of a credential: equal for equal credentials under one key, and no way back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_way_of_printing_gives_the_text() {
+        let secret = Secret::new("correct horse battery");
+        for printed in [
+            format!("{secret}"),
+            format!("{secret:?}"),
+            serde_json::to_string(&secret).unwrap(),
+        ] {
+            assert!(!printed.contains("horse"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn a_quarter_at_most_is_shown() {
+        for length in 0..200 {
+            let text: String = ('a'..='z').cycle().take(length).collect();
+            let shown = Secret::new(text).redacted();
+            let visible = shown
+                .split(" (")
+                .next()
+                .unwrap()
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .count();
+            assert!(visible * 4 <= length, "{length}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_depends_on_the_text_and_the_key() {
+        let (a, b) = (Secret::new("one"), Secret::new("two"));
+        let (default, own) = (FingerprintKey::default(), FingerprintKey::new(b"ours"));
+        assert_eq!(a.fingerprint(&default), a.clone().fingerprint(&default));
+        assert_ne!(a.fingerprint(&default), b.fingerprint(&default));
+        assert_ne!(a.fingerprint(&default), a.fingerprint(&own));
+    }
+}
