@@ -4,6 +4,7 @@ pub mod digest;
 pub mod findings;
 pub mod image;
 pub mod limits;
+pub mod matcher;
 pub mod problem;
 pub mod secret;
 pub mod signature;

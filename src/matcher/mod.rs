@@ -1,0 +1,122 @@
+//! Bytes in, credentials out: the same for any chunking and any number of threads.
+//!
+//! Matching has two stages. The prefilter finds where a literal of some rule stands; the second stage then looks at a
+//! bounded window around it: the pattern, the checksum, the entropy, and whether the value is a placeholder. What a
+//! candidate yields depends only on the bytes of its window ([`BEFORE`] before it, [`AFTER`] behind it), which is what
+//! makes a scan in chunks give the findings of a scan of the whole.
+
+mod prefilter;
+mod resolve;
+mod verify;
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+pub use self::prefilter::Candidate;
+use self::prefilter::Prefilter;
+pub use self::resolve::resolve;
+use self::verify::Compiled;
+use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
+
+/// Bytes before a candidate on which its matches may depend.
+pub const BEFORE: usize = literal::MAX_BEFORE + 256;
+
+/// Bytes from a candidate's start on which its matches may depend.
+pub const AFTER: usize = MAX_MATCH + 256;
+
+/// A rule set, ready to match.
+#[derive(Debug)]
+pub struct Matcher {
+    rules: Arc<RuleSet>,
+    prefilter: Prefilter,
+    /// Patterns, compiled when the first candidate needs them.
+    compiled: Vec<OnceLock<Compiled>>,
+}
+
+/// Where a text comes from, as far as rules ask for it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// Path of the file.
+    pub path: Option<&'a [u8]>,
+    /// For a text that is known to be one `name=value` pair: length of the name.
+    pub pair: Option<usize>,
+}
+
+/// One credential in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// Index into the rule set.
+    pub rule: usize,
+    /// The credential, as bytes of the text.
+    pub secret: Range<usize>,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// The key of the assignment that it is the value of, if that was looked at.
+    pub key: Option<Range<usize>>,
+}
+
+impl Matcher {
+    /// Prepares `rules` for matching.
+    pub fn new(rules: Arc<RuleSet>) -> Self {
+        let prefilter = Prefilter::new(rules.rules());
+        let compiled = rules.rules().iter().map(|_| OnceLock::new()).collect();
+        Self {
+            rules,
+            prefilter,
+            compiled,
+        }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// The rule of a hit.
+    pub fn rule(&self, hit: &Hit) -> &Rule {
+        &self.rules.rules()[hit.rule]
+    }
+
+    /// First stage: every literal of every rule in `text`, in the order of their ends.
+    pub fn candidates<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Candidate> + 't {
+        self.prefilter.candidates(text)
+    }
+
+    /// Second stage: what the candidate at `candidate.at` of `text` yields. `text` must reach [`BEFORE`] bytes before it
+    /// and [`AFTER`] behind its start, or to the text's true ends.
+    pub fn verify(
+        &self,
+        candidate: Candidate,
+        text: &[u8],
+        surroundings: Surroundings<'_>,
+        out: &mut Vec<Hit>,
+    ) {
+        for index in self.prefilter.wanted(candidate, text) {
+            let rule = &self.rules.rules()[index];
+            let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
+            compiled.verify(
+                rule,
+                candidate,
+                text,
+                surroundings,
+                &mut |secret, confidence, key| {
+                    out.push(Hit {
+                        rule: index,
+                        secret,
+                        confidence,
+                        key,
+                    });
+                },
+            );
+        }
+    }
+
+    /// Both stages over a whole text, one hit for each credential.
+    pub fn scan(&self, text: &[u8], surroundings: Surroundings<'_>) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for candidate in self.candidates(text) {
+            self.verify(candidate, text, surroundings, &mut hits);
+        }
+        resolve(hits, &self.rules)
+    }
+}

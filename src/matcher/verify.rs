@@ -1,0 +1,156 @@
+//! The second stage: whether a candidate is a credential, judged from a bounded window around it.
+
+use std::ops::Range;
+
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
+
+use super::{AFTER, BEFORE, Candidate, Surroundings};
+use crate::signature::checksum::Verdict;
+use crate::signature::{Confidence, Rule, Shape};
+
+/// A rule's patterns, compiled.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    pattern: Regex,
+    /// Index of the group `secret` in `pattern`.
+    secret: usize,
+    path: Option<Regex>,
+}
+
+/// Takes the credential, its tier and the key of its assignment.
+type Sink<'s> = dyn FnMut(Range<usize>, Confidence, Option<Range<usize>>) + 's;
+
+/// Starts of a match that are tried one by one; with more of them, one search looks for all.
+const FEW_STARTS: usize = 16;
+
+impl Compiled {
+    pub(super) fn new(rule: &Rule) -> Self {
+        let pattern = match rule.shape() {
+            Shape::Pattern(pattern) => compile(pattern),
+            Shape::Keyed { value, .. } => compile(&format!("(?<secret>{value})")),
+        };
+        let secret = pattern
+            .group_info()
+            .to_index(regex_automata::PatternID::ZERO, "secret")
+            .expect("a rule's pattern has the group `secret`");
+        Self {
+            pattern,
+            secret,
+            path: rule.path().map(compile),
+        }
+    }
+
+    pub(super) fn verify(
+        &self,
+        rule: &Rule,
+        candidate: Candidate,
+        text: &[u8],
+        around: Surroundings<'_>,
+        sink: &mut Sink<'_>,
+    ) {
+        if let (Some(pattern), Some(path)) = (&self.path, around.path)
+            && !pattern.is_match(path)
+        {
+            return;
+        }
+        match rule.shape() {
+            Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |secret| {
+                if let Some(confidence) = tier(rule, &text[secret.clone()]) {
+                    sink(secret, confidence, None);
+                }
+            }),
+            Shape::Keyed { .. } => {}
+        }
+    }
+
+    /// The match that contains the candidate, if the pattern matches there.
+    fn pattern_at(&self, rule: &Rule, candidate: Candidate, text: &[u8], sink: &mut dyn FnMut(Range<usize>)) {
+        let anchor = rule.anchor();
+        let Some(latest) = candidate.at.checked_sub(anchor.before_min) else {
+            return;
+        };
+        let earliest = candidate.at.saturating_sub(anchor.before_max.min(BEFORE));
+        let literal_end = candidate.at + candidate.length;
+        let end = |start: usize| {
+            text.len()
+                .min(start + anchor.length_max)
+                .min(candidate.at + AFTER)
+        };
+        if latest - earliest <= FEW_STARTS {
+            let found = (earliest..=latest).find_map(|start| {
+                let input = Input::new(text).span(start..end(start)).anchored(Anchored::Yes);
+                self.capture(&input).filter(|(whole, _)| whole.end >= literal_end)
+            });
+            if let Some((_, secret)) = found {
+                sink(secret);
+            }
+            return;
+        }
+        let mut from = earliest;
+        while from <= latest {
+            let input = Input::new(text).span(from..end(latest));
+            let Some((whole, secret)) = self.capture(&input) else {
+                return;
+            };
+            if whole.start > latest {
+                return;
+            }
+            if whole.end >= literal_end {
+                return sink(secret);
+            }
+            from = whole.end.max(from + 1);
+        }
+    }
+
+    /// The whole match and the group `secret`.
+    fn capture(&self, input: &Input<'_>) -> Option<(Range<usize>, Range<usize>)> {
+        self.pattern.search_half(input)?;
+        let mut captures = self.pattern.create_captures();
+        self.pattern.search_captures(input, &mut captures);
+        let whole = captures.get_match()?.range();
+        let secret = captures.get_group(self.secret)?.range();
+        (!secret.is_empty()).then_some((whole, secret))
+    }
+}
+
+/// The tier of a match, or none if it is no credential.
+fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
+    if rule.entropy().is_some_and(|least| entropy(secret) < least) {
+        return None;
+    }
+    match rule
+        .checksum()
+        .map(|checksum| ((checksum.check)(secret), checksum.proven))
+    {
+        Some((Verdict::Pass, _)) => Some(Confidence::Confirmed),
+        Some((Verdict::Fail, true)) => None,
+        _ => Some(rule.confidence()),
+    }
+}
+
+/// Shannon entropy in bits a byte.
+fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a credential has some thousand bytes at most"
+    )]
+    let length = bytes.len() as f64;
+    let share = |count: u32| f64::from(count) / length;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| -share(*count) * share(*count).log2())
+        .sum()
+}
+
+fn compile(pattern: &str) -> Regex {
+    Regex::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(8 << 20)))
+        .build(pattern)
+        .expect("the patterns of a rule set were parsed and compiled when it was checked")
+}

@@ -1,0 +1,421 @@
+//! The literals that every match of a pattern contains, derived from the pattern itself.
+//!
+//! They are what the prefilter looks for. An [`Anchor`] also says how far before such a literal a match can start, so
+//! that the second stage looks at a few bytes instead of a line. Case-insensitive letters become folded literals.
+
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+use super::rule::MAX_MATCH;
+
+/// Literals of which at least one stands in every match of a pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Anchor {
+    /// The literals, each of two bytes or more; in lower case if `fold`.
+    pub literals: Vec<Vec<u8>>,
+    /// Whether case does not count (ASCII).
+    pub fold: bool,
+    /// Fewest bytes of a match before the literal.
+    pub before_min: usize,
+    /// Most bytes of a match before the literal; at most [`MAX_BEFORE`].
+    pub before_max: usize,
+    /// Most bytes of a match, at most [`MAX_MATCH`].
+    pub length_max: usize,
+}
+
+/// Most bytes of a match that may stand before its literal.
+pub const MAX_BEFORE: usize = 1 << 10;
+
+/// Shortest literal worth looking for.
+const MIN_LITERAL: usize = 3;
+/// Most literals one pattern may ask for.
+const MAX_LITERALS: usize = 64;
+/// Longest literal that is kept; the prefilter gains nothing from more.
+const MAX_LENGTH: usize = 24;
+
+/// The best anchor of a pattern, or none if no literal of [`MIN_LITERAL`] bytes stands in every match.
+pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
+    let best = required(hir).best?;
+    let length_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
+    Some(Anchor {
+        fold: best.set.fold,
+        literals: best.set.strings,
+        before_min: best.before_min.min(MAX_BEFORE),
+        before_max: best.before_max.unwrap_or(MAX_BEFORE).min(MAX_BEFORE),
+        length_max,
+    })
+}
+
+/// Literals that a rule file names itself, for patterns from which none can be derived.
+pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
+    let pattern_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
+    Anchor {
+        literals: keywords
+            .iter()
+            .map(|keyword| keyword.to_ascii_lowercase().into_bytes())
+            .collect(),
+        fold: true,
+        before_min: 0,
+        before_max: pattern_max.min(MAX_BEFORE),
+        length_max: pattern_max,
+    }
+}
+
+/// All strings that a piece of a pattern can match, in lower case if case does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Set {
+    strings: Vec<Vec<u8>>,
+    fold: bool,
+}
+
+impl Set {
+    fn empty_string() -> Self {
+        Self {
+            strings: vec![Vec::new()],
+            fold: false,
+        }
+    }
+
+    fn lower(mut self) -> Self {
+        self.strings
+            .iter_mut()
+            .for_each(|string| string.make_ascii_lowercase());
+        self.strings.sort();
+        self.strings.dedup();
+        self.fold = true;
+        self
+    }
+
+    /// Brings two sets to the same treatment of case.
+    fn alike(self, other: Self) -> (Self, Self) {
+        if self.fold == other.fold {
+            (self, other)
+        } else {
+            (self.lower(), other.lower())
+        }
+    }
+
+    /// Every string of `self` followed by every string of `other`, unless that is too many or too long.
+    fn then(self, other: Self) -> Option<Self> {
+        let longest = |set: &Self| set.strings.iter().map(Vec::len).max().unwrap_or(0);
+        if self.strings.len() * other.strings.len() > MAX_LITERALS
+            || longest(&self) + longest(&other) > MAX_LENGTH
+        {
+            return None;
+        }
+        let (left, right) = self.alike(other);
+        let strings = left
+            .strings
+            .iter()
+            .flat_map(|l| right.strings.iter().map(move |r| [&l[..], &r[..]].concat()))
+            .collect();
+        Some(Self {
+            strings,
+            fold: left.fold,
+        })
+    }
+
+    fn or(self, other: Self) -> Option<Self> {
+        let (mut left, right) = self.alike(other);
+        left.strings.extend(right.strings);
+        left.strings.sort();
+        left.strings.dedup();
+        (left.strings.len() <= MAX_LITERALS).then_some(left)
+    }
+
+    /// Higher is rarer in ordinary content. A set is as good as its worst string.
+    fn score(&self) -> Option<u32> {
+        let worst = self.strings.iter().map(|string| rarity(string)).min()?;
+        let shortest = self.strings.iter().map(Vec::len).min()?;
+        let crowd = self.strings.len().ilog2();
+        (shortest >= MIN_LITERAL).then(|| worst.saturating_sub(crowd + u32::from(self.fold) * 2))
+    }
+}
+
+/// Bits of surprise of a string in text and binaries, roughly.
+fn rarity(string: &[u8]) -> u32 {
+    string
+        .iter()
+        .map(|byte| match byte {
+            b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b' ' | 0 => 3,
+            b'a'..=b'z' => 4,
+            b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'"' | b'\'' | b'=' | b'\n' => 5,
+            _ => 6,
+        })
+        .sum()
+}
+
+#[derive(Debug, Clone)]
+struct Best {
+    set: Set,
+    before_min: usize,
+    /// None = unbounded.
+    before_max: Option<usize>,
+}
+
+impl Best {
+    fn better(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        let score = |best: &Option<Self>| best.as_ref().and_then(|best| best.set.score());
+        if score(&b) > score(&a) { b } else { a }
+    }
+
+    fn shifted(mut self, min: usize, max: Option<usize>) -> Self {
+        self.before_min = self.before_min.saturating_add(min);
+        self.before_max = self
+            .before_max
+            .zip(max)
+            .map(|(own, more)| own.saturating_add(more));
+        self
+    }
+}
+
+/// What is known of a piece of a pattern.
+struct Required {
+    /// All that it can match, if that is few.
+    exact: Option<Set>,
+    /// The best literals that each of its matches contains.
+    best: Option<Best>,
+}
+
+impl Required {
+    fn exact(set: Set) -> Self {
+        let best = set.score().map(|_| Best {
+            set: set.clone(),
+            before_min: 0,
+            before_max: Some(0),
+        });
+        Self {
+            exact: Some(set),
+            best,
+        }
+    }
+
+    const NOTHING: Self = Self {
+        exact: None,
+        best: None,
+    };
+}
+
+fn required(hir: &Hir) -> Required {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Required::exact(Set::empty_string()),
+        HirKind::Literal(literal) => literal_set(&literal.0),
+        HirKind::Class(class) => class_set(class).map_or(Required::NOTHING, Required::exact),
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Repetition(repetition) => {
+            let inner = required(&repetition.sub);
+            match (repetition.min, repetition.max) {
+                (0, Some(1)) => match inner.exact.and_then(|set| set.or(Set::empty_string())) {
+                    Some(set) => Required {
+                        exact: Some(set),
+                        best: None,
+                    },
+                    None => Required::NOTHING,
+                },
+                (0, _) => Required::NOTHING,
+                (min, max) if Some(min) == max && min <= 8 => {
+                    let exact = inner.exact.as_ref().and_then(|one| {
+                        (0..min).try_fold(Set::empty_string(), |all, _| all.then(one.clone()))
+                    });
+                    exact.map_or(
+                        Required {
+                            exact: None,
+                            best: inner.best,
+                        },
+                        Required::exact,
+                    )
+                }
+                _ => Required {
+                    exact: None,
+                    best: inner.best,
+                },
+            }
+        }
+        HirKind::Concat(pieces) => concat(pieces),
+        HirKind::Alternation(branches) => alternation(branches),
+    }
+}
+
+fn literal_set(bytes: &[u8]) -> Required {
+    let set = Set {
+        strings: vec![bytes[..bytes.len().min(MAX_LENGTH)].to_vec()],
+        fold: false,
+    };
+    let cut = bytes.len() > MAX_LENGTH;
+    let required = Required::exact(set);
+    if cut {
+        Required {
+            exact: None,
+            ..required
+        }
+    } else {
+        required
+    }
+}
+
+fn class_set(class: &Class) -> Option<Set> {
+    let Class::Bytes(class) = class else { return None };
+    let bytes: Vec<u8> = class
+        .ranges()
+        .iter()
+        .flat_map(|range| range.start()..=range.end())
+        .take(12)
+        .collect();
+    if bytes.len() == 2 && bytes[0].is_ascii_uppercase() && bytes[0].to_ascii_lowercase() == bytes[1] {
+        return Some(Set {
+            strings: vec![vec![bytes[1]]],
+            fold: true,
+        });
+    }
+    (bytes.len() <= 10).then(|| Set {
+        strings: bytes.into_iter().map(|byte| vec![byte]).collect(),
+        fold: false,
+    })
+}
+
+fn concat(pieces: &[Hir]) -> Required {
+    let mut best = None;
+    // The run of pieces with few strings that is open now, and where in the match it starts.
+    let (mut run, mut run_min, mut run_max) = (Set::empty_string(), 0, Some(0));
+    let (mut min, mut max) = (0_usize, Some(0_usize));
+    let mut all_exact = true;
+    for piece in pieces {
+        let inner = required(piece);
+        best = Best::better(best, inner.best.map(|inner| inner.shifted(min, max)));
+        let (piece_min, piece_max) = lengths(piece);
+        let extended = inner.exact.as_ref().and_then(|set| run.clone().then(set.clone()));
+        match (extended, inner.exact) {
+            (Some(longer), _) => run = longer,
+            (None, exact) => {
+                all_exact = false;
+                best = Best::better(
+                    best,
+                    Some(Best {
+                        set: run,
+                        before_min: run_min,
+                        before_max: run_max,
+                    }),
+                );
+                let restart = exact.is_some();
+                run = exact.unwrap_or_else(Set::empty_string);
+                let (gap_min, gap_max) = if restart {
+                    (0, Some(0))
+                } else {
+                    (piece_min, piece_max)
+                };
+                run_min = min.saturating_add(gap_min);
+                run_max = max.zip(gap_max).map(|(a, b)| a.saturating_add(b));
+            }
+        }
+        min = min.saturating_add(piece_min);
+        max = max.zip(piece_max).map(|(a, b)| a.saturating_add(b));
+    }
+    let best = Best::better(
+        best,
+        Some(Best {
+            set: run.clone(),
+            before_min: run_min,
+            before_max: run_max,
+        }),
+    )
+    .filter(|best| best.set.score().is_some());
+    Required {
+        exact: all_exact.then_some(run),
+        best,
+    }
+}
+
+fn lengths(hir: &Hir) -> (usize, Option<usize>) {
+    (
+        hir.properties().minimum_len().unwrap_or(0),
+        hir.properties().maximum_len(),
+    )
+}
+
+fn alternation(branches: &[Hir]) -> Required {
+    let parts: Vec<Required> = branches.iter().map(required).collect();
+    let exact = parts
+        .iter()
+        .map(|part| part.exact.clone())
+        .reduce(|all, one| all.zip(one).and_then(|(all, one)| all.or(one)))
+        .flatten();
+    let best = parts
+        .into_iter()
+        .map(|part| part.best)
+        .reduce(|all, one| {
+            let (all, one) = all.zip(one)?;
+            Some(Best {
+                set: all.set.or(one.set)?,
+                before_min: all.before_min.min(one.before_min),
+                before_max: all.before_max.zip(one.before_max).map(|(a, b)| a.max(b)),
+            })
+        })
+        .flatten();
+    Required { exact, best }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rule::parse_pattern;
+    use super::*;
+
+    fn anchor(pattern: &str) -> Anchor {
+        derive(&parse_pattern(pattern).unwrap()).unwrap()
+    }
+
+    fn literals(pattern: &str) -> Vec<String> {
+        anchor(pattern)
+            .literals
+            .iter()
+            .map(|l| String::from_utf8_lossy(l).into_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_prefix_is_found_through_groups_and_boundaries() {
+        let anchor = anchor(r"\b(?<secret>ghp_[0-9A-Za-z]{36})\b");
+        assert_eq!(anchor.literals, [b"ghp_".to_vec()]);
+        assert_eq!(
+            (anchor.before_min, anchor.before_max, anchor.length_max),
+            (0, 0, 40)
+        );
+        assert!(!anchor.fold);
+    }
+
+    #[test]
+    fn alternatives_give_one_literal_each() {
+        assert_eq!(
+            literals("(?<secret>(?:AKIA|ASIA|ABIA)[A-Z2-7]{16})"),
+            ["ABIA", "AKIA", "ASIA"]
+        );
+        assert_eq!(
+            literals("(?:sk|rk)_(?:live|test)_[a-z]{9}"),
+            ["rk_live_", "rk_test_", "sk_live_", "sk_test_"]
+        );
+    }
+
+    #[test]
+    fn the_rarest_literal_wins_wherever_it_stands() {
+        let anchor = anchor("[0-9]{8,10}:AA[A-Za-z0-9_-]{33}tail_literal");
+        assert_eq!(anchor.literals, [b"tail_literal".to_vec()]);
+        assert_eq!((anchor.before_min, anchor.before_max), (44, 46));
+    }
+
+    #[test]
+    fn letters_without_case_fold() {
+        let anchor = anchor("(?i)flickr[a-z ]{0,20}=");
+        assert_eq!(anchor.literals, [b"flickr".to_vec()]);
+        assert!(anchor.fold);
+    }
+
+    #[test]
+    fn what_may_be_absent_is_no_anchor() {
+        assert!(derive(&parse_pattern("(?:token)?[0-9a-f]{32}").unwrap()).is_none());
+        assert!(derive(&parse_pattern("(?:token|[0-9])[0-9a-f]{32}").unwrap()).is_none());
+        assert_eq!(literals("(?:https?://)hooks"), ["http://hooks", "https://hooks"]);
+    }
+
+    #[test]
+    fn an_unbounded_start_is_cut_to_the_window() {
+        assert_eq!(anchor("[a-z]+_secret_").before_max, MAX_BEFORE);
+    }
+}

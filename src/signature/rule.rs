@@ -1,0 +1,174 @@
+//! A rule that cannot be wrong: its fields are private, and the one constructor checks every promise that the file's
+//! text makes. What a rule's pattern finds is decided in `matcher`; here it is only known to be well-formed.
+
+use std::fmt;
+
+use regex_syntax::hir::Hir;
+
+use super::checksum::Checksum;
+use super::literal::Anchor;
+use super::{Confidence, Severity};
+
+/// One kind of credential.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) provider: String,
+    pub(super) severity: Severity,
+    pub(super) confidence: Confidence,
+    pub(super) shape: Shape,
+    pub(super) anchor: Anchor,
+    pub(super) checksum: Option<&'static Checksum>,
+    pub(super) entropy: Option<f64>,
+    pub(super) path: Option<String>,
+    pub(super) why: String,
+    pub(super) revoke: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) also: Vec<String>,
+    pub(super) finds: Vec<Find>,
+    pub(super) ignores: Vec<Ignore>,
+}
+
+/// What a rule looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// A pattern whose group `secret` is the credential.
+    Pattern(String),
+    /// A common shape beside a provider's word: the whole value of an assignment, option or header whose key has one
+    /// of `words`, and one of `and` unless that is empty.
+    Keyed {
+        /// Lower-case words of which one stands in the key.
+        words: Vec<String>,
+        /// Lower-case words of which one stands in the key too.
+        and: Vec<String>,
+        /// Pattern of the whole value.
+        value: String,
+        /// Whether the value is also judged by its name, its entropy and its surroundings.
+        judged: bool,
+    },
+}
+
+/// A text in which a rule must find exactly one credential; both are templates (see [`expand`](super::template)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Find {
+    /// The text around it.
+    pub text: String,
+    /// The credential.
+    pub secret: String,
+    /// The path of the file that the text is of.
+    pub path: Option<String>,
+}
+
+/// A text in which a rule must find nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignore {
+    /// The text, a template.
+    pub text: String,
+    /// Why it is no credential.
+    pub why: String,
+    /// The path of the file that the text is of.
+    pub path: Option<String>,
+}
+
+impl Rule {
+    /// Unique and stable.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it is, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Who issues it.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// How bad a leak of it is.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// The tier of a match that nothing else proves.
+    pub fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    /// What it looks for.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The literals of which one stands in every match, and where.
+    pub fn anchor(&self) -> &Anchor {
+        &self.anchor
+    }
+
+    /// The structure that a match can be proved by.
+    pub fn checksum(&self) -> Option<&'static Checksum> {
+        self.checksum
+    }
+
+    /// Least Shannon entropy of the credential, in bits a character.
+    pub fn entropy(&self) -> Option<f64> {
+        self.entropy
+    }
+
+    /// Pattern of the paths to which files it is limited.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// What an attacker can do with it.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    /// Where to revoke it: an address or a sentence.
+    pub fn revoke(&self) -> Option<&str> {
+        self.revoke.as_deref()
+    }
+
+    /// Where the facts come from.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Rules that may claim the same text.
+    pub fn also(&self) -> &[String] {
+        &self.also
+    }
+
+    /// Its proofs.
+    pub fn finds(&self) -> &[Find] {
+        &self.finds
+    }
+
+    /// Its counter-proofs.
+    pub fn ignores(&self) -> &[Ignore] {
+        &self.ignores
+    }
+}
+
+/// Bytes that one match may span: what a rule's unbounded repeat is cut to, and what a scan keeps of one chunk for
+/// the next.
+pub const MAX_MATCH: usize = 16 << 10;
+
+/// Parses a rule's pattern the way it is compiled: bytes, ASCII classes, no Unicode case folding.
+pub(crate) fn parse_pattern(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
+    regex_syntax::ParserBuilder::new()
+        .unicode(false)
+        .utf8(false)
+        .build()
+        .parse(pattern)
+        .map_err(Box::new)
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.id, self.name)
+    }
+}
