@@ -8,3 +8,4 @@ pub mod matcher;
 pub mod problem;
 pub mod secret;
 pub mod signature;
+pub mod stream;
