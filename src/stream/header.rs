@@ -150,10 +150,11 @@ fn kind(entry: EntryType, path: &[u8]) -> Kind {
 
 /// Links, devices and directories carry no content, whatever their size field says (as in Go's archive/tar, which
 /// container engines unpack with).
-fn has_content(kind: Kind) -> bool {
+fn has_content(entry: EntryType) -> bool {
+    use EntryType as T;
     !matches!(
-        kind,
-        Kind::Symlink | Kind::Hardlink | Kind::Special | Kind::Directory
+        entry,
+        T::Symlink | T::Link | T::Char | T::Block | T::Fifo | T::Directory
     )
 }
 
@@ -289,6 +290,7 @@ mod tests {
         let header = RawHeader {
             kind: Kind::File,
             size: 3,
+            content: true,
             path: b"short".to_vec(),
             link: vec![],
             sparse_extended: false,
