@@ -107,12 +107,7 @@ pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
         .iter()
-        .flat_map(|b| {
-            [
-                DIGITS[usize::from(b >> 4)] as char,
-                DIGITS[usize::from(b & 15)] as char,
-            ]
-        })
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)] as char, DIGITS[usize::from(b & 15)] as char])
         .collect()
 }
 
@@ -152,21 +147,9 @@ mod tests {
 
     #[test]
     fn what_is_no_sha256_digest_is_refused_with_its_reason() {
-        assert!(matches!(
-            "e3b0".parse::<Digest>(),
-            Err(ParseDigestError::Shape(_))
-        ));
-        assert!(matches!(
-            "sha256:E3".parse::<Digest>(),
-            Err(ParseDigestError::Shape(_))
-        ));
-        assert!(matches!(
-            EMPTY.to_uppercase().parse::<Digest>(),
-            Err(ParseDigestError::Algorithm(_))
-        ));
-        assert!(matches!(
-            "sha512:00".parse::<Digest>(),
-            Err(ParseDigestError::Algorithm(_))
-        ));
+        assert!(matches!("e3b0".parse::<Digest>(), Err(ParseDigestError::Shape(_))));
+        assert!(matches!("sha256:E3".parse::<Digest>(), Err(ParseDigestError::Shape(_))));
+        assert!(matches!(EMPTY.to_uppercase().parse::<Digest>(), Err(ParseDigestError::Algorithm(_))));
+        assert!(matches!("sha512:00".parse::<Digest>(), Err(ParseDigestError::Algorithm(_))));
     }
 }

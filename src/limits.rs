@@ -51,38 +51,14 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 const fn row(limit: Limit, name: &'static str, default: u64, bytes: bool, about: &'static str) -> LimitRow {
-    LimitRow {
-        limit,
-        name,
-        about,
-        default,
-        bytes,
-    }
+    LimitRow { limit, name, about, default, bytes }
 }
 
 /// Every limit with its name, default and text, in the order of [`Limit`].
 pub const LIMITS: &[LimitRow] = &[
-    row(
-        Limit::LayerBytes,
-        "max-layer-bytes",
-        256 * GIB,
-        true,
-        "decompressed bytes of one layer",
-    ),
-    row(
-        Limit::LayerEntries,
-        "max-layer-entries",
-        12_000_000,
-        false,
-        "tar entries of one layer",
-    ),
-    row(
-        Limit::Ratio,
-        "max-ratio",
-        1_100,
-        false,
-        "how many times larger a blob may become by decompression",
-    ),
+    row(Limit::LayerBytes, "max-layer-bytes", 256 * GIB, true, "decompressed bytes of one layer"),
+    row(Limit::LayerEntries, "max-layer-entries", 12_000_000, false, "tar entries of one layer"),
+    row(Limit::Ratio, "max-ratio", 1_100, false, "how many times larger a blob may become by decompression"),
     row(
         Limit::DocumentBytes,
         "max-document-bytes",
@@ -90,41 +66,11 @@ pub const LIMITS: &[LimitRow] = &[
         true,
         "bytes of one JSON document of the image",
     ),
-    row(
-        Limit::HeaderBytes,
-        "max-header-bytes",
-        MIB,
-        true,
-        "bytes of one tar extension header",
-    ),
-    row(
-        Limit::PathBytes,
-        "max-path-bytes",
-        64 * KIB,
-        true,
-        "bytes of one path in a layer",
-    ),
-    row(
-        Limit::Matches,
-        "max-matches",
-        20_000,
-        false,
-        "matches kept of one layer",
-    ),
-    row(
-        Limit::Depth,
-        "max-depth",
-        8,
-        false,
-        "nesting of indexes and of compressed archives",
-    ),
-    row(
-        Limit::Manifests,
-        "max-manifests",
-        4_096,
-        false,
-        "manifests resolved from one input",
-    ),
+    row(Limit::HeaderBytes, "max-header-bytes", MIB, true, "bytes of one tar extension header"),
+    row(Limit::PathBytes, "max-path-bytes", 64 * KIB, true, "bytes of one path in a layer"),
+    row(Limit::Matches, "max-matches", 20_000, false, "matches kept of one layer"),
+    row(Limit::Depth, "max-depth", 8, false, "nesting of indexes and of compressed archives"),
+    row(Limit::Manifests, "max-manifests", 4_096, false, "manifests resolved from one input"),
     row(
         Limit::LinkBytes,
         "max-link-bytes",

@@ -67,11 +67,6 @@ impl Problem {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            kind,
-            place: place.into(),
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Self { kind, place: place.into(), message: message.into(), remedy: remedy.into() }
     }
 }

@@ -78,12 +78,7 @@ impl Secret {
             return format!("… ({} bytes)", bytes.len());
         }
         let text = |range: &[u8]| String::from_utf8_lossy(range).into_owned();
-        format!(
-            "{}…{} ({} bytes)",
-            text(&bytes[..head]),
-            text(&bytes[bytes.len() - tail..]),
-            bytes.len()
-        )
+        format!("{}…{} ({} bytes)", text(&bytes[..head]), text(&bytes[bytes.len() - tail..]), bytes.len())
     }
 
     /// The name under which this credential is known to baselines, caches and databases.
@@ -172,11 +167,7 @@ mod tests {
     #[test]
     fn no_way_of_printing_gives_the_text() {
         let secret = Secret::new("correct horse battery");
-        for printed in [
-            format!("{secret}"),
-            format!("{secret:?}"),
-            serde_json::to_string(&secret).unwrap(),
-        ] {
+        for printed in [format!("{secret}"), format!("{secret:?}"), serde_json::to_string(&secret).unwrap()] {
             assert!(!printed.contains("horse"), "{printed}");
         }
     }
@@ -186,13 +177,8 @@ mod tests {
         for length in 0..200 {
             let text: String = ('a'..='z').cycle().take(length).collect();
             let shown = Secret::new(text).redacted();
-            let visible = shown
-                .split(" (")
-                .next()
-                .unwrap()
-                .chars()
-                .filter(char::is_ascii_alphanumeric)
-                .count();
+            let visible =
+                shown.split(" (").next().unwrap().chars().filter(char::is_ascii_alphanumeric).count();
             assert!(visible * 4 <= length, "{length}: {shown}");
         }
     }

@@ -60,11 +60,7 @@ impl Matcher {
     pub fn new(rules: Arc<RuleSet>) -> Self {
         let prefilter = Prefilter::new(rules.rules());
         let compiled = rules.rules().iter().map(|_| OnceLock::new()).collect();
-        Self {
-            rules,
-            prefilter,
-            compiled,
-        }
+        Self { rules, prefilter, compiled }
     }
 
     /// The rules.
@@ -94,20 +90,9 @@ impl Matcher {
         for index in self.prefilter.wanted(candidate, text) {
             let rule = &self.rules.rules()[index];
             let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
-            compiled.verify(
-                rule,
-                candidate,
-                text,
-                surroundings,
-                &mut |secret, confidence, key| {
-                    out.push(Hit {
-                        rule: index,
-                        secret,
-                        confidence,
-                        key,
-                    });
-                },
-            );
+            compiled.verify(rule, candidate, text, surroundings, &mut |secret, confidence, key| {
+                out.push(Hit { rule: index, secret, confidence, key });
+            });
         }
     }
 

@@ -9,10 +9,7 @@ pub fn resolve(mut hits: Vec<Hit>, rules: &RuleSet) -> Vec<Hit> {
     let rule = |hit: &Hit| &rules.rules()[hit.rule];
     hits.sort_by(|a, b| {
         let rank = |hit: &Hit| (specific(rule(hit)), hit.confidence, hit.secret.len());
-        rank(b)
-            .cmp(&rank(a))
-            .then(a.secret.start.cmp(&b.secret.start))
-            .then(a.rule.cmp(&b.rule))
+        rank(b).cmp(&rank(a)).then(a.secret.start.cmp(&b.secret.start)).then(a.rule.cmp(&b.rule))
     });
     let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
     // Start of each kept hit, to find the few that could overlap without comparing all with all.

@@ -35,11 +35,7 @@ impl Compiled {
             .group_info()
             .to_index(regex_automata::PatternID::ZERO, "secret")
             .expect("a rule's pattern has the group `secret`");
-        Self {
-            pattern,
-            secret,
-            path: rule.path().map(compile),
-        }
+        Self { pattern, secret, path: rule.path().map(compile) }
     }
 
     pub(super) fn verify(
@@ -73,11 +69,7 @@ impl Compiled {
         };
         let earliest = candidate.at.saturating_sub(anchor.before_max.min(BEFORE));
         let literal_end = candidate.at + candidate.length;
-        let end = |start: usize| {
-            text.len()
-                .min(start + anchor.length_max)
-                .min(candidate.at + AFTER)
-        };
+        let end = |start: usize| text.len().min(start + anchor.length_max).min(candidate.at + AFTER);
         if latest - earliest <= FEW_STARTS {
             let found = (earliest..=latest).find_map(|start| {
                 let input = Input::new(text).span(start..end(start)).anchored(Anchored::Yes);
@@ -120,10 +112,7 @@ fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
     if rule.entropy().is_some_and(|least| entropy(secret) < least) {
         return None;
     }
-    match rule
-        .checksum()
-        .map(|checksum| ((checksum.check)(secret), checksum.proven))
-    {
+    match rule.checksum().map(|checksum| ((checksum.check)(secret), checksum.proven)) {
         Some((Verdict::Pass, _)) => Some(Confidence::Confirmed),
         Some((Verdict::Fail, true)) => None,
         _ => Some(rule.confidence()),
@@ -134,17 +123,10 @@ fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
 fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
     bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a credential has some thousand bytes at most"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a credential has some thousand bytes at most")]
     let length = bytes.len() as f64;
     let share = |count: u32| f64::from(count) / length;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| -share(*count) * share(*count).log2())
-        .sum()
+    counts.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum()
 }
 
 fn compile(pattern: &str) -> Regex {

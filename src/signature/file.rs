@@ -35,15 +35,9 @@ pub enum RuleError {
 
 /// Parses one rule file. `file` is its name for messages.
 pub fn parse(file: &str, text: &str) -> Result<Vec<Rule>, RuleError> {
-    let parsed: File = toml::from_str(text).map_err(|error| RuleError::Syntax {
-        file: file.into(),
-        message: error.to_string().trim().into(),
-    })?;
-    let File {
-        provider,
-        revoke,
-        rule,
-    } = parsed;
+    let parsed: File = toml::from_str(text)
+        .map_err(|error| RuleError::Syntax { file: file.into(), message: error.to_string().trim().into() })?;
+    let File { provider, revoke, rule } = parsed;
     rule.into_iter()
         .map(|entry| {
             let id = entry.id.clone();
@@ -140,30 +134,19 @@ fn build(provider: &str, revoke: Option<&str>, entry: Entry) -> Result<Rule, Str
         finds: entry
             .finds
             .into_iter()
-            .map(|f| Find {
-                text: f.text,
-                secret: f.secret,
-                path: f.path,
-            })
+            .map(|f| Find { text: f.text, secret: f.secret, path: f.path })
             .collect(),
         ignores: entry
             .ignores
             .into_iter()
-            .map(|i| Ignore {
-                text: i.text,
-                why: i.why,
-                path: i.path,
-            })
+            .map(|i| Ignore { text: i.text, why: i.why, path: i.path })
             .collect(),
     })
 }
 
 fn check_texts(entry: &Entry) -> Result<(), String> {
     let kebab = |id: &str| {
-        !id.is_empty()
-            && id
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     if !kebab(&entry.id) {
         return Err("an id has only a-z, 0-9 and `-`".into());
@@ -175,10 +158,7 @@ fn check_texts(entry: &Entry) -> Result<(), String> {
         return Err("a rule needs at least two `finds` and one `ignores`".into());
     }
     if let Some(find) = entry.finds.iter().find(|find| !find.text.contains(&find.secret)) {
-        return Err(format!(
-            "the secret of a `finds` does not stand in its text: {}",
-            find.text
-        ));
+        return Err(format!("the secret of a `finds` does not stand in its text: {}", find.text));
     }
     if entry.ignores.iter().any(|ignore| ignore.why.trim().is_empty()) {
         return Err("an `ignores` needs its reason, `why`".into());
@@ -193,10 +173,7 @@ fn shape(entry: &Entry) -> Result<(Shape, Anchor), String> {
     match (&entry.pattern, &entry.words, &entry.value) {
         (Some(pattern), None, None) => {
             let hir = parse_pattern(pattern).map_err(|error| format!("pattern: {error}"))?;
-            let secrets = capture_names(&hir)
-                .into_iter()
-                .filter(|name| name == "secret")
-                .count();
+            let secrets = capture_names(&hir).into_iter().filter(|name| name == "secret").count();
             if secrets != 1 {
                 return Err("the pattern needs exactly one group `(?<secret>…)`".into());
             }
@@ -214,10 +191,7 @@ fn shape(entry: &Entry) -> Result<(Shape, Anchor), String> {
             parse_pattern(value).map_err(|error| format!("value: {error}"))?;
             check_keywords(words)?;
             if words.is_empty()
-                || words
-                    .iter()
-                    .chain(&entry.and)
-                    .any(|word| *word != word.to_ascii_lowercase())
+                || words.iter().chain(&entry.and).any(|word| *word != word.to_ascii_lowercase())
             {
                 return Err("`words` and `and` are in lower case, and `words` is not empty".into());
             }
@@ -239,13 +213,8 @@ fn shape(entry: &Entry) -> Result<(Shape, Anchor), String> {
 }
 
 fn check_keywords(keywords: &[String]) -> Result<(), String> {
-    match keywords
-        .iter()
-        .find(|keyword| keyword.len() < 2 || !keyword.is_ascii())
-    {
-        Some(keyword) => Err(format!(
-            "`{keyword}` is no keyword: it needs two ASCII characters or more"
-        )),
+    match keywords.iter().find(|keyword| keyword.len() < 2 || !keyword.is_ascii()) {
+        Some(keyword) => Err(format!("`{keyword}` is no keyword: it needs two ASCII characters or more")),
         None => Ok(()),
     }
 }

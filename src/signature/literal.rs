@@ -49,10 +49,7 @@ pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
 pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
     let pattern_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
     Anchor {
-        literals: keywords
-            .iter()
-            .map(|keyword| keyword.to_ascii_lowercase().into_bytes())
-            .collect(),
+        literals: keywords.iter().map(|keyword| keyword.to_ascii_lowercase().into_bytes()).collect(),
         fold: true,
         before_min: 0,
         before_max: pattern_max.min(MAX_BEFORE),
@@ -69,16 +66,11 @@ struct Set {
 
 impl Set {
     fn empty_string() -> Self {
-        Self {
-            strings: vec![Vec::new()],
-            fold: false,
-        }
+        Self { strings: vec![Vec::new()], fold: false }
     }
 
     fn lower(mut self) -> Self {
-        self.strings
-            .iter_mut()
-            .for_each(|string| string.make_ascii_lowercase());
+        self.strings.iter_mut().for_each(|string| string.make_ascii_lowercase());
         self.strings.sort();
         self.strings.dedup();
         self.fold = true;
@@ -87,11 +79,7 @@ impl Set {
 
     /// Brings two sets to the same treatment of case.
     fn alike(self, other: Self) -> (Self, Self) {
-        if self.fold == other.fold {
-            (self, other)
-        } else {
-            (self.lower(), other.lower())
-        }
+        if self.fold == other.fold { (self, other) } else { (self.lower(), other.lower()) }
     }
 
     /// Every string of `self` followed by every string of `other`, unless that is too many or too long.
@@ -108,10 +96,7 @@ impl Set {
             .iter()
             .flat_map(|l| right.strings.iter().map(move |r| [&l[..], &r[..]].concat()))
             .collect();
-        Some(Self {
-            strings,
-            fold: left.fold,
-        })
+        Some(Self { strings, fold: left.fold })
     }
 
     fn or(self, other: Self) -> Option<Self> {
@@ -160,10 +145,7 @@ impl Best {
 
     fn shifted(mut self, min: usize, max: Option<usize>) -> Self {
         self.before_min = self.before_min.saturating_add(min);
-        self.before_max = self
-            .before_max
-            .zip(max)
-            .map(|(own, more)| own.saturating_add(more));
+        self.before_max = self.before_max.zip(max).map(|(own, more)| own.saturating_add(more));
         self
     }
 }
@@ -178,21 +160,11 @@ struct Required {
 
 impl Required {
     fn exact(set: Set) -> Self {
-        let best = set.score().map(|_| Best {
-            set: set.clone(),
-            before_min: 0,
-            before_max: Some(0),
-        });
-        Self {
-            exact: Some(set),
-            best,
-        }
+        let best = set.score().map(|_| Best { set: set.clone(), before_min: 0, before_max: Some(0) });
+        Self { exact: Some(set), best }
     }
 
-    const NOTHING: Self = Self {
-        exact: None,
-        best: None,
-    };
+    const NOTHING: Self = Self { exact: None, best: None };
 }
 
 fn required(hir: &Hir) -> Required {
@@ -205,10 +177,7 @@ fn required(hir: &Hir) -> Required {
             let inner = required(&repetition.sub);
             match (repetition.min, repetition.max) {
                 (0, Some(1)) => match inner.exact.and_then(|set| set.or(Set::empty_string())) {
-                    Some(set) => Required {
-                        exact: Some(set),
-                        best: None,
-                    },
+                    Some(set) => Required { exact: Some(set), best: None },
                     None => Required::NOTHING,
                 },
                 (0, _) => Required::NOTHING,
@@ -216,18 +185,9 @@ fn required(hir: &Hir) -> Required {
                     let exact = inner.exact.as_ref().and_then(|one| {
                         (0..min).try_fold(Set::empty_string(), |all, _| all.then(one.clone()))
                     });
-                    exact.map_or(
-                        Required {
-                            exact: None,
-                            best: inner.best,
-                        },
-                        Required::exact,
-                    )
+                    exact.map_or(Required { exact: None, best: inner.best }, Required::exact)
                 }
-                _ => Required {
-                    exact: None,
-                    best: inner.best,
-                },
+                _ => Required { exact: None, best: inner.best },
             }
         }
         HirKind::Concat(pieces) => concat(pieces),
@@ -236,40 +196,21 @@ fn required(hir: &Hir) -> Required {
 }
 
 fn literal_set(bytes: &[u8]) -> Required {
-    let set = Set {
-        strings: vec![bytes[..bytes.len().min(MAX_LENGTH)].to_vec()],
-        fold: false,
-    };
+    let set = Set { strings: vec![bytes[..bytes.len().min(MAX_LENGTH)].to_vec()], fold: false };
     let cut = bytes.len() > MAX_LENGTH;
     let required = Required::exact(set);
-    if cut {
-        Required {
-            exact: None,
-            ..required
-        }
-    } else {
-        required
-    }
+    if cut { Required { exact: None, ..required } } else { required }
 }
 
 fn class_set(class: &Class) -> Option<Set> {
     let Class::Bytes(class) = class else { return None };
-    let bytes: Vec<u8> = class
-        .ranges()
-        .iter()
-        .flat_map(|range| range.start()..=range.end())
-        .take(12)
-        .collect();
+    let bytes: Vec<u8> =
+        class.ranges().iter().flat_map(|range| range.start()..=range.end()).take(12).collect();
     if bytes.len() == 2 && bytes[0].is_ascii_uppercase() && bytes[0].to_ascii_lowercase() == bytes[1] {
-        return Some(Set {
-            strings: vec![vec![bytes[1]]],
-            fold: true,
-        });
+        return Some(Set { strings: vec![vec![bytes[1]]], fold: true });
     }
-    (bytes.len() <= 10).then(|| Set {
-        strings: bytes.into_iter().map(|byte| vec![byte]).collect(),
-        fold: false,
-    })
+    (bytes.len() <= 10)
+        .then(|| Set { strings: bytes.into_iter().map(|byte| vec![byte]).collect(), fold: false })
 }
 
 fn concat(pieces: &[Hir]) -> Required {
@@ -287,21 +228,10 @@ fn concat(pieces: &[Hir]) -> Required {
             (Some(longer), _) => run = longer,
             (None, exact) => {
                 all_exact = false;
-                best = Best::better(
-                    best,
-                    Some(Best {
-                        set: run,
-                        before_min: run_min,
-                        before_max: run_max,
-                    }),
-                );
+                best = Best::better(best, Some(Best { set: run, before_min: run_min, before_max: run_max }));
                 let restart = exact.is_some();
                 run = exact.unwrap_or_else(Set::empty_string);
-                let (gap_min, gap_max) = if restart {
-                    (0, Some(0))
-                } else {
-                    (piece_min, piece_max)
-                };
+                let (gap_min, gap_max) = if restart { (0, Some(0)) } else { (piece_min, piece_max) };
                 run_min = min.saturating_add(gap_min);
                 run_max = max.zip(gap_max).map(|(a, b)| a.saturating_add(b));
             }
@@ -309,26 +239,13 @@ fn concat(pieces: &[Hir]) -> Required {
         min = min.saturating_add(piece_min);
         max = max.zip(piece_max).map(|(a, b)| a.saturating_add(b));
     }
-    let best = Best::better(
-        best,
-        Some(Best {
-            set: run.clone(),
-            before_min: run_min,
-            before_max: run_max,
-        }),
-    )
-    .filter(|best| best.set.score().is_some());
-    Required {
-        exact: all_exact.then_some(run),
-        best,
-    }
+    let best = Best::better(best, Some(Best { set: run.clone(), before_min: run_min, before_max: run_max }))
+        .filter(|best| best.set.score().is_some());
+    Required { exact: all_exact.then_some(run), best }
 }
 
 fn lengths(hir: &Hir) -> (usize, Option<usize>) {
-    (
-        hir.properties().minimum_len().unwrap_or(0),
-        hir.properties().maximum_len(),
-    )
+    (hir.properties().minimum_len().unwrap_or(0), hir.properties().maximum_len())
 }
 
 fn alternation(branches: &[Hir]) -> Required {
@@ -363,30 +280,20 @@ mod tests {
     }
 
     fn literals(pattern: &str) -> Vec<String> {
-        anchor(pattern)
-            .literals
-            .iter()
-            .map(|l| String::from_utf8_lossy(l).into_owned())
-            .collect()
+        anchor(pattern).literals.iter().map(|l| String::from_utf8_lossy(l).into_owned()).collect()
     }
 
     #[test]
     fn a_prefix_is_found_through_groups_and_boundaries() {
         let anchor = anchor(r"\b(?<secret>ghp_[0-9A-Za-z]{36})\b");
         assert_eq!(anchor.literals, [b"ghp_".to_vec()]);
-        assert_eq!(
-            (anchor.before_min, anchor.before_max, anchor.length_max),
-            (0, 0, 40)
-        );
+        assert_eq!((anchor.before_min, anchor.before_max, anchor.length_max), (0, 0, 40));
         assert!(!anchor.fold);
     }
 
     #[test]
     fn alternatives_give_one_literal_each() {
-        assert_eq!(
-            literals("(?<secret>(?:AKIA|ASIA|ABIA)[A-Z2-7]{16})"),
-            ["ABIA", "AKIA", "ASIA"]
-        );
+        assert_eq!(literals("(?<secret>(?:AKIA|ASIA|ABIA)[A-Z2-7]{16})"), ["ABIA", "AKIA", "ASIA"]);
         assert_eq!(
             literals("(?:sk|rk)_(?:live|test)_[a-z]{9}"),
             ["rk_live_", "rk_test_", "sk_live_", "sk_test_"]

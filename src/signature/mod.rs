@@ -51,21 +51,14 @@ impl RuleSet {
             for rule in file::parse(file, text)? {
                 if let Some(other) = seen.insert(rule.id.clone(), file.to_owned()) {
                     let message = format!("the id is taken in {other}");
-                    return Err(RuleError::Rule {
-                        file: file.into(),
-                        rule: rule.id,
-                        message,
-                    });
+                    return Err(RuleError::Rule { file: file.into(), rule: rule.id, message });
                 }
                 rules.push(rule);
             }
             hasher.update(&(text.len() as u64).to_le_bytes());
             hasher.update(text.as_bytes());
         }
-        Ok(Self {
-            rules,
-            fingerprint: Some(hasher.finish()),
-        })
+        Ok(Self { rules, fingerprint: Some(hasher.finish()) })
     }
 
     /// All rules.

@@ -159,12 +159,7 @@ pub const MAX_MATCH: usize = 16 << 10;
 
 /// Parses a rule's pattern the way it is compiled: bytes, ASCII classes, no Unicode case folding.
 pub(crate) fn parse_pattern(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
-    regex_syntax::ParserBuilder::new()
-        .unicode(false)
-        .utf8(false)
-        .build()
-        .parse(pattern)
-        .map_err(Box::new)
+    regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).map_err(Box::new)
 }
 
 impl fmt::Display for Rule {

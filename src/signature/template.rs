@@ -10,11 +10,8 @@ use super::checksum;
 pub fn expand_pair(text: &str, secret: &str, seed: &str) -> (String, String) {
     let mut random = Random::new(seed);
     let secret_text = expand_with(secret, &mut random);
-    let text = text
-        .split(secret)
-        .map(|part| expand_with(part, &mut random))
-        .collect::<Vec<_>>()
-        .join(&secret_text);
+    let text =
+        text.split(secret).map(|part| expand_with(part, &mut random)).collect::<Vec<_>>().join(&secret_text);
     (text, secret_text)
 }
 
@@ -29,9 +26,7 @@ fn expand_with(template: &str, random: &mut Random) -> String {
     while let Some(open) = rest.find('{') {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
-        let item = rest
-            .find('}')
-            .and_then(|close| Some((close, fill(&rest[1..close], &out, random)?)));
+        let item = rest.find('}').and_then(|close| Some((close, fill(&rest[1..close], &out, random)?)));
         match item {
             Some((close, filled)) => {
                 out.push_str(&filled);
@@ -53,9 +48,7 @@ fn fill(item: &str, before: &str, random: &mut Random) -> Option<String> {
         return Some(groups.join("-"));
     }
     if let Some(checksum) = checksum::named(item) {
-        let token = before
-            .rsplit(|c: char| c.is_whitespace() || "\"'=:,;/@<>()[]{}".contains(c))
-            .next();
+        let token = before.rsplit(|c: char| c.is_whitespace() || "\"'=:,;/@<>()[]{}".contains(c)).next();
         return Some((checksum.complete)(token.unwrap_or_default()));
     }
     let (name, argument) = item.split_once(':')?;
@@ -90,11 +83,7 @@ fn pem_body(kind: &str, random: &mut Random) -> Option<String> {
     use base64::Engine as _;
     let der = match kind {
         "rsa" => rsa_key(random),
-        "ec" => sequence(&[
-            integer(&[1]),
-            tlv(4, &random.bytes(32)),
-            tlv(0xa0, &tlv(6, &P256)),
-        ]),
+        "ec" => sequence(&[integer(&[1]), tlv(4, &random.bytes(32)), tlv(0xa0, &tlv(6, &P256))]),
         "pkcs8" => {
             let algorithm = sequence(&[tlv(6, &RSA_ENCRYPTION), tlv(5, &[])]);
             sequence(&[integer(&[0]), algorithm, tlv(4, &rsa_key(random))])
@@ -108,10 +97,8 @@ fn pem_body(kind: &str, random: &mut Random) -> Option<String> {
     };
     let width = if kind == "openssh" { 70 } else { 64 };
     let encoded = base64::engine::general_purpose::STANDARD.encode(der);
-    let lines: Vec<&str> = (0..encoded.len())
-        .step_by(width)
-        .map(|at| &encoded[at..encoded.len().min(at + width)])
-        .collect();
+    let lines: Vec<&str> =
+        (0..encoded.len()).step_by(width).map(|at| &encoded[at..encoded.len().min(at + width)]).collect();
     Some(lines.join("\n"))
 }
 
@@ -137,25 +124,12 @@ fn openssh_key(random: &mut Random) -> Vec<u8> {
     let (public, private, check) = (random.bytes(32), random.bytes(32), random.bytes(4));
     let public_blob = [string(b"ssh-ed25519"), string(&public)].concat();
     let pair = [private, public.clone()].concat();
-    let mut secret = [
-        check.clone(),
-        check,
-        string(b"ssh-ed25519"),
-        string(&public),
-        string(&pair),
-        string(b"made-up"),
-    ]
-    .concat();
+    let mut secret =
+        [check.clone(), check, string(b"ssh-ed25519"), string(&public), string(&pair), string(b"made-up")]
+            .concat();
     secret.extend((1..).take((8 - secret.len() % 8) % 8));
     let none = [string(b"none"), string(b"none"), string(b"")].concat();
-    [
-        &b"openssh-key-v1\0"[..],
-        &none,
-        &1_u32.to_be_bytes(),
-        &string(&public_blob),
-        &string(&secret),
-    ]
-    .concat()
+    [&b"openssh-key-v1\0"[..], &none, &1_u32.to_be_bytes(), &string(&public_blob), &string(&secret)].concat()
 }
 
 fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
@@ -167,9 +141,7 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(body.len())
-        .expect("parts of a key are short")
-        .to_be_bytes();
+    let length = u16::try_from(body.len()).expect("parts of a key are short").to_be_bytes();
     match (length[0], length[1]) {
         (0, short @ 0..=127) => [&[tag, short], body].concat(),
         (0, byte) => [&[tag, 0x81, byte], body].concat(),
@@ -186,11 +158,7 @@ struct Random {
 
 impl Random {
     fn new(seed: &str) -> Self {
-        Self {
-            seed: crate::digest::Digest::of(seed.as_bytes()),
-            counter: 0,
-            pool: Vec::new(),
-        }
+        Self { seed: crate::digest::Digest::of(seed.as_bytes()), counter: 0, pool: Vec::new() }
     }
 
     fn byte(&mut self) -> u8 {
@@ -214,9 +182,7 @@ impl Random {
     }
 
     fn text(&mut self, alphabet: &[u8], length: usize) -> String {
-        (0..length)
-            .map(|_| char::from(alphabet[usize::from(self.byte()) % alphabet.len()]))
-            .collect()
+        (0..length).map(|_| char::from(alphabet[usize::from(self.byte()) % alphabet.len()])).collect()
     }
 }
 
@@ -248,10 +214,7 @@ mod tests {
     fn pem_bodies_are_base64_in_lines() {
         for kind in ["rsa", "ec", "pkcs8", "ed25519", "openssh"] {
             let body = expand(&format!("{{pem:{kind}}}"), "seed");
-            assert!(
-                body.lines().all(|line| (1..=70).contains(&line.len())),
-                "{kind}: {body}"
-            );
+            assert!(body.lines().all(|line| (1..=70).contains(&line.len())), "{kind}: {body}");
         }
     }
 }

@@ -14,11 +14,7 @@ pub struct Hashed<R> {
 impl<R: Read> Hashed<R> {
     /// Hashes what is read from `inner`.
     pub fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hasher: Hasher::default(),
-            bytes: 0,
-        }
+        Self { inner, hasher: Hasher::default(), bytes: 0 }
     }
 
     /// Bytes that passed so far.
@@ -69,10 +65,7 @@ impl<R: Read> Read for Section<R> {
         if read == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!(
-                    "the archive ends {} bytes before the end of this member",
-                    self.left
-                ),
+                format!("the archive ends {} bytes before the end of this member", self.left),
             ));
         }
         self.left -= read as u64;
@@ -116,11 +109,7 @@ mod tests {
     #[test]
     fn a_bound_is_met_and_not_passed() {
         for (bound, fits) in [(0, false), (4, false), (5, true), (6, true)] {
-            assert_eq!(
-                read_bounded(&mut &b"12345"[..], bound).unwrap().is_some(),
-                fits,
-                "{bound}"
-            );
+            assert_eq!(read_bounded(&mut &b"12345"[..], bound).unwrap().is_some(), fits, "{bound}");
         }
     }
 
@@ -129,10 +118,7 @@ mod tests {
         let mut section = Section::new(&b"123"[..], 5);
         let mut buffer = [0; 10];
         let (filled, error) = fill(&mut section, &mut buffer);
-        assert_eq!(
-            (filled, error.map(|e| e.kind())),
-            (3, Some(io::ErrorKind::UnexpectedEof))
-        );
+        assert_eq!((filled, error.map(|e| e.kind())), (3, Some(io::ErrorKind::UnexpectedEof)));
         let mut section = Section::new(&b"12345"[..], 3);
         assert_eq!(fill(&mut section, &mut buffer).0, 3);
         assert_eq!(section.left(), 0);

@@ -33,32 +33,8 @@ impl Compression {
             // A stream may open with a skippable frame only if a zstd frame follows; see `is_skippable`.
             [_, 0x2a, 0x4d, 0x18, ..] if is_skippable(head) => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Some(Self::Xz),
-            [
-                b'B',
-                b'Z',
-                b'h',
-                b'1'..=b'9',
-                0x31,
-                0x41,
-                0x59,
-                0x26,
-                0x53,
-                0x59,
-                ..,
-            ]
-            | [
-                b'B',
-                b'Z',
-                b'h',
-                b'1'..=b'9',
-                0x17,
-                0x72,
-                0x45,
-                0x38,
-                0x50,
-                0x90,
-                ..,
-            ] => Some(Self::Bzip2),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
             _ => None,
         }
     }
@@ -114,11 +90,7 @@ enum State<R: BufRead> {
 impl<R: BufRead> Decoder<R> {
     /// Decompresses `inner`, which starts with a member of `compression`.
     pub fn new(inner: R, compression: Compression) -> Self {
-        Self {
-            state: State::Between(inner),
-            compression,
-            aside: Aside::default(),
-        }
+        Self { state: State::Between(inner), compression, aside: Aside::default() }
     }
 
     /// After the end of the content: the reader, at the first byte behind the last member, and the bytes beside the

@@ -64,10 +64,7 @@ pub enum Kind {
 impl Kind {
     /// Whether this entry only describes the next.
     pub fn is_extension(self) -> bool {
-        matches!(
-            self,
-            Self::Pax | Self::PaxGlobal | Self::LongName | Self::LongLink
-        )
+        matches!(self, Self::Pax | Self::PaxGlobal | Self::LongName | Self::LongLink)
     }
 }
 
@@ -109,10 +106,7 @@ pub fn read_block(block: &[u8; BLOCK]) -> Block {
         kind,
         size: if content { size } else { 0 },
         content,
-        link: header
-            .link_name_bytes()
-            .map(std::borrow::Cow::into_owned)
-            .unwrap_or_default(),
+        link: header.link_name_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default(),
         path,
         sparse_extended,
     }))
@@ -120,17 +114,10 @@ pub fn read_block(block: &[u8; BLOCK]) -> Block {
 
 /// The sums of all bytes with the checksum field taken as spaces; some old writers added signed bytes.
 fn checksums(block: &[u8; BLOCK]) -> [u32; 2] {
-    let bytes = || {
-        block
-            .iter()
-            .enumerate()
-            .map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte })
-    };
+    let bytes =
+        || block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { b' ' } else { *byte });
     let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
-    [
-        bytes().map(u32::from).sum(),
-        u32::try_from(signed).unwrap_or(u32::MAX),
-    ]
+    [bytes().map(u32::from).sum(), u32::try_from(signed).unwrap_or(u32::MAX)]
 }
 
 fn kind(entry: EntryType, path: &[u8]) -> Kind {
@@ -152,10 +139,7 @@ fn kind(entry: EntryType, path: &[u8]) -> Kind {
 /// container engines unpack with).
 fn has_content(entry: EntryType) -> bool {
     use EntryType as T;
-    !matches!(
-        entry,
-        T::Symlink | T::Link | T::Char | T::Block | T::Fifo | T::Directory
-    )
+    !matches!(entry, T::Symlink | T::Link | T::Char | T::Block | T::Fifo | T::Directory)
 }
 
 /// What the extension entries before a header said.
@@ -170,13 +154,7 @@ pub struct Extensions {
 impl Extensions {
     /// Takes the content of an extension entry. Records that do not follow the format end the list; false says so.
     pub fn add(&mut self, kind: Kind, content: &[u8]) -> bool {
-        let text = || {
-            content
-                .split(|byte| *byte == 0)
-                .next()
-                .unwrap_or_default()
-                .to_vec()
-        };
+        let text = || content.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
         match kind {
             Kind::LongName => self.long_name = Some(text()),
             Kind::LongLink => self.long_link = Some(text()),
@@ -192,33 +170,17 @@ impl Extensions {
         let own = std::mem::take(&mut self.records);
         let find = |key: &[u8]| own.get(key).or_else(|| self.global.get(key)).cloned();
         let gnu_name = find(b"GNU.sparse.name");
-        let path = gnu_name
-            .or_else(|| find(b"path"))
-            .or_else(|| self.long_name.take());
+        let path = gnu_name.or_else(|| find(b"path")).or_else(|| self.long_name.take());
         let link = find(b"linkpath").or_else(|| self.long_link.take());
         let size = find(b"size").and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
         let long = path.is_some() || link.is_some();
         let (long_name, long_link) = (self.long_name.take(), self.long_link.take());
         debug_assert!(long || (long_name.is_none() && long_link.is_none()));
         let path = path.unwrap_or(header.path);
-        let kind = if header.kind == Kind::File && path.ends_with(b"/") {
-            Kind::Directory
-        } else {
-            header.kind
-        };
-        let size = if has_content(kind) {
-            size.unwrap_or(header.size)
-        } else {
-            0
-        };
-        Member {
-            path: clean(&path),
-            kind,
-            size,
-            link: link.unwrap_or(header.link),
-            records: own,
-            long,
-        }
+        let kind =
+            if header.kind == Kind::File && path.ends_with(b"/") { Kind::Directory } else { header.kind };
+        let size = if header.content { size.unwrap_or(header.size) } else { 0 };
+        Member { path: clean(&path), kind, size, link: link.unwrap_or(header.link), records: own, long }
     }
 }
 
@@ -303,19 +265,8 @@ mod tests {
 
     #[test]
     fn broken_records_are_said_to_be_broken() {
-        for broken in [
-            "9999 path=x\n",
-            "x",
-            "5 a=b",
-            "7 path x",
-            "-3 a=b\n",
-            "0 a=b\n",
-            "3 a=b\n",
-        ] {
-            assert!(
-                !Extensions::default().add(Kind::Pax, broken.as_bytes()),
-                "{broken:?}"
-            );
+        for broken in ["9999 path=x\n", "x", "5 a=b", "7 path x", "-3 a=b\n", "0 a=b\n", "3 a=b\n"] {
+            assert!(!Extensions::default().add(Kind::Pax, broken.as_bytes()), "{broken:?}");
         }
     }
 

@@ -91,24 +91,14 @@ impl<R: Forward> Members<R> {
     /// Reads the archive that starts at the next byte of `inner`.
     pub fn new(inner: R, limits: &Limits) -> Self {
         let header_bytes = limits.get(Limit::HeaderBytes);
-        Self {
-            inner,
-            offset: 0,
-            left: 0,
-            padding: 0,
-            header_bytes,
-            extensions: Extensions::default(),
-        }
+        Self { inner, offset: 0, left: 0, padding: 0, header_bytes, extensions: Extensions::default() }
     }
 
     /// The next member, or none at the end of the archive. What was not read of the last member is passed over.
     pub fn next_member(&mut self) -> Result<Option<Member>, ArchiveError> {
         loop {
             let rest = self.left + self.padding;
-            self.inner.forward(rest).map_err(|source| ArchiveError::Read {
-                offset: self.offset,
-                source,
-            })?;
+            self.inner.forward(rest).map_err(|source| ArchiveError::Read { offset: self.offset, source })?;
             self.offset += rest;
             (self.left, self.padding) = (0, 0);
             let at = self.offset;
@@ -187,10 +177,7 @@ impl<R: Forward> Members<R> {
             (BLOCK, _) => Ok(Some(block)),
             (_, Some(source)) => Err(ArchiveError::Read { offset, source }),
             (0, None) => Ok(None),
-            (_, None) => Err(ArchiveError::Read {
-                offset,
-                source: io::ErrorKind::UnexpectedEof.into(),
-            }),
+            (_, None) => Err(ArchiveError::Read { offset, source: io::ErrorKind::UnexpectedEof.into() }),
         }
     }
 }
@@ -220,17 +207,13 @@ mod tests {
 
     fn archive() -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
-        for (path, content) in [
-            ("a", "first".to_owned()),
-            (&"long/".repeat(60)[..], String::new()),
-            ("b", "x".repeat(700)),
-        ] {
+        for (path, content) in
+            [("a", "first".to_owned()), (&"long/".repeat(60)[..], String::new()), ("b", "x".repeat(700))]
+        {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             header.set_mode(0o644);
-            builder
-                .append_data(&mut header, path, content.as_bytes())
-                .unwrap();
+            builder.append_data(&mut header, path, content.as_bytes()).unwrap();
         }
         builder.into_inner().unwrap()
     }
@@ -239,11 +222,7 @@ mod tests {
         let mut members = Members::new(reader, &Limits::default());
         let mut names = Vec::new();
         while let Some(member) = members.next_member().unwrap() {
-            names.push(format!(
-                "{}:{}",
-                String::from_utf8_lossy(&member.path),
-                member.size
-            ));
+            names.push(format!("{}:{}", String::from_utf8_lossy(&member.path), member.size));
         }
         names
     }

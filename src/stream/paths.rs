@@ -69,11 +69,7 @@ impl PathIndex {
         }
         self.link_bytes += bytes;
         let target = key(&super::header::clean(&member.link));
-        self.links.push(Link {
-            path: member.path.clone(),
-            target,
-            ordinal,
-        });
+        self.links.push(Link { path: member.path.clone(), target, ordinal });
         true
     }
 
@@ -120,10 +116,7 @@ fn effect(member: &Member) -> (Cow<'_, [u8]>, Effect) {
     let slash = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
     let (folder, name) = path.split_at(slash);
     match name.strip_prefix(b".wh.") {
-        Some(b".wh..opq") => (
-            Cow::Borrowed(folder.strip_suffix(b"/").unwrap_or(folder)),
-            Effect::Opaque,
-        ),
+        Some(b".wh..opq") => (Cow::Borrowed(folder.strip_suffix(b"/").unwrap_or(folder)), Effect::Opaque),
         // Other names with this prefix are the bookkeeping of AUFS, which never reaches a container.
         Some(rest) if rest.starts_with(b".wh.") => (Cow::Borrowed(path), Effect::Replace),
         Some(hidden) => (Cow::Owned([folder, hidden].concat()), Effect::Whiteout),
@@ -140,14 +133,7 @@ mod tests {
 
     fn member(path: &str, kind: Kind, link: &str) -> Member {
         let (path, link) = (path.as_bytes().to_vec(), link.as_bytes().to_vec());
-        Member {
-            path,
-            kind,
-            size: 0,
-            link,
-            records: BTreeMap::new(),
-            long: false,
-        }
+        Member { path, kind, size: 0, link, records: BTreeMap::new(), long: false }
     }
 
     #[test]
@@ -178,14 +164,7 @@ mod tests {
     fn links_are_kept_up_to_a_bound() {
         let mut index = PathIndex::default();
         assert!(index.add(&member("new", Kind::Hardlink, "./old"), 1000));
-        assert_eq!(
-            index.links(),
-            [Link {
-                path: b"new".to_vec(),
-                target: key(b"old"),
-                ordinal: 0
-            }]
-        );
+        assert_eq!(index.links(), [Link { path: b"new".to_vec(), target: key(b"old"), ordinal: 0 }]);
         assert!(!index.add(&member("newer", Kind::Hardlink, "old"), 10));
         assert_eq!(index.len(), 2);
     }

@@ -168,15 +168,9 @@ impl Walker {
             State::Rest => bytes.len(),
             State::End => self.after_end(bytes, out),
             State::Content(end) => {
-                let used = usize::try_from(end - self.offset)
-                    .unwrap_or(usize::MAX)
-                    .min(bytes.len());
+                let used = usize::try_from(end - self.offset).unwrap_or(usize::MAX).min(bytes.len());
                 let done = self.offset + used as u64 == end;
-                self.state = if done {
-                    State::Header(Vec::new())
-                } else {
-                    State::Content(end)
-                };
+                self.state = if done { State::Header(Vec::new()) } else { State::Content(end) };
                 used
             }
             State::Header(mut block) => {
@@ -243,10 +237,8 @@ impl Walker {
 
     fn entry(&mut self, header: RawHeader, start: u64, next: u64, out: &mut Walked) {
         if self.paths.len() >= self.limits.get(Limit::LayerEntries) {
-            let message = format!(
-                "more than {} entries; the rest was searched as raw bytes",
-                self.paths.len()
-            );
+            let message =
+                format!("more than {} entries; the rest was searched as raw bytes", self.paths.len());
             self.problem(ProblemKind::Limit, &message, &Limit::LayerEntries.remedy());
             return self.rest(start, out);
         }
@@ -267,12 +259,7 @@ impl Walker {
         });
         self.current = Some(Arc::clone(&entry));
         texts(&member, &entry, out);
-        out.segments.push(Segment {
-            start,
-            end: next,
-            kind: SegmentKind::Header,
-            entry: Some(entry),
-        });
+        out.segments.push(Segment { start, end: next, kind: SegmentKind::Header, entry: Some(entry) });
         self.state = if sparse {
             State::Sparse(Vec::new(), member.size)
         } else {
@@ -289,12 +276,7 @@ impl Walker {
         let next = end.saturating_add(padding(size));
         let mut segment = |start, end, kind| {
             if start < end {
-                out.segments.push(Segment {
-                    start,
-                    end,
-                    kind,
-                    entry: self.current.clone(),
-                });
+                out.segments.push(Segment { start, end, kind, entry: self.current.clone() });
             }
         };
         segment(start, end, SegmentKind::Content);
@@ -303,18 +285,11 @@ impl Walker {
     }
 
     fn extension(&mut self, header: &RawHeader, next: u64, out: &mut Walked) {
-        let end = next
-            .saturating_add(header.size)
-            .saturating_add(padding(header.size));
+        let end = next.saturating_add(header.size).saturating_add(padding(header.size));
         if header.size > self.limits.get(Limit::HeaderBytes) {
             let message = format!("a tar extension header of {} bytes was not applied", header.size);
             self.problem(ProblemKind::Limit, &message, &Limit::HeaderBytes.remedy());
-            out.segments.push(Segment {
-                start: next,
-                end,
-                kind: SegmentKind::Padding,
-                entry: None,
-            });
+            out.segments.push(Segment { start: next, end, kind: SegmentKind::Padding, entry: None });
             self.state = State::Content(end);
         } else if header.size == 0 {
             self.state = State::Header(Vec::new());
@@ -348,12 +323,7 @@ impl Walker {
 
     fn rest(&mut self, start: u64, out: &mut Walked) {
         let entry = None;
-        out.segments.push(Segment {
-            start,
-            end: u64::MAX,
-            kind: SegmentKind::Padding,
-            entry,
-        });
+        out.segments.push(Segment { start, end: u64::MAX, kind: SegmentKind::Padding, entry });
         self.state = State::Rest;
     }
 
@@ -377,8 +347,7 @@ impl Walker {
     /// Problems of one layer are few kinds many times: the first thousand are enough.
     fn problem(&mut self, kind: ProblemKind, message: &str, remedy: &str) {
         if self.problems.len() < 1000 {
-            self.problems
-                .push(Problem::new(kind, String::new(), message, remedy));
+            self.problems.push(Problem::new(kind, String::new(), message, remedy));
         }
     }
 }
@@ -394,11 +363,7 @@ fn collect(into: &mut Vec<u8>, bytes: &[u8], size: usize) -> usize {
 fn texts(member: &Member, entry: &Arc<Entry>, out: &mut Walked) {
     let mut text = |kind, bytes: &[u8]| {
         if !bytes.is_empty() {
-            out.texts.push(Text {
-                entry: Arc::clone(entry),
-                kind,
-                bytes: bytes.to_vec(),
-            });
+            out.texts.push(Text { entry: Arc::clone(entry), kind, bytes: bytes.to_vec() });
         }
     };
     if member.long {
@@ -448,9 +413,7 @@ mod tests {
     fn contents<'b>(bytes: &'b [u8], walked: &Walked) -> Vec<(Vec<u8>, &'b [u8])> {
         let range = |s: &Segment| usize::try_from(s.start).unwrap()..usize::try_from(s.end).unwrap();
         let content = walked.segments.iter().filter(|s| s.kind == SegmentKind::Content);
-        content
-            .map(|s| (s.entry.as_ref().unwrap().path.clone(), &bytes[range(s)]))
-            .collect()
+        content.map(|s| (s.entry.as_ref().unwrap().path.clone(), &bytes[range(s)])).collect()
     }
 
     #[test]
@@ -474,10 +437,7 @@ mod tests {
         behind.extend_from_slice(b"\0\0hidden");
         let (walked, _, problems) = walk(&behind, &[]);
         let last = walked.segments.last().unwrap();
-        assert_eq!(
-            (last.kind, last.start as usize),
-            (SegmentKind::Padding, behind.len() - 6)
-        );
+        assert_eq!((last.kind, last.start as usize), (SegmentKind::Padding, behind.len() - 6));
         assert_eq!(problems[0].kind, ProblemKind::Note);
 
         let mut damaged = layer();
