@@ -26,7 +26,7 @@ fn a_finding_says_what_where_and_what_to_do() {
     CRITICAL  GitHub personal access token (classic)  github-pat  confirmed
       ghp_A1…A1b2 (40 bytes)  0123456789ab
       Acts as the user on every repository that the token's scopes allow.
-      env          GITHUB_TOKEN  
+      env          GITHUB_TOKEN
                    step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
                    in app:1.0  linux/amd64
       file         /app/backup.tar > .env:3  (utf-16le)
@@ -88,7 +88,7 @@ fn everything_is_listed_when_asked() {
     CRITICAL  GitHub personal access token (classic)  github-pat  confirmed
       ghp_A1…A1b2 (40 bytes)  0123456789ab
       Acts as the user on every repository that the token's scopes allow.
-      env          GITHUB_TOKEN  
+      env          GITHUB_TOKEN
                    step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
                    in app:1.0  linux/amd64
       file         /app/backup.tar > .env:3  (utf-16le)
