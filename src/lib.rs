@@ -6,6 +6,7 @@ pub mod image;
 pub mod limits;
 pub mod matcher;
 pub mod problem;
+pub mod report;
 pub mod secret;
 pub mod signature;
 pub mod stream;

@@ -1,0 +1,233 @@
+//! What people and programs read of a scan: a table of formats, one file each.
+//!
+//! A format writes [`Outcome`]s and decides nothing: what is shown was chosen by the scan, what fails a build is
+//! chosen by the command line. The same outcomes give the same bytes: no format writes times or machine names.
+//! Redaction is the default; the text of a credential is written only with [`ReportOptions::show_secrets`].
+
+mod escape;
+mod json;
+mod jsonl;
+mod model;
+#[cfg(test)]
+mod sample;
+mod sanitize;
+mod table;
+
+use std::io::{self, Write};
+
+use crate::findings::Outcome;
+
+/// One way to write outcomes.
+#[derive(Clone, Copy)]
+pub struct Format {
+    /// The value of `--format`.
+    pub name: &'static str,
+    /// What it is for, in a line of the help.
+    pub about: &'static str,
+    /// Writes all outcomes of one run, in the order of the command line.
+    pub write: fn(&mut dyn Write, &[Outcome], &ReportOptions) -> io::Result<()>,
+}
+
+/// Every format. To add one: a file in this folder and a row here.
+pub const FORMATS: &[Format] = &[
+    Format {
+        name: "table",
+        about: "for people: findings, gaps and totals as text",
+        write: table::write,
+    },
+    Format {
+        name: "json",
+        about: "for programs: one document (schema layersift.report/v1)",
+        write: json::write,
+    },
+    Format {
+        name: "jsonl",
+        about: "for pipelines: one JSON record per line",
+        write: jsonl::write,
+    },
+];
+
+impl Format {
+    /// The format of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+}
+
+/// The JSON Schema (draft 2020-12) of the `json` format, and of the lines of `jsonl` as `#/$defs/line`.
+pub const JSON_SCHEMA: &str = include_str!("report.schema.json");
+
+/// How to write, the same for every format; each takes what it has a use for.
+#[derive(Debug, Clone)]
+pub struct ReportOptions {
+    /// Write the credentials themselves.
+    pub show_secrets: bool,
+    /// Write ANSI colours, where the format has colours.
+    pub color: bool,
+    /// Write characters beyond ASCII, where the format has a choice.
+    pub unicode: bool,
+    /// Columns of the terminal or page.
+    pub width: usize,
+    /// How much of it.
+    pub detail: Detail,
+    /// What wrote the report.
+    pub tool: Tool,
+}
+
+impl Default for ReportOptions {
+    fn default() -> Self {
+        Self {
+            show_secrets: false,
+            color: false,
+            unicode: true,
+            width: 120,
+            detail: Detail::Normal,
+            tool: Tool::default(),
+        }
+    }
+}
+
+/// How much a format for people writes. Formats for programs always write everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Findings and gaps only.
+    Brief,
+    /// The first places of each finding, and totals.
+    Normal,
+    /// Every place and every blob.
+    Full,
+}
+
+/// What wrote a report.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Tool {
+    /// `layersift`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The rules that it looked for.
+    pub rules: Option<ToolRules>,
+}
+
+impl Default for Tool {
+    fn default() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rules: None,
+        }
+    }
+}
+
+/// The rules behind a report.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ToolRules {
+    /// How many.
+    pub count: usize,
+    /// The same for the same set of rules, in every version.
+    pub fingerprint: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn written(format: &Format, outcomes: &[Outcome], options: &ReportOptions) -> String {
+        let mut out = Vec::new();
+        (format.write)(&mut out, outcomes, options).expect("a vector takes everything");
+        String::from_utf8(out).expect("every format writes UTF-8")
+    }
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let names: BTreeSet<_> = FORMATS.iter().map(|format| format.name).collect();
+        assert_eq!(names.len(), FORMATS.len());
+        for format in FORMATS {
+            assert_eq!(
+                Format::named(format.name).map(|found| found.about),
+                Some(format.about)
+            );
+        }
+        assert!(Format::named("xml").is_none());
+    }
+
+    #[test]
+    fn no_format_writes_a_secret_unless_asked_and_each_does_when_asked() {
+        let outcomes = [sample::full()];
+        let secret = sample::token();
+        for format in FORMATS {
+            for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
+                let mut options = ReportOptions {
+                    detail,
+                    ..ReportOptions::default()
+                };
+                assert!(
+                    !written(format, &outcomes, &options).contains(&secret),
+                    "{}",
+                    format.name
+                );
+                options.show_secrets = true;
+                assert!(
+                    written(format, &outcomes, &options).contains(&secret),
+                    "{}",
+                    format.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_format_lets_the_image_drive_a_terminal() {
+        let outcomes = [sample::hostile()];
+        for format in FORMATS {
+            for show_secrets in [false, true] {
+                let options = ReportOptions {
+                    show_secrets,
+                    detail: Detail::Full,
+                    ..ReportOptions::default()
+                };
+                let text = written(format, &outcomes, &options);
+                let live = text.chars().find(|&c| c != '\n' && sanitize::is_live(c));
+                assert_eq!(live, None, "{}: {text}", format.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_gap_changes_every_format() {
+        let clean = sample::clean();
+        let mut gap = sample::clean();
+        gap.problems.push(sample::gap());
+        for format in FORMATS {
+            for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
+                let options = ReportOptions {
+                    detail,
+                    ..ReportOptions::default()
+                };
+                let text = written(format, std::slice::from_ref(&gap), &options);
+                assert!(text.contains(&sample::gap().message), "{}: {text}", format.name);
+                assert_ne!(text, written(format, std::slice::from_ref(&clean), &options));
+            }
+        }
+    }
+
+    #[test]
+    fn a_writer_that_fails_is_an_error_and_no_panic() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in FORMATS {
+            let error = (format.write)(&mut Full, &[sample::full()], &ReportOptions::default())
+                .expect_err("the disk is full");
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{}", format.name);
+        }
+    }
+}

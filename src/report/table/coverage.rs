@@ -1,0 +1,214 @@
+//! What was looked at, what was not, and the totals.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+
+use super::page::{Page, Span, badge, bytes, count, dim, good, plain, strong, thousands, warning};
+use crate::findings::{Coverage, Ledger, Outcome};
+use crate::problem::Problem;
+use crate::report::Detail;
+use crate::signature::Severity;
+
+/// Gaps and notes of each kind that are listed without `-v`.
+const PROBLEMS_SHOWN: usize = 10;
+/// Reasons of skipped bytes that are listed without `-v`.
+const REASONS_SHOWN: usize = 5;
+
+/// Gaps and notes apart; the notes only where there is room for them.
+pub(super) fn write_problems(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
+    let (gaps, notes): (Vec<_>, Vec<_>) = outcome.problems.iter().partition(|problem| problem.kind.is_gap());
+    write_list(page, &warning("not looked at, or not to be trusted"), &gaps)?;
+    if page.detail() > Detail::Brief {
+        write_list(page, &strong("notes"), &notes)?;
+    }
+    Ok(())
+}
+
+fn write_list(page: &mut Page, title: &Span, problems: &[&Problem]) -> io::Result<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    page.blank()?;
+    page.line(0, &[title.clone(), dim(format!("  {}", problems.len()))])?;
+    let shown = match page.detail() {
+        Detail::Full => problems.len(),
+        _ => PROBLEMS_SHOWN,
+    };
+    for problem in problems.iter().take(shown) {
+        page.line(
+            2,
+            &[
+                plain(format!("{:13}", problem.kind.as_str())),
+                strong(&problem.place).middle(),
+            ],
+        )?;
+        page.wrapped(15, &plain(""), &problem.message)?;
+        page.wrapped(15, &dim("-> "), &problem.remedy)?;
+    }
+    page.rest(2, problems.len(), shown, "problem")
+}
+
+/// The blobs and what became of their bytes.
+pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage) -> io::Result<()> {
+    if coverage.blobs.is_empty() {
+        return Ok(());
+    }
+    page.blank()?;
+    if page.detail() == Detail::Full {
+        page.line(0, &[strong("blobs")])?;
+        for blob in &coverage.blobs {
+            write_blob(page, blob)?;
+        }
+    }
+    let total = coverage.total();
+    let layers = coverage.blobs.iter().filter(|blob| blob.role == "layer").count();
+    let looked_at = format!(
+        "{}, {}: {} stored, {} plain, {}, {} searched",
+        count(layers as u64, "layer"),
+        count(coverage.blobs.len() as u64, "blob"),
+        bytes(total.stored_bytes),
+        bytes(total.plain_bytes),
+        entries(total.entries),
+        bytes(total.matched_bytes),
+    );
+    page.wrapped(0, &strong("looked at  "), &looked_at)?;
+    let unverified = coverage.blobs.iter().filter(|blob| !blob.verified).count();
+    let verified = match unverified {
+        0 => plain("every digest and size"),
+        some => warning(format!("all but {}", count(some as u64, "blob"))),
+    };
+    page.line(0, &[strong("verified   "), verified])?;
+    write_skipped(page, &total)
+}
+
+fn write_blob(page: &mut Page, blob: &Ledger) -> io::Result<()> {
+    let (stored, plain_size) = (bytes(blob.stored_bytes), bytes(blob.plain_bytes));
+    let mut figures = format!("{:11} {:9} {stored:>10}", blob.role, blob.form);
+    if blob.stored_bytes == blob.plain_bytes {
+        figures.push_str(&" ".repeat(14));
+    } else {
+        let _ = write!(figures, " -> {plain_size:>10}");
+    }
+    if blob.matched_bytes < blob.plain_bytes {
+        let _ = write!(figures, ", {} searched", bytes(blob.matched_bytes));
+    }
+    if blob.entries > 0 {
+        let _ = write!(figures, ", {}", entries(blob.entries));
+    }
+    let mut spans = vec![plain(figures)];
+    if !blob.verified {
+        spans.push(warning(", not verified"));
+    }
+    spans.push(dim(format!("  {}", blob.blob)).middle());
+    page.line(2, &spans)
+}
+
+fn entries(number: u64) -> String {
+    match number {
+        1 => "1 entry".to_owned(),
+        number => format!("{} entries", thousands(number)),
+    }
+}
+
+/// Skipped bytes by reason, the largest first.
+fn write_skipped(page: &mut Page, total: &Ledger) -> io::Result<()> {
+    let mut reasons: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for skipped in &total.skipped {
+        let (times, sum) = reasons.entry(&skipped.reason).or_default();
+        *times += 1;
+        *sum += skipped.bytes.unwrap_or(0);
+    }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, (_, sum))| (std::cmp::Reverse(*sum), *reason));
+    let shown = match page.detail() {
+        Detail::Full => reasons.len(),
+        _ => REASONS_SHOWN,
+    };
+    for (reason, (times, sum)) in reasons.iter().take(shown) {
+        let size = match sum {
+            0 => "size unknown".to_owned(),
+            sum => bytes(*sum),
+        };
+        page.line(
+            0,
+            &[
+                strong("skipped    "),
+                plain(format!("{size}, {}: {reason}", count(*times, "time"))),
+            ],
+        )?;
+    }
+    page.rest(0, reasons.len(), shown, "reason")
+}
+
+/// The last lines: how many findings, and whether "none" means clean.
+pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
+    let gaps = gaps_of(outcome);
+    match (outcome.findings.len(), gaps) {
+        (0, 0) => page.line(0, &[good("clean: everything was looked at")])?,
+        (0, gaps) => page.line(0, &[warning(unsure(gaps))])?,
+        (found, gaps) => {
+            let mut spans = vec![strong(count(found as u64, "finding")), plain(":")];
+            spans.extend(by_severity(std::slice::from_ref(outcome)));
+            if gaps > 0 {
+                spans.push(warning(format!(
+                    "; not everything could be looked at: {}",
+                    count(gaps as u64, "gap")
+                )));
+            }
+            page.line(0, &spans)?;
+        }
+    }
+    if outcome.hidden > 0 {
+        let hidden = count(outcome.hidden as u64, "less certain finding");
+        page.line(
+            0,
+            &[dim(format!(
+                "{hidden} not shown (--min-confidence review shows more)"
+            ))],
+        )?;
+    }
+    Ok(())
+}
+
+/// One line over all inputs.
+pub(super) fn write_grand_total(page: &mut Page, outcomes: &[Outcome]) -> io::Result<()> {
+    let found: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
+    let gaps: usize = outcomes.iter().map(gaps_of).sum();
+    let inputs = count(outcomes.len() as u64, "input");
+    let mut spans = vec![strong(format!("{inputs}: {}", count(found as u64, "finding")))];
+    if found > 0 {
+        spans.push(plain(":"));
+        spans.extend(by_severity(outcomes));
+    }
+    match (found, gaps) {
+        (0, 0) => spans.push(good("; clean: everything was looked at")),
+        (_, 0) => {}
+        (_, gaps) => spans.push(warning(format!(
+            "; not everything could be looked at: {}",
+            count(gaps as u64, "gap")
+        ))),
+    }
+    page.line(0, &spans)
+}
+
+fn unsure(gaps: usize) -> String {
+    let gaps = count(gaps as u64, "gap");
+    format!("no finding, but not everything could be looked at: {gaps}")
+}
+
+fn by_severity(outcomes: &[Outcome]) -> Vec<Span> {
+    let findings = || outcomes.iter().flat_map(|outcome| &outcome.findings);
+    let of = |severity| findings().filter(|finding| finding.severity == severity).count();
+    Severity::ALL
+        .into_iter()
+        .map(|severity| (severity, of(severity)))
+        .filter(|(_, count)| *count > 0)
+        .flat_map(|(severity, count)| [plain(format!(" {count} ")), badge(severity)])
+        .collect()
+}
+
+fn gaps_of(outcome: &Outcome) -> usize {
+    let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap());
+    gaps.count()
+}

@@ -1,0 +1,153 @@
+//! One block a finding: what it is, where it stands, what to do.
+
+use std::fmt::Write as _;
+use std::io;
+
+use super::page::{Page, Span, badge, dim, plain, strong, warning};
+use crate::digest::Digest;
+use crate::findings::{Finding, Place, PlaceStep, State, StateBy};
+use crate::image::PlaceKind;
+use crate::report::Detail;
+
+/// Places of one finding that are listed without `-v`.
+const PLACES_SHOWN: usize = 6;
+/// Where the text of a place begins, under its kind.
+const COLUMN: usize = 15;
+
+/// `several`: whether the input holds more than one image, so that each place says to which it belongs.
+pub(super) fn write(page: &mut Page, finding: &Finding, several: bool) -> io::Result<()> {
+    page.line(
+        0,
+        &[
+            badge(finding.severity),
+            plain("  "),
+            strong(&finding.name),
+            dim(format!("  {}  {}", finding.rule, finding.confidence.as_str())),
+        ],
+    )?;
+    write_secret(page, finding)?;
+    page.wrapped(2, &plain(""), &finding.why)?;
+    let shown = match page.detail() {
+        Detail::Full => finding.places.len(),
+        _ => PLACES_SHOWN,
+    };
+    for place in finding.places.iter().take(shown) {
+        write_place(page, place, several)?;
+    }
+    page.rest(2, finding.places.len(), shown, "place")?;
+    for (index, step) in finding.fix.iter().enumerate() {
+        let label = if index == 0 { "fix  " } else { "     " };
+        page.wrapped(2, &strong(label), step)?;
+    }
+    Ok(())
+}
+
+fn write_secret(page: &mut Page, finding: &Finding) -> io::Result<()> {
+    if !page.show_secrets() {
+        return page.line(
+            2,
+            &[plain(finding.secret.redacted()), dim(format!("  {}", finding.id))],
+        );
+    }
+    match std::str::from_utf8(finding.secret.expose()) {
+        Ok(text) => text.lines().try_for_each(|line| page.whole(2, line)),
+        Err(_) => page.whole(2, &finding.secret.expose().escape_ascii().to_string()),
+    }
+}
+
+fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> {
+    let mut spans = vec![plain(format!(
+        "{:width$}",
+        place.kind.as_str(),
+        width = COLUMN - 2
+    ))];
+    spans.extend(position(place));
+    if place.state == Some(State::Visible) {
+        spans.push(dim("  visible"));
+    }
+    page.line(2, &spans)?;
+    let origin = origin(place);
+    if !origin.is_empty() {
+        page.line(COLUMN, &[dim(origin)])?;
+    }
+    if let Some(state @ (State::Deleted | State::Overwritten)) = place.state {
+        let by = place.state_by.as_ref().map_or_else(String::new, hidden_by);
+        page.line(COLUMN, &[warning(state.as_str()), plain(by)])?;
+    }
+    let owner = [
+        place.image.clone(),
+        place.platform.as_ref().map(ToString::to_string),
+    ];
+    let owner = owner.into_iter().flatten().collect::<Vec<_>>().join("  ");
+    if several && !owner.is_empty() {
+        page.line(COLUMN, &[dim("in "), dim(owner).middle()])?;
+    }
+    Ok(())
+}
+
+/// Path, members, line and name; for what is not a file the name comes first.
+fn position(place: &Place) -> Vec<Span> {
+    let mut path = match &place.path {
+        Some(path) if place.layer.is_none() => {
+            path.parse().map_or(path.clone(), |digest: Digest| digest.short())
+        }
+        Some(path) if !path.starts_with('/') => format!("/{path}"),
+        Some(path) => path.clone(),
+        None => String::new(),
+    };
+    for member in &place.inner {
+        path.push_str(" > ");
+        path.push_str(member);
+    }
+    match (place.line, place.offset) {
+        (Some(line), _) if !path.is_empty() => {
+            let _ = write!(path, ":{line}");
+        }
+        (None, Some(offset)) if place.kind == PlaceKind::File => {
+            let _ = write!(path, " at byte {offset}");
+        }
+        _ => {}
+    }
+    let mut spans = match &place.name {
+        Some(name) if place.layer.is_none() => vec![strong(name).middle(), dim(format!("  {path}")).middle()],
+        Some(name) => vec![strong(path).middle(), plain(format!("  {name}")).middle()],
+        None => vec![strong(path).middle()],
+    };
+    if !place.decoded.is_empty() {
+        spans.push(dim(format!("  ({})", place.decoded.join(", "))));
+    }
+    spans
+}
+
+fn origin(place: &Place) -> String {
+    let layer = place.layer.as_ref().map(|layer| {
+        let digest = layer.digest.or(layer.diff_id).map(|digest| digest.short());
+        match (layer.index, digest) {
+            (Some(index), Some(digest)) => format!("layer {index} {digest}"),
+            (Some(index), None) => format!("layer {index}"),
+            (None, Some(digest)) => format!("blob {digest}, which is no layer of the image"),
+            (None, None) => "a blob that is no layer of the image".to_owned(),
+        }
+    });
+    let step = place.step.as_ref().map(describe_step);
+    layer.into_iter().chain(step).collect::<Vec<_>>().join(", ")
+}
+
+fn hidden_by(by: &StateBy) -> String {
+    let step = by
+        .step
+        .as_ref()
+        .map_or_else(String::new, |step| format!(", {}", describe_step(step)));
+    format!(" by layer {}{step}", by.layer)
+}
+
+/// `step 5 COPY .env /app/`: without what the builder put around the words of the Dockerfile.
+fn describe_step(step: &PlaceStep) -> String {
+    let mut text = step.created_by.trim();
+    for around in ["/bin/sh -c #(nop)", &step.instruction, "/bin/sh -c"] {
+        text = text.strip_prefix(around).unwrap_or(text).trim_start();
+    }
+    text = text.strip_suffix("# buildkit").unwrap_or(text);
+    let words: Vec<_> = text.split_whitespace().take(200).collect();
+    format!("step {} {} {}", step.index, step.instruction, words.join(" "))
+}
