@@ -1,5 +1,6 @@
 //! layersift finds every credential that a container image leaks.
 
+pub mod content;
 pub mod digest;
 pub mod findings;
 pub mod image;
@@ -9,4 +10,5 @@ pub mod problem;
 pub mod report;
 pub mod secret;
 pub mod signature;
+pub mod source;
 pub mod stream;

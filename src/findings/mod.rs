@@ -3,7 +3,11 @@
 //! These types are what every report is made of. Texts that come from the image are already free of credentials here
 //! (see `redact`), except inside [`Secret`].
 
+mod visibility;
+
 use serde::Serialize;
+
+pub use self::visibility::{Fate, Query, fates};
 
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};

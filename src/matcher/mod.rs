@@ -14,7 +14,7 @@ use std::sync::{Arc, OnceLock};
 
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
-pub use self::resolve::resolve;
+pub use self::resolve::{Claim, resolve};
 use self::verify::Compiled;
 use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
 

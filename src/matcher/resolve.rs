@@ -1,44 +1,63 @@
 //! Which rule a text belongs to when several claim it.
 
-use super::Hit;
-use crate::signature::{Rule, RuleSet, Shape};
+use std::ops::Range;
 
-/// Leaves one hit for each credential: of hits that overlap, the one whose rule is most sure, most specific and
-/// longest; the others only if that rule names them in `also`. Sorted by place.
-pub fn resolve(mut hits: Vec<Hit>, rules: &RuleSet) -> Vec<Hit> {
-    let rule = |hit: &Hit| &rules.rules()[hit.rule];
-    hits.sort_by(|a, b| {
-        let rank = |hit: &Hit| (specific(rule(hit)), hit.confidence, hit.secret.len());
-        rank(b).cmp(&rank(a)).then(a.secret.start.cmp(&b.secret.start)).then(a.rule.cmp(&b.rule))
+use super::Hit;
+use crate::signature::{Confidence, Rule, RuleSet, Shape};
+
+/// What a rule claims of a text.
+pub trait Claim {
+    /// Index into the rule set.
+    fn rule(&self) -> usize;
+    /// The credential's bytes in the text.
+    fn range(&self) -> Range<u64>;
+    /// How sure it is.
+    fn confidence(&self) -> Confidence;
+}
+
+impl Claim for Hit {
+    fn rule(&self) -> usize {
+        self.rule
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.secret.start as u64..self.secret.end as u64
+    }
+
+    fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+}
+
+/// Leaves one claim for each credential of a text: of claims that overlap, the one whose rule is most specific, most sure
+/// and longest; the others only if one of the two rules names the other in `also`. Sorted by place.
+pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
+    let rule = |claim: &C| &rules.rules()[claim.rule()];
+    claims.sort_by_key(|claim| {
+        let range = claim.range();
+        let length = range.end - range.start;
+        let best = (specific(rule(claim)), claim.confidence(), length);
+        (std::cmp::Reverse(best), range.start, claim.rule())
     });
-    let mut kept: Vec<Hit> = Vec::with_capacity(hits.len());
-    // Start of each kept hit, to find the few that could overlap without comparing all with all.
-    let mut taken = std::collections::BTreeMap::<(usize, usize), usize>::new();
-    let longest = hits.iter().map(|hit| hit.secret.len()).max().unwrap_or(0);
-    for hit in hits {
-        let from = hit.secret.start.saturating_sub(longest);
-        let clash = taken
-            .range((from, 0)..(hit.secret.end, 0))
-            .map(|(_, index)| &kept[*index])
-            .find(|other| overlap(other, &hit) && !shares(rule(other), rule(&hit), other, &hit));
-        if clash.is_none() {
-            taken.insert((hit.secret.start, kept.len()), kept.len());
-            kept.push(hit);
+    // What is kept, by where it starts: the few that could overlap are found without comparing all with all.
+    let mut kept = std::collections::BTreeMap::<(u64, usize), C>::new();
+    let longest = claims.iter().map(|claim| claim.range().end - claim.range().start).max().unwrap_or(0);
+    for claim in claims {
+        let range = claim.range();
+        let near = kept.range((range.start.saturating_sub(longest), 0)..(range.end, 0));
+        let clashes = near.map(|(_, other)| other).any(|other| {
+            let overlaps = other.range().end > range.start;
+            overlaps && (claim.rule() == other.rule() || !shares(rule(other), rule(&claim)))
+        });
+        if !clashes {
+            kept.insert((range.start, claim.rule()), claim);
         }
     }
-    kept.sort_by(|a, b| (a.secret.start, a.secret.end, a.rule).cmp(&(b.secret.start, b.secret.end, b.rule)));
-    kept
+    kept.into_values().collect()
 }
 
-fn overlap(a: &Hit, b: &Hit) -> bool {
-    a.secret.start < b.secret.end && b.secret.start < a.secret.end
-}
-
-fn shares(winner: &Rule, other: &Rule, a: &Hit, b: &Hit) -> bool {
-    let same = winner.id() == other.id() && a.secret == b.secret;
-    !same
-        && (winner.also().iter().any(|id| id == other.id())
-            || other.also().iter().any(|id| id == winner.id()))
+fn shares(a: &Rule, b: &Rule) -> bool {
+    a.also().iter().any(|id| id == b.id()) || b.also().iter().any(|id| id == a.id())
 }
 
 /// A provider's own format says more than a word beside a common shape, and that more than a name that sounds secret.

@@ -1,0 +1,165 @@
+//! The map step: one blob, from its stored bytes to a report that depends on nothing else.
+//!
+//! The stack of readers stands in [`map`], from the stored bytes up: counted, hashed, decompressed, pumped. At the end
+//! the rest is read too: only the true end of a stream proves its digest, and what stands behind the compressed data is
+//! searched like everything else.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::matching::Match;
+use super::pump::{Plain, pump};
+use super::{Context, Progress};
+use crate::digest::Digest;
+use crate::findings::{Ledger, Skipped};
+use crate::image::PlaceKind;
+use crate::matcher::Surroundings;
+use crate::problem::{Problem, ProblemKind};
+use crate::secret::Secret;
+use crate::stream::{Aside, Compression, Decoder, Hashed, PathIndex};
+
+/// What a blob yields.
+#[derive(Debug)]
+pub(crate) struct BlobReport {
+    /// Digest of the bytes as stored.
+    pub(crate) digest: Digest,
+    /// Digest of the plain bytes.
+    pub(crate) diff_id: Digest,
+    /// Whether the plain bytes are a tar.
+    pub(crate) tar: bool,
+    /// Whether all stored bytes were read, so that `digest` is theirs.
+    pub(crate) stored_complete: bool,
+    /// Whether all plain bytes were read, so that `diff_id` is theirs.
+    pub(crate) plain_complete: bool,
+    pub(crate) ledger: Ledger,
+    pub(crate) matches: Vec<Match>,
+    pub(crate) paths: PathIndex,
+    /// Their places are relative to the blob.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Bytes read from a source at a time.
+const READ: usize = 128 << 10;
+
+/// Maps the blob called `name`, whose stored bytes `stored` gives.
+pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> BlobReport {
+    let count = AtomicU64::new(0);
+    let counted = Counted { inner: stored, count: &count, progress: context.progress };
+    let mut stored = BufReader::with_capacity(READ, Hashed::new(counted));
+    let mut problems = Vec::new();
+    let compression = match stored.fill_buf() {
+        Ok(head) => Compression::sniff(head),
+        Err(_) => None,
+    };
+    let (mut plain, aside) = match compression {
+        None => (pump(context, &mut stored, &count, false), Aside::default()),
+        Some(compression) => {
+            let mut decoder = Decoder::new(&mut stored, compression);
+            let plain = pump(context, &mut decoder, &count, false);
+            let (_, aside) = decoder.into_rest();
+            (plain, aside)
+        }
+    };
+    problems.append(&mut plain.problems);
+    problems.extend(plain.error.take().map(|error| cut(compression, &error)));
+    let plain_complete = plain.complete;
+    let mut matches = std::mem::take(&mut plain.matches);
+    let mut skipped = Vec::new();
+    matches.extend(beside(context, &aside, &mut skipped, &mut problems));
+    let mut stored_complete = plain_complete;
+    if compression.is_some() {
+        let rest = pump(context, &mut stored, &count, true);
+        stored_complete = rest.error.is_none() && rest.complete;
+        if plain_complete && rest.content {
+            problems.push(behind(rest.bytes));
+        }
+        matches.extend(rest.matches.into_iter().map(|found| Match { kind: PlaceKind::Padding, ..found }));
+    }
+    let (digest, stored_bytes) = stored.into_inner().finish();
+    let ledger = Ledger {
+        blob: name.to_owned(),
+        digest: Some(digest),
+        diff_id: Some(plain.digest),
+        role: String::new(),
+        form: form(&plain, compression),
+        verified: false,
+        stored_bytes,
+        plain_bytes: plain.bytes,
+        entries: plain.entries,
+        matched_bytes: plain.bytes,
+        skipped,
+    };
+    BlobReport {
+        digest,
+        diff_id: plain.digest,
+        tar: plain.tar,
+        stored_complete,
+        plain_complete,
+        ledger,
+        matches,
+        paths: plain.paths,
+        problems,
+    }
+}
+
+fn form(plain: &Plain, compression: Option<Compression>) -> String {
+    let inner = if plain.tar { "tar" } else { "bytes" };
+    compression.map_or(inner.to_owned(), |compression| format!("{inner}+{}", compression.as_str()))
+}
+
+fn cut(compression: Option<Compression>, error: &io::Error) -> Problem {
+    let (what, remedy) = match compression {
+        Some(compression) => (compression.as_str(), "save or push the image again"),
+        None => ("stored bytes", "the archive is cut off or cannot be read: save the image again"),
+    };
+    Problem::new(ProblemKind::Damaged, "", format!("{what}: {error}; what came before was searched"), remedy)
+}
+
+fn behind(bytes: u64) -> Problem {
+    let message = format!("{bytes} bytes behind the compressed data; they were searched as they are");
+    Problem::new(ProblemKind::Note, "", message, "no engine unpacks them: find out what wrote them")
+}
+
+/// Searches what zstd's skippable frames hold.
+fn beside(
+    context: &Context<'_>,
+    aside: &Aside,
+    skipped: &mut Vec<Skipped>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Match> {
+    if aside.left_out > 0 {
+        let reason = "skippable zstd frames beyond the first 4 MiB";
+        skipped.push(Skipped { bytes: Some(aside.left_out), reason: reason.into() });
+        let message = format!("{} bytes of {reason} were not looked at", aside.left_out);
+        problems.push(Problem::new(ProblemKind::Limit, "", message, "build the layer again without them"));
+    }
+    let hits = context.matcher.scan(&aside.bytes, Surroundings::default());
+    let found = |hit: crate::matcher::Hit| Match {
+        rule: hit.rule,
+        confidence: hit.confidence,
+        secret: Secret::new(&aside.bytes[hit.secret.clone()]),
+        kind: PlaceKind::Padding,
+        entry: None,
+        name: Some("skippable zstd frame".into()),
+        range: hit.secret.start as u64..hit.secret.end as u64,
+        line: None,
+        decoded: None,
+    };
+    hits.into_iter().map(found).collect()
+}
+
+/// Counts what is read, for the ratio and for the progress.
+struct Counted<'c> {
+    inner: &'c mut dyn Read,
+    count: &'c AtomicU64,
+    progress: &'c dyn Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        self.progress.advance(read as u64);
+        Ok(read)
+    }
+}

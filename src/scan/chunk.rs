@@ -1,0 +1,140 @@
+//! A stretch of a layer's plain bytes with what they belong to: the unit that is matched and hashed by any thread.
+//!
+//! Chunks overlap, so that whatever a candidate's verdict depends on lies in the chunk that owns the candidate: each
+//! keeps [`BEFORE`] bytes of the one before it, and leaves the last [`AFTER`] bytes to the one behind it.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::ops::Range;
+
+use crate::matcher::{AFTER, BEFORE};
+use crate::stream::{Segment, Text, Walked, fill};
+
+/// Plain bytes that a chunk takes from its stream.
+pub(super) const CHUNK: usize = 1 << 20;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    /// Position among the chunks of the stream.
+    pub(super) index: u64,
+    /// The bytes: some of the chunk before, then new ones.
+    pub(super) bytes: Vec<u8>,
+    /// Offset in the stream of the first byte.
+    pub(super) base: u64,
+    /// Where the new bytes start.
+    pub(super) new: usize,
+    /// The bytes whose candidates this chunk answers for.
+    pub(super) owned: Range<usize>,
+    /// Segments that have bytes here, in order.
+    pub(super) segments: Vec<Segment>,
+    /// Texts that no segment holds.
+    pub(super) texts: Vec<Text>,
+}
+
+/// Cuts a stream into chunks.
+#[derive(Debug, Default)]
+pub(super) struct Chunker {
+    next: u64,
+    /// Offset in the stream of the first byte of `carry`.
+    base: u64,
+    /// Bytes that the next chunk starts with.
+    carry: Vec<u8>,
+    /// Offset in the stream of the first byte that no chunk owns yet.
+    owned: u64,
+    segments: VecDeque<Segment>,
+}
+
+/// What filling a chunk came to.
+#[derive(Debug)]
+pub(super) struct Filled {
+    /// The chunk.
+    pub(super) chunk: Chunk,
+    /// Whether it is the last.
+    pub(super) last: bool,
+    /// The error that ended the stream early, if one did.
+    pub(super) error: Option<std::io::Error>,
+}
+
+impl Chunker {
+    /// Fills `buffer` with the next chunk. `walk` is shown the new bytes once and says what they are.
+    pub(super) fn fill(
+        &mut self,
+        reader: &mut dyn Read,
+        mut buffer: Vec<u8>,
+        walk: &mut dyn FnMut(&[u8], &mut Walked),
+    ) -> Filled {
+        buffer.clear();
+        buffer.extend_from_slice(&self.carry);
+        let new = buffer.len();
+        buffer.resize(new + CHUNK, 0);
+        let (filled, error) = fill(reader, &mut buffer[new..]);
+        buffer.truncate(new + filled);
+        let last = filled < CHUNK;
+        let mut walked = Walked::default();
+        walk(&buffer[new..], &mut walked);
+        self.segments.extend(walked.segments);
+
+        let owned_end = if last { buffer.len() } else { buffer.len() - AFTER };
+        let offset = |at: u64| usize::try_from(at - self.base).expect("offsets in a chunk are small");
+        let chunk = Chunk {
+            index: self.next,
+            base: self.base,
+            new,
+            owned: offset(self.owned)..owned_end,
+            segments: self.segments_of(&buffer),
+            texts: walked.texts,
+            bytes: buffer,
+        };
+        self.prepare_next(&chunk, last);
+        Filled { chunk, last, error }
+    }
+
+    fn segments_of(&self, buffer: &[u8]) -> Vec<Segment> {
+        let end = self.base + buffer.len() as u64;
+        let here = |segment: &&Segment| segment.start < end && segment.end > self.base;
+        self.segments.iter().filter(here).cloned().collect()
+    }
+
+    fn prepare_next(&mut self, chunk: &Chunk, last: bool) {
+        let keep_from = chunk.owned.end.saturating_sub(BEFORE);
+        self.owned = chunk.base + chunk.owned.end as u64;
+        self.base = chunk.base + keep_from as u64;
+        self.carry.clear();
+        if !last {
+            self.carry.extend_from_slice(&chunk.bytes[keep_from..]);
+        }
+        while self.segments.front().is_some_and(|segment| segment.end <= self.base) {
+            self.segments.pop_front();
+        }
+        self.next += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_owned_once_and_hashed_once() {
+        let bytes: Vec<u8> = (0..3 * CHUNK + 777).map(|at| (at % 251) as u8).collect();
+        let (mut chunker, mut reader) = (Chunker::default(), &bytes[..]);
+        let (mut owned, mut hashed, mut walked) = (0, 0, 0);
+        loop {
+            let filled = chunker.fill(&mut reader, Vec::new(), &mut |new, _| walked += new.len());
+            let chunk = filled.chunk;
+            let base = usize::try_from(chunk.base).unwrap();
+            assert_eq!(base + chunk.owned.start, owned);
+            assert_eq!(base + chunk.new, hashed);
+            assert_eq!(chunk.bytes, bytes[base..base + chunk.bytes.len()]);
+            assert!(base == 0 || chunk.owned.start >= BEFORE);
+            assert!(filled.last || chunk.bytes.len() - chunk.owned.end >= AFTER);
+            owned = base + chunk.owned.end;
+            hashed = base + chunk.bytes.len();
+            if filled.last {
+                break;
+            }
+        }
+        assert_eq!((owned, hashed, walked), (bytes.len(), bytes.len(), bytes.len()));
+    }
+}

@@ -1,0 +1,157 @@
+//! The JSON documents of an input: told from other blobs by content, kept in memory, found by name or digest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Cursor, Read};
+
+use crate::digest::Digest;
+use crate::image::{self, BlobRef, DocumentKind, Resolution, Roots, Selection, classify, resolve};
+use crate::limits::{Limit, Limits};
+use crate::source::Blob;
+use crate::stream::{fill, read_bounded};
+
+/// One document.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: Digest,
+    pub(crate) kind: DocumentKind,
+}
+
+/// All documents of an input, and the names of its other blobs.
+#[derive(Debug, Default)]
+pub(crate) struct Documents {
+    documents: BTreeMap<String, Document>,
+    by_digest: BTreeMap<Digest, String>,
+    /// Names of blobs that are no documents.
+    others: BTreeSet<String>,
+    aliases: BTreeMap<String, String>,
+    bytes: u64,
+}
+
+/// How many times the largest document may be held in all.
+const LARGEST: u64 = 2;
+/// Links from one name to the next that are followed.
+const HOPS: usize = 8;
+/// Bytes of a blob that tell whether it could be JSON.
+const HEAD: usize = 512;
+
+/// The content of `blob` if it is a JSON document that can be kept.
+pub(crate) fn read(blob: &Blob, documents: &Documents, limits: &Limits) -> io::Result<Option<Document>> {
+    let mut stored = blob.open()?;
+    match take(&mut stored, blob.size, documents, limits) {
+        Taken::Document(document) => Ok(Some(document)),
+        Taken::Other(_) => Ok(None),
+    }
+}
+
+/// What a blob turned out to be.
+pub(crate) enum Taken {
+    Document(Document),
+    /// No document; the bytes that were read to find out.
+    Other(Cursor<Vec<u8>>),
+}
+
+/// Reads the content of a blob of `size` bytes if it is a JSON document that can be kept.
+pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limits: &Limits) -> Taken {
+    let mut head = vec![0; HEAD];
+    let (filled, error) = fill(reader, &mut head);
+    head.truncate(filled);
+    let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
+    let bound = limits.get(Limit::DocumentBytes);
+    let room = (bound * LARGEST).saturating_sub(documents.bytes);
+    if error.is_some() || !matches!(first, Some(b'{' | b'[')) || size > bound.min(room) {
+        return Taken::Other(Cursor::new(head));
+    }
+    let rest = match read_bounded(reader, bound) {
+        Ok(Some(rest)) => rest,
+        // The member is cut off; reading it again where it is mapped says so.
+        Ok(None) | Err(_) => return Taken::Other(Cursor::new(head)),
+    };
+    head.extend(rest);
+    match classify(&head) {
+        Some(kind) => Taken::Document(Document { digest: Digest::of(&head), bytes: head, kind }),
+        None => Taken::Other(Cursor::new(head)),
+    }
+}
+
+impl Documents {
+    pub(crate) fn insert(&mut self, name: String, document: Document) {
+        self.bytes += document.bytes.len() as u64;
+        self.by_digest.insert(document.digest, name.clone());
+        self.documents.insert(name, document);
+    }
+
+    /// Takes the names of all other blobs, and further names of blobs.
+    pub(crate) fn alias<'n>(
+        &mut self,
+        aliases: Vec<(String, String)>,
+        others: impl IntoIterator<Item = &'n str>,
+    ) {
+        self.aliases.extend(aliases);
+        self.others.extend(others.into_iter().map(str::to_owned));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Document)> {
+        self.documents.iter().map(|(name, document)| (name.as_str(), document))
+    }
+
+    /// The name under which the input holds `blob`, as far as names and the digests of documents tell.
+    pub(crate) fn name(&self, blob: &BlobRef) -> Option<&str> {
+        match blob {
+            BlobRef::Path(path) => self.follow(path),
+            BlobRef::Digest(digest) => self.by_digest.get(digest).map(String::as_str).or_else(|| {
+                let hex = digest.hex();
+                [format!("blobs/sha256/{hex}"), hex].iter().find_map(|name| self.follow(name))
+            }),
+        }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Document> {
+        self.documents.get(name)
+    }
+
+    /// The images that the documents describe.
+    pub(crate) fn resolve(&self, selection: &Selection, limits: &Limits) -> Resolution {
+        let named = |name: &str| self.documents.get(name).map(|document| &document.bytes[..]);
+        let of = |kinds: &[DocumentKind]| {
+            let wanted = self.iter().filter(|(_, document)| kinds.contains(&document.kind));
+            wanted.map(|(name, document)| (BlobRef::Path(name.to_owned()), &document.bytes[..])).collect()
+        };
+        let roots = Roots {
+            docker_manifest: named("manifest.json"),
+            index: named("index.json"),
+            manifests: of(&[DocumentKind::Index, DocumentKind::Manifest]),
+            configs: of(&[DocumentKind::Config]),
+        };
+        resolve(&roots, self, selection, limits)
+    }
+
+    /// Whether only platforms that nobody asked for name the blob `name`.
+    pub(crate) fn deselected(&self, resolution: &Resolution, name: &str) -> bool {
+        resolution.deselected.iter().any(|blob| self.name(blob) == Some(name))
+    }
+
+    fn follow<'s>(&'s self, path: &'s str) -> Option<&'s str> {
+        let mut path = path;
+        for _ in 0..HOPS {
+            if let Some((name, _)) = self.documents.get_key_value(path) {
+                return Some(name);
+            }
+            if let Some(name) = self.others.get(path) {
+                return Some(name);
+            }
+            path = self.aliases.get(path)?;
+        }
+        None
+    }
+}
+
+impl image::Documents for Documents {
+    fn document(&self, blob: &BlobRef) -> Option<&[u8]> {
+        self.documents.get(self.name(blob)?).map(|document| &document.bytes[..])
+    }
+
+    fn exists(&self, blob: &BlobRef) -> bool {
+        self.name(blob).is_some()
+    }
+}

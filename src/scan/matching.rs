@@ -1,0 +1,319 @@
+//! Matches one chunk: prefilter over all its bytes at once, then each candidate inside the segment it stands in.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chunk::Chunk;
+use crate::content::utf16;
+use crate::image::PlaceKind;
+use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Matcher, Surroundings};
+use crate::secret::Secret;
+use crate::signature::Confidence;
+use crate::stream::{Entry, Segment, SegmentKind, TextKind};
+
+/// A credential in a blob.
+#[derive(Debug, Clone)]
+pub(crate) struct Match {
+    /// Index into the rule set.
+    pub(crate) rule: usize,
+    pub(crate) confidence: Confidence,
+    pub(crate) secret: Secret,
+    pub(crate) kind: PlaceKind,
+    /// The tar entry that it belongs to.
+    pub(crate) entry: Option<Arc<Entry>>,
+    /// Name of a record.
+    pub(crate) name: Option<String>,
+    /// Bytes of the content, the text or, for padding, the whole stream.
+    pub(crate) range: Range<u64>,
+    /// Line in the content, 1 = the first.
+    pub(crate) line: Option<u64>,
+    /// Encoding that was undone.
+    pub(crate) decoded: Option<&'static str>,
+}
+
+impl Match {
+    /// Ordinal of the entry.
+    pub(crate) fn ordinal(&self) -> Option<u64> {
+        self.entry.as_ref().map(|entry| entry.ordinal)
+    }
+
+    /// The order of matches: as the layer has them.
+    pub(crate) fn place(&self) -> (Option<u64>, PlaceKind, Option<&str>, u64, u64) {
+        (self.ordinal(), self.kind, self.name.as_deref(), self.range.start, self.range.end)
+    }
+}
+
+/// Sorts matches by place and drops those that were found twice.
+pub(super) fn tidy(found: &mut Vec<Match>) {
+    found.sort_by(|a, b| (a.place(), a.rule).cmp(&(b.place(), b.rule)));
+    found.dedup_by(|a, b| a.rule == b.rule && a.place() == b.place());
+}
+
+impl Claim for Match {
+    fn rule(&self) -> usize {
+        self.rule
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+}
+
+/// What one chunk yields. Lines are counted from the start of the chunk's own bytes where a file came from the chunk
+/// before; whoever sees the chunks in order adds the rest.
+#[derive(Debug, Default)]
+pub(super) struct Matches {
+    pub(super) found: Vec<Match>,
+    /// The file that came from the chunk before: the ordinal of its entry, if it has one.
+    pub(super) continued: Option<Option<u64>>,
+    /// For the file that goes on behind this chunk: line ends in the bytes that this chunk owns, and whether it came
+    /// from the chunk before.
+    pub(super) open: Option<(u64, bool)>,
+}
+
+/// Matches everything that `chunk` owns; at most `most` matches are kept.
+pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, most: usize) -> Matches {
+    let mut work = Work { matcher, chunk, hits: Vec::new(), found: Vec::new(), last_header: None, most };
+    for segment in &chunk.segments {
+        if segment.kind == SegmentKind::Content {
+            work.wide(segment);
+        }
+    }
+    let owned = &chunk.owned;
+    let searched = owned.start..chunk.bytes.len().min(owned.end + MAX_LITERAL);
+    for candidate in matcher.candidates(&chunk.bytes[searched.clone()]) {
+        let candidate = Candidate { at: candidate.at + searched.start, ..candidate };
+        if candidate.at < owned.end {
+            work.candidate(candidate);
+        }
+    }
+    work.texts();
+    work.finish()
+}
+
+/// Longest literal of the prefilter.
+const MAX_LITERAL: usize = 64;
+
+struct Work<'w> {
+    matcher: &'w Matcher,
+    chunk: &'w Chunk,
+    hits: Vec<Hit>,
+    found: Vec<Match>,
+    /// Ordinal of the last entry whose header's texts were matched.
+    last_header: Option<u64>,
+    most: usize,
+}
+
+impl Work<'_> {
+    fn candidate(&mut self, candidate: Candidate) {
+        let at = self.chunk.base + candidate.at as u64;
+        let index = self.chunk.segments.partition_point(|segment| segment.end <= at);
+        let Some(segment) = self.chunk.segments.get(index).filter(|segment| segment.start <= at) else { return };
+        match segment.kind {
+            SegmentKind::Header => {
+                let entry = segment.entry.clone();
+                self.header(entry.as_ref());
+            }
+            SegmentKind::Content | SegmentKind::Padding => self.bytes(candidate, segment),
+        }
+    }
+
+    /// A candidate in content or padding.
+    fn bytes(&mut self, candidate: Candidate, segment: &Segment) {
+        let Range { start, end } = self.local(segment);
+        if candidate.at + candidate.length > end {
+            return;
+        }
+        let from = start.max(candidate.at.saturating_sub(BEFORE));
+        let text = &self.chunk.bytes[from..end.min(candidate.at + AFTER)];
+        let path = segment.entry.as_ref().map(|entry| &entry.path[..]);
+        let local = Candidate { at: candidate.at - from, ..candidate };
+        self.matcher.verify(local, text, Surroundings { path, pair: None }, &mut self.hits);
+        for hit in self.hits.drain(..) {
+            let secret = hit.secret.start + from..hit.secret.end + from;
+            let bytes = Secret::new(&self.chunk.bytes[secret.clone()]);
+            self.found.push(found(&hit, bytes, segment, self.chunk.base, secret));
+        }
+        self.bound();
+    }
+
+    /// UTF-16 text in the segment.
+    fn wide(&mut self, segment: &Segment) {
+        let Range { start, end } = self.local(segment);
+        let owned = self.chunk.owned.start.max(start)..self.chunk.owned.end.min(end);
+        if owned.is_empty() {
+            return;
+        }
+        let bytes = &self.chunk.bytes[start..end];
+        let path = segment.entry.as_ref().map(|entry| &entry.path[..]);
+        let content_base = (self.chunk.base + start as u64).saturating_sub(segment.start);
+        for run in utf16::runs(bytes, owned.start - start..owned.end - start) {
+            let text = &run.text;
+            for candidate in self.matcher.candidates(text) {
+                if !owned.contains(&(start + run.offset(candidate.at))) {
+                    continue;
+                }
+                let from = candidate.at.saturating_sub(BEFORE / 2);
+                let window = &text[from..text.len().min(candidate.at + AFTER / 2)];
+                let local = Candidate { at: candidate.at - from, ..candidate };
+                self.matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
+                for hit in self.hits.drain(..) {
+                    let secret = Secret::new(&window[hit.secret.clone()]);
+                    let place = start + run.offset(hit.secret.start + from)..start + run.offset(hit.secret.end + from);
+                    let mut found = found(&hit, secret, segment, self.chunk.base, place);
+                    found.decoded = Some(run.encoding(content_base));
+                    self.found.push(found);
+                }
+                self.bound();
+            }
+        }
+    }
+
+    /// The path and link target of an entry in whose header block a literal stands.
+    fn header(&mut self, entry: Option<&Arc<Entry>>) {
+        let Some(entry) = entry else { return };
+        if self.last_header.replace(entry.ordinal) == Some(entry.ordinal) {
+            return;
+        }
+        self.text(entry, PlaceKind::Path, None, &entry.path);
+        self.text(entry, PlaceKind::Link, None, &entry.link);
+    }
+
+    fn texts(&mut self) {
+        for text in &self.chunk.texts {
+            let (kind, name) = match &text.kind {
+                TextKind::Path => (PlaceKind::Path, None),
+                TextKind::Link => (PlaceKind::Link, None),
+                TextKind::Record(name) => (PlaceKind::TarHeader, Some(name.clone())),
+            };
+            self.text(&text.entry, kind, name, &text.bytes);
+        }
+    }
+
+    fn text(&mut self, entry: &Arc<Entry>, kind: PlaceKind, name: Option<String>, text: &[u8]) {
+        for hit in self.matcher.scan(text, Surroundings::default()) {
+            self.found.push(Match {
+                rule: hit.rule,
+                confidence: hit.confidence,
+                secret: Secret::new(&text[hit.secret.clone()]),
+                kind,
+                entry: Some(Arc::clone(entry)),
+                name: name.clone(),
+                range: hit.secret.start as u64..hit.secret.end as u64,
+                line: None,
+                decoded: None,
+            });
+        }
+    }
+
+    /// The segment's bytes in the chunk.
+    fn local(&self, segment: &Segment) -> Range<usize> {
+        let offset = |at: u64| {
+            usize::try_from(at.saturating_sub(self.chunk.base)).unwrap_or(usize::MAX).min(self.chunk.bytes.len())
+        };
+        offset(segment.start)..offset(segment.end)
+    }
+
+    /// Keeps the memory of a hostile chunk bounded: of far too many matches, the first.
+    fn bound(&mut self) {
+        if self.found.len() >= 4 * self.most.max(64) {
+            tidy(&mut self.found);
+            self.found.truncate(2 * self.most.max(64));
+        }
+    }
+
+    fn finish(mut self) -> Matches {
+        tidy(&mut self.found);
+        let chunk = self.chunk;
+        let owned_start = chunk.base + chunk.owned.start as u64;
+        let owned_end = chunk.base + chunk.owned.end as u64;
+        let spans = |at: u64| chunk.segments.iter().find(|s| s.start < at && at < s.end);
+        let content = |segment: &&Segment| segment.kind == SegmentKind::Content;
+        let continued = spans(owned_start).filter(content).map(ordinal);
+        self.lines(owned_start);
+        let open = spans(owned_end).filter(content).map(|segment| {
+            let from = self.local(segment).start.max(chunk.owned.start);
+            let came = segment.start < owned_start;
+            (newlines(&chunk.bytes[from..chunk.owned.end]), came)
+        });
+        Matches { found: self.found, continued, open }
+    }
+
+    /// Numbers the lines of matches in content.
+    fn lines(&mut self, owned_start: u64) {
+        let mut last: Option<(u64, u64, u64)> = None;
+        for found in &mut self.found {
+            let Some(base) = content_start(self.chunk, found) else { continue };
+            let at = base + found.range.start;
+            let (from, lines) = match last {
+                Some((segment, from, lines)) if segment == base && from <= at => (from, lines),
+                _ => (base.max(owned_start), 0),
+            };
+            let local = |at: u64| usize::try_from(at - self.chunk.base).unwrap_or(usize::MAX).min(self.chunk.bytes.len());
+            // A credential may start before the bytes that the chunk owns: count backwards then.
+            let line = if at >= from {
+                lines.cast_signed() + newlines(&self.chunk.bytes[local(from)..local(at)]).cast_signed()
+            } else {
+                -newlines(&self.chunk.bytes[local(at.max(self.chunk.base))..local(from)]).cast_signed()
+            };
+            found.line = Some(line.cast_unsigned().wrapping_add(1));
+            if at >= from {
+                last = Some((base, at, line.cast_unsigned()));
+            }
+        }
+    }
+}
+
+/// Where in the stream the content of a match starts, for matches in content.
+fn content_start(chunk: &Chunk, found: &Match) -> Option<u64> {
+    let content = |s: &&Segment| s.kind == SegmentKind::Content && found.kind == file_kind(s) && same(found, s);
+    match &found.entry {
+        Some(entry) => {
+            let from = chunk.segments.partition_point(|segment| ordinal(segment) < Some(entry.ordinal));
+            chunk.segments[from..].iter().take(4).find(content).map(|segment| segment.start)
+        }
+        None => chunk.segments.iter().find(content).map(|segment| segment.start),
+    }
+}
+
+fn same(found: &Match, segment: &Segment) -> bool {
+    found.ordinal() == ordinal(segment)
+}
+
+fn ordinal(segment: &Segment) -> Option<u64> {
+    segment.entry.as_ref().map(|entry| entry.ordinal)
+}
+
+fn file_kind(segment: &Segment) -> PlaceKind {
+    match (segment.kind, &segment.entry) {
+        (SegmentKind::Content, Some(_)) => PlaceKind::File,
+        (SegmentKind::Content, None) => PlaceKind::Blob,
+        _ => PlaceKind::Padding,
+    }
+}
+
+/// A match at `place` of the chunk that starts at `base` of the stream.
+fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<usize>) -> Match {
+    let kind = file_kind(segment);
+    let origin = if kind == PlaceKind::Padding { 0 } else { segment.start };
+    let offset = |at: usize| (base + at as u64).saturating_sub(origin);
+    Match {
+        rule: hit.rule,
+        confidence: hit.confidence,
+        secret,
+        kind,
+        entry: segment.entry.clone(),
+        name: None,
+        range: offset(place.start)..offset(place.end),
+        line: None,
+        decoded: None,
+    }
+}
+
+fn newlines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}

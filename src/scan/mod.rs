@@ -1,0 +1,273 @@
+//! The whole job on one page: open, map every blob, resolve the documents, join.
+//!
+//! `map` (see `blob`) knows one blob and nothing of images; `join` knows the images and reads no byte. So a file, a
+//! folder and a pipe differ only in the order in which they give their blobs.
+
+mod blob;
+mod budget;
+mod chunk;
+mod collect;
+mod documents;
+mod join;
+mod lane;
+mod matching;
+mod pump;
+mod texts;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use self::blob::BlobReport;
+use self::budget::Budget;
+use self::documents::Documents;
+use crate::findings::Outcome;
+use crate::image::Selection;
+use crate::limits::{Limit, Limits};
+use crate::matcher::Matcher;
+use crate::problem::{Problem, ProblemKind};
+use crate::secret::FingerprintKey;
+use crate::signature::{Confidence, RuleSet};
+use crate::source::{self, Blob, Blobs, Input, Opened, SourceError, Stream};
+use crate::stream::header::Kind;
+use crate::stream::{Members, Streamed, fill};
+
+/// How to scan.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bounds on what an image may cost.
+    pub limits: Limits,
+    /// Threads; 0 = one for each core.
+    pub jobs: usize,
+    /// Which platforms of an image.
+    pub selection: Selection,
+    /// Findings below this tier are counted and not shown.
+    pub min_confidence: Confidence,
+    /// What fingerprints are keyed with.
+    pub fingerprint_key: FingerprintKey,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            jobs: 0,
+            selection: Selection::default(),
+            min_confidence: Confidence::Likely,
+            fingerprint_key: FingerprintKey::default(),
+        }
+    }
+}
+
+/// Is told how a scan goes on; may be called from any thread. `()` is one that keeps quiet.
+pub trait Progress: Sync {
+    /// So many stored bytes there are, if that is known.
+    fn expect(&self, bytes: u64);
+    /// So many more stored bytes were read.
+    fn advance(&self, bytes: u64);
+    /// One more layer is done.
+    fn layer(&self);
+    /// So many more matches were made.
+    fn found(&self, matches: usize);
+}
+
+impl Progress for () {
+    fn expect(&self, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn layer(&self) {}
+    fn found(&self, _: usize) {}
+}
+
+/// Why there is no outcome.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// The input cannot be read or is no image.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The operating system gives no threads.
+    #[error("cannot start {jobs} threads: {source}. Use fewer with --jobs")]
+    Threads {
+        /// How many were asked for; 0 = one for each core.
+        jobs: usize,
+        /// What the system says.
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// Scans images with one rule set.
+pub struct Scanner {
+    matcher: Matcher,
+    options: Options,
+}
+
+/// What the steps of one scan share.
+pub(crate) struct Context<'s> {
+    matcher: &'s Matcher,
+    limits: &'s Limits,
+    budget: Budget,
+    progress: &'s dyn Progress,
+}
+
+/// Everything that was read from an input, before anybody asked what it means.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    documents: Documents,
+    /// By name.
+    reports: BTreeMap<String, BlobReport>,
+    /// Blobs that only platforms name which nobody asked for, with their size.
+    passed_over: BTreeMap<String, u64>,
+    problems: Vec<Problem>,
+}
+
+impl Scanner {
+    /// A scanner for `rules`.
+    pub fn new(rules: Arc<RuleSet>, options: Options) -> Self {
+        Self { matcher: Matcher::new(rules), options }
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        self.matcher.rules()
+    }
+
+    /// Scans one input to its end. What could not be looked at is in [`Outcome::problems`].
+    pub fn scan(&self, input: &Input, progress: &dyn Progress) -> Result<Outcome, ScanError> {
+        let Options { limits, jobs, .. } = &self.options;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(*jobs)
+            .build()
+            .map_err(|source| ScanError::Threads { jobs: *jobs, source })?;
+        let threads = pool.current_num_threads();
+        let budget = Budget::new(2 * threads);
+        let context = Context { matcher: &self.matcher, limits, budget, progress };
+        pool.install(|| {
+            let (gathered, folder) = match source::open(input, limits)? {
+                Opened::Blobs(blobs) => {
+                    let folder = blobs.folder;
+                    (self.gather(&context, blobs, threads), folder)
+                }
+                Opened::Stream(stream) => (self.drain(&context, stream), false),
+            };
+            Ok(join::join(self, input, gathered, folder)?)
+        })
+    }
+
+    /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
+    fn gather(&self, context: &Context<'_>, blobs: Blobs, threads: usize) -> Gathered {
+        let mut gathered = Gathered { problems: blobs.problems, ..Gathered::default() };
+        let mut queue: Vec<Blob> = Vec::new();
+        for blob in blobs.blobs {
+            match documents::read(&blob, &gathered.documents, context.limits) {
+                Ok(Some(bytes)) => gathered.documents.insert(blob.name, bytes),
+                Ok(None) => queue.push(blob),
+                Err(error) => gathered.problems.push(unreadable(&blob.name, &error)),
+            }
+        }
+        gathered.documents.alias(blobs.aliases, queue.iter().map(|blob| blob.name.as_str()));
+        let resolution = gathered.documents.resolve(&self.options.selection, context.limits);
+        let unwanted = |blob: &Blob| gathered.documents.deselected(&resolution, &blob.name);
+        let (passed_over, mut queue): (Vec<_>, Vec<_>) = queue.into_iter().partition(unwanted);
+        gathered.passed_over = passed_over.into_iter().map(|blob| (blob.name, blob.size)).collect();
+        context.progress.expect(queue.iter().map(|blob| blob.size).sum());
+        // The largest first: it is the critical path.
+        queue.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
+        for (name, report) in map_all(context, &queue, threads) {
+            match report {
+                Ok(report) => drop(gathered.reports.insert(name, report)),
+                Err(error) => gathered.problems.push(unreadable(&name, &error)),
+            }
+        }
+        gathered
+    }
+
+    /// Members in the order of an archive that can be read once.
+    fn drain(&self, context: &Context<'_>, stream: Stream) -> Gathered {
+        let mut gathered = Gathered::default();
+        let mut aliases = Vec::new();
+        let mut members = Members::new(Streamed(stream.reader), context.limits);
+        loop {
+            let member = match members.next_member() {
+                Ok(Some(member)) => member,
+                Ok(None) => break,
+                Err(error) => {
+                    gathered.problems.push(source::damaged(&error));
+                    break;
+                }
+            };
+            if member.kind != Kind::File {
+                aliases.extend(source::alias(&member));
+                continue;
+            }
+            let name = String::from_utf8_lossy(&member.path).into_owned();
+            let mut body = members.body();
+            match documents::take(&mut body, member.size, &gathered.documents, context.limits) {
+                documents::Taken::Document(bytes) => gathered.documents.insert(name, bytes),
+                documents::Taken::Other(head) => {
+                    let report = blob::map(context, &name, &mut head.chain(&mut body));
+                    context.progress.layer();
+                    gathered.reports.insert(name, report);
+                }
+            }
+            if gathered.reports.len() as u64 >= context.limits.get(Limit::LayerEntries) {
+                gathered.problems.push(source::too_many(gathered.reports.len()));
+                break;
+            }
+        }
+        self.behind(context, members.into_inner(), &mut gathered);
+        let names: Vec<String> = gathered.reports.keys().cloned().collect();
+        gathered.documents.alias(aliases, names.iter().map(String::as_str));
+        gathered
+    }
+
+    /// What stands behind the end of an archive, or behind damage in it.
+    fn behind(&self, context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathered: &mut Gathered) {
+        let mut head = vec![0; 64 << 10];
+        loop {
+            let (filled, error) = fill(&mut rest, &mut head);
+            if let Some(error) = error {
+                gathered.problems.push(unreadable(source::REST, &error));
+            }
+            if head[..filled].iter().any(|byte| *byte != 0) {
+                let report = blob::map(context, source::REST, &mut head[..filled].chain(&mut rest));
+                gathered.reports.insert(source::REST.into(), report);
+                return;
+            }
+            if filled < head.len() {
+                return;
+            }
+        }
+    }
+}
+
+/// Maps blobs on `threads` threads; each takes the next one when it is done with its last.
+///
+/// A thread that waits for its chunks helps others with theirs, but never starts a second blob on top of the first:
+/// there are only as many loops as threads, and that bounds the memory.
+fn map_all(
+    context: &Context<'_>,
+    queue: &[Blob],
+    threads: usize,
+) -> Vec<(String, std::io::Result<BlobReport>)> {
+    let next = AtomicUsize::new(0);
+    let done = std::sync::Mutex::new(Vec::new());
+    rayon::scope(|scope| {
+        for _ in 0..threads.min(queue.len()) {
+            scope.spawn(|_| {
+                while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let report = blob.open().map(|mut stored| blob::map(context, &blob.name, &mut stored));
+                    context.progress.layer();
+                    let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    done.push((blob.name.clone(), report));
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Problem {
+    let remedy = "make it readable, or save the image again";
+    Problem::new(ProblemKind::Unreadable, name, format!("cannot be read: {error}"), remedy)
+}

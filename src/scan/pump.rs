@@ -1,0 +1,148 @@
+//! Pumps a stream of plain bytes through the walker, the matcher and the hash.
+//!
+//! The calling thread reads; what it reads goes out in chunks to any thread of the pool while the budget has tickets,
+//! and is handled on the spot otherwise. Chunks may finish in any order: hashing and counting take them in turn.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Context;
+use super::chunk::{Chunk, Chunker, Filled};
+use super::collect::Collector;
+use super::lane::Lane;
+use super::matching::{Match, matches};
+use crate::digest::{Digest, Hasher};
+use crate::limits::Limit;
+use crate::problem::{Problem, ProblemKind};
+use crate::stream::{PathIndex, Segment, SegmentKind, Walked, Walker, header, is_tar};
+
+/// What became of the plain bytes of a blob.
+#[derive(Debug)]
+pub(super) struct Plain {
+    /// Digest of all of them.
+    pub(super) digest: Digest,
+    pub(super) bytes: u64,
+    pub(super) entries: u64,
+    /// Whether they are a tar.
+    pub(super) tar: bool,
+    /// Whether there is anything but zeros.
+    pub(super) content: bool,
+    pub(super) matches: Vec<Match>,
+    pub(super) paths: PathIndex,
+    pub(super) problems: Vec<Problem>,
+    /// Whether they were read to their end.
+    pub(super) complete: bool,
+    /// The error that ended them early.
+    pub(super) error: Option<io::Error>,
+}
+
+/// Plain bytes up to which no ratio is a bomb.
+const RATIO_FLOOR: u64 = 1 << 30;
+
+/// Reads `reader` to its end. `stored` counts the stored bytes that were read for it. Bytes that are no tar, or that
+/// `raw` says are none, are searched as they are.
+pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &AtomicU64, raw: bool) -> Plain {
+    let hashes = Lane::new(Hasher::default());
+    let found = Lane::new(Collector::new(context.limits.get_usize(Limit::Matches)));
+    let stages = Stages { context, hashes, found };
+    let mut walk = Walk { walker: None, started: false, raw, content: false, limits: context.limits };
+    let (mut bytes, mut problems) = (0, Vec::new());
+    let (mut error, mut complete) = (None, false);
+    rayon::in_place_scope(|scope| {
+        let mut chunker = Chunker::default();
+        loop {
+            let buffer = context.budget.buffer();
+            let Filled { chunk, last, error: failed } =
+                chunker.fill(reader, buffer, &mut |new, out| walk.push(new, out));
+            bytes += (chunk.bytes.len() - chunk.new) as u64;
+            if context.budget.try_take() {
+                let stages = &stages;
+                scope.spawn(move |_| {
+                    stages.run(chunk);
+                    stages.context.budget.put_back();
+                });
+            } else {
+                stages.run(chunk);
+            }
+            let over = limit(context, bytes, stored.load(Ordering::Relaxed));
+            complete = last && failed.is_none() && over.is_none();
+            error = failed;
+            problems.extend(over);
+            if last || !problems.is_empty() {
+                break;
+            }
+        }
+    });
+    let (matches, dropped) = stages.found.finish().finish(context.matcher.rules());
+    if dropped {
+        let message = format!("more than {} matches; the others were dropped", matches.len());
+        problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::Matches.remedy()));
+    }
+    let tar = walk.walker.is_some();
+    let entries = walk.walker.as_ref().map_or(0, Walker::entries);
+    let (paths, walked) = walk.walker.map(Walker::finish).unwrap_or_default();
+    // Of a layer that was cut by an error or a limit, that is what there is to say.
+    problems.extend(walked.into_iter().filter(|problem| complete || problem.kind != ProblemKind::Damaged));
+    let digest = stages.hashes.finish().finish();
+    Plain { digest, bytes, entries, tar, content: walk.content, matches, paths, problems, complete, error }
+}
+
+/// Whether the plain bytes have become too many.
+fn limit(context: &Context<'_>, plain: u64, stored: u64) -> Option<Problem> {
+    let (bytes, ratio) = (context.limits.get(Limit::LayerBytes), context.limits.get(Limit::Ratio));
+    let problem = |limit: Limit, message| Some(Problem::new(ProblemKind::Limit, "", message, limit.remedy()));
+    if plain > bytes {
+        problem(Limit::LayerBytes, format!("more than {bytes} bytes; the rest was not looked at"))
+    } else if plain > RATIO_FLOOR && plain / stored.max(1) > ratio {
+        let message = format!("{stored} stored bytes became {plain}, more than {ratio} times as many; the rest was not looked at");
+        problem(Limit::Ratio, message)
+    } else {
+        None
+    }
+}
+
+/// What happens to a chunk on whatever thread has it.
+struct Stages<'s> {
+    context: &'s Context<'s>,
+    hashes: Lane<Chunk, Hasher>,
+    found: Lane<super::matching::Matches, Collector>,
+}
+
+impl Stages<'_> {
+    fn run(&self, chunk: Chunk) {
+        let context = self.context;
+        let matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
+        context.progress.found(matches.found.len());
+        self.found.hand_in(chunk.index, matches, Collector::add);
+        self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {
+            hasher.update(&chunk.bytes[chunk.new..]);
+            context.budget.recycle(chunk.bytes);
+        });
+    }
+}
+
+/// Says what the bytes of a stream belong to.
+struct Walk<'l> {
+    walker: Option<Walker>,
+    started: bool,
+    raw: bool,
+    content: bool,
+    limits: &'l crate::limits::Limits,
+}
+
+impl Walk<'_> {
+    fn push(&mut self, new: &[u8], out: &mut Walked) {
+        if !self.started {
+            self.started = true;
+            if !self.raw && is_tar(&new[..new.len().min(header::BLOCK)]) {
+                self.walker = Some(Walker::new(self.limits));
+            } else {
+                out.segments.push(Segment { start: 0, end: u64::MAX, kind: SegmentKind::Content, entry: None });
+            }
+        }
+        self.content = self.content || new.iter().any(|byte| *byte != 0);
+        if let Some(walker) = &mut self.walker {
+            walker.push(new, out);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Where the bytes of an image come from. A source names its blobs and opens them; what they are, nobody asks it.
+//!
+//! A file or a folder gives blobs that can be opened in any order and several at once. A pipe, and an archive that is
+//! compressed as a whole, give members one after another, once.
+
+mod archive;
+mod layout;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::limits::{Limit, Limits};
+use crate::problem::Problem;
+use crate::stream::{Compression, Decoder, Section, header, is_tar};
+
+/// What to scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A saved image: an archive, or the folder of an OCI layout.
+    Path(PathBuf),
+    /// An archive on standard input.
+    Stdin,
+}
+
+impl From<OsString> for Input {
+    fn from(text: OsString) -> Self {
+        if text == "-" { Self::Stdin } else { Self::Path(text.into()) }
+    }
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Stdin => f.write_str("-"),
+        }
+    }
+}
+
+/// Why an input cannot be scanned at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The operating system does not give it.
+    #[error("cannot read {input}: {source}")]
+    Unreadable {
+        /// The input as it was named.
+        input: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is there, and no image.
+    #[error("{input} is not a saved image: {found}. {remedy}")]
+    NotAnImage {
+        /// The input as it was named.
+        input: String,
+        /// What it looks like instead.
+        found: String,
+        /// What to do.
+        remedy: String,
+    },
+}
+
+/// An input, opened.
+#[derive(Debug)]
+pub enum Opened {
+    /// Blobs that can be opened in any order.
+    Blobs(Blobs),
+    /// An archive that can be read once, uncompressed.
+    Stream(Stream),
+}
+
+/// A pipe or a compressed archive.
+pub struct Stream {
+    /// The archive's bytes, decompressed.
+    pub reader: Box<dyn Read + Send>,
+    /// The compressions that were undone, outermost first.
+    pub compression: Vec<Compression>,
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Stream({:?})", self.compression)
+    }
+}
+
+/// The blobs of a file or a folder.
+#[derive(Debug, Default)]
+pub struct Blobs {
+    /// Every regular file, in the order of the archive, or by name.
+    pub blobs: Vec<Blob>,
+    /// Other names of blobs: symbolic and hard links of the archive, as (name, name of the blob).
+    pub aliases: Vec<(String, String)>,
+    /// What could not be listed.
+    pub problems: Vec<Problem>,
+    /// Whether this is a folder.
+    pub folder: bool,
+}
+
+/// One blob.
+#[derive(Debug, Clone)]
+pub struct Blob {
+    /// Clean path in the archive or folder.
+    pub name: String,
+    /// Bytes as stored.
+    pub size: u64,
+    location: Location,
+}
+
+#[derive(Debug, Clone)]
+enum Location {
+    Section(Arc<File>, u64),
+    File(PathBuf),
+}
+
+impl Blob {
+    /// The blob's bytes as stored. An end before [`Blob::size`] is an error.
+    pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match &self.location {
+            Location::Section(file, offset) => {
+                let at = archive::FileAt { file: Arc::clone(file), offset: *offset };
+                Box::new(Section::new(at, self.size))
+            }
+            Location::File(path) => Box::new(File::open(path)?),
+        })
+    }
+}
+
+/// Opens an input.
+pub fn open(input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
+    let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+    match input {
+        Input::Stdin => stream(Box::new(io::stdin()), input, limits),
+        Input::Path(path) => {
+            let metadata = std::fs::metadata(path).map_err(unreadable)?;
+            if metadata.is_dir() {
+                return layout::open(path, limits).map(Opened::Blobs);
+            }
+            let mut file = File::open(path).map_err(unreadable)?;
+            if !metadata.is_file() {
+                return stream(Box::new(file), input, limits);
+            }
+            let mut head = [0; header::BLOCK];
+            let (filled, error) = crate::stream::fill(&mut file, &mut head);
+            if let Some(source) = error {
+                return Err(unreadable(source));
+            }
+            if is_tar(&head[..filled]) {
+                return archive::open(file, metadata.len(), limits).map(Opened::Blobs).map_err(unreadable);
+            }
+            let file = File::open(path).map_err(unreadable)?;
+            stream(Box::new(file), input, limits)
+        }
+    }
+}
+
+/// Undoes the compressions around an archive that is read once.
+fn stream(reader: Box<dyn Read + Send>, input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
+    let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+    let mut reader: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(256 << 10, reader));
+    let mut compression = Vec::new();
+    loop {
+        let (head, whole) = peek(reader).map_err(unreadable)?;
+        reader = whole;
+        if is_tar(&head) {
+            return Ok(Opened::Stream(Stream { reader: Box::new(reader), compression }));
+        }
+        let deep = compression.len() as u64 >= limits.get(Limit::Depth);
+        match Compression::sniff(&head).filter(|_| !deep) {
+            Some(found) => {
+                compression.push(found);
+                reader = Box::new(BufReader::with_capacity(256 << 10, Decoder::new(reader, found)));
+            }
+            None => return Err(not_an_image(input, &head)),
+        }
+    }
+}
+
+type Peeked = (Vec<u8>, Box<dyn BufRead + Send>);
+
+/// The first block of a reader, and the reader with that block still in front.
+fn peek(mut reader: Box<dyn BufRead + Send>) -> io::Result<Peeked> {
+    let mut head = vec![0; header::BLOCK];
+    let (filled, error) = crate::stream::fill(&mut reader, &mut head);
+    if let Some(error) = error {
+        return Err(error);
+    }
+    head.truncate(filled);
+    let whole = io::Cursor::new(head.clone()).chain(reader);
+    Ok((head, Box::new(whole)))
+}
+
+fn not_an_image(input: &Input, head: &[u8]) -> SourceError {
+    let found = match head {
+        [] => "it is empty",
+        [b'{' | b'[', ..] => "it is JSON",
+        [0x7f, b'E', b'L', b'F', ..] => "it is a program",
+        [b'P', b'K', 3, 4, ..] => "it is a zip archive",
+        _ => "it is neither a tar archive nor a compressed one",
+    };
+    SourceError::NotAnImage { input: input.to_string(), found: found.into(), remedy: REMEDY.into() }
+}
+
+/// How to get a saved image.
+pub const REMEDY: &str = "Save one with `docker save NAME -o FILE`, `podman save NAME -o FILE` or `skopeo copy docker://NAME oci-archive:FILE`";
+
+/// The clean name of an archive member or a file below `root`.
+fn name(path: &[u8]) -> String {
+    String::from_utf8_lossy(&header::clean(path)).into_owned()
+}
+
+/// The clean name of a file below `root`.
+fn relative(root: &Path, path: &Path) -> String {
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    name(relative.to_string_lossy().replace('\\', "/").as_bytes())
+}
