@@ -1,15 +1,33 @@
 //! What an image is: manifests, layers, the build history and their alignment. Immutable, and without bytes of layers.
 //!
-//! The documents of an image (index, manifest, config, attestations) are parsed into these types by `manifest`; where
+//! The documents of an image (index, manifest, config, attestations) are turned into these types by [`resolve`]; where
 //! their bytes come from is not known here. Nothing in this module reads a file or knows of credentials.
 
+mod archive;
+mod assemble;
+mod choose;
+mod config;
+mod document;
+mod history;
+mod index;
+mod json;
+mod lenient;
+mod manifest;
+mod path;
 mod place;
+mod platform;
+mod resolve;
 
 use std::fmt;
 
 use serde::Serialize;
 
+pub use self::document::{DocumentKind, classify};
+pub use self::json::DocumentError;
+pub use self::path::clean_path;
 pub use self::place::PlaceKind;
+pub use self::platform::{ParsePlatformError, PlatformFilter, Selection};
+pub use self::resolve::{Attestation, Documents, Resolution, Roots, resolve};
 use crate::digest::Digest;
 
 /// How a document names a blob.
@@ -80,7 +98,7 @@ pub struct Layer {
     pub blob: BlobRef,
     /// Digest of the blob as stored, if the manifest claims one.
     pub digest: Option<Digest>,
-    /// Digest of the uncompressed tar, if the config claims one (OCI image-spec, config.md, "Layer DiffID").
+    /// Digest of the uncompressed tar, if the config claims one (OCI image-spec, config.md, "Layer `DiffID`").
     pub diff_id: Option<Digest>,
     /// Bytes of the blob as stored, if the manifest claims it.
     pub size: Option<u64>,
