@@ -55,7 +55,7 @@ pub struct Checksum {
 }
 
 /// The row of that name.
-pub fn checksum(name: &str) -> Option<&'static Checksum> {
+pub fn named(name: &str) -> Option<&'static Checksum> {
     CHECKSUMS.iter().find(|row| row.name == name)
 }
 
@@ -252,7 +252,7 @@ mod tests {
                     .bytes()
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             );
-            assert_eq!(checksum(row.name).map(|found| found.about), Some(row.about));
+            assert_eq!(named(row.name).map(|found| found.about), Some(row.about));
         }
     }
 
