@@ -1,0 +1,307 @@
+//! Tokens that are texts in base64, and decode to something that can be recognised.
+
+use super::Verdict;
+use super::codec::{
+    BASE62, Filler, base64_decode, base64_encode, base64url_encode, in_base, missing, trimmed,
+};
+
+/// Whether text (or what base64 gave) is printable UTF-8.
+pub(super) fn printable(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| !text.is_empty() && !text.chars().any(char::is_control))
+}
+
+/// `user:password` in base64 (RFC 7617). The user or the password may be empty, not both.
+pub(super) fn user_pass(token: &[u8]) -> Verdict {
+    let token = trimmed(token);
+    let decoded = base64_decode(token).filter(|_| token.len() >= 4);
+    Verdict::from(decoded.is_some_and(|text| printable(&text) && text.len() > 1 && text.contains(&b':')))
+}
+
+pub(super) fn complete_user_pass(so_far: &str) -> String {
+    let password = Filler::after(so_far).text(BASE62, 16);
+    base64_encode(format!("deployer:{password}").as_bytes())
+}
+
+/// A JSON object in base64, after a prefix or not: from its first `eyJ` (which is `{"`) to the end of the letters.
+pub(super) fn json(token: &[u8]) -> Verdict {
+    let token = trimmed(token);
+    let Some(start) = memchr::memmem::find(token, b"eyJ") else {
+        return Verdict::Fail;
+    };
+    let letters = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-');
+    let body = &token[start..];
+    let end = body.iter().position(|b| !letters(b)).unwrap_or(body.len());
+    // An underscore may belong to the alphabet for URLs or part the token: both are tried.
+    let longer = body
+        .iter()
+        .position(|b| !letters(b) && *b != b'_')
+        .unwrap_or(body.len());
+    let object = |part: &[u8]| base64_decode(part).is_some_and(|bytes| is_object(&bytes));
+    Verdict::from(object(&body[..end]) || (longer > end && object(&body[..longer])))
+}
+
+pub(super) fn complete_json(so_far: &str) -> String {
+    let random = Filler::after(so_far).text(BASE62, 33);
+    let start = so_far.rfind("eyJ").unwrap_or(so_far.len());
+    let begun =
+        base64_decode(&so_far.as_bytes()[start..]).filter(|_| (so_far.len() - start).is_multiple_of(4));
+    let begun = begun.unwrap_or_default();
+    for rest in [
+        format!(r#"{random}","n":"made-up"}}"#),
+        format!(r#""{random}"}}"#),
+    ] {
+        if is_object(&[begun.as_slice(), rest.as_bytes()].concat()) {
+            return base64url_encode(rest.as_bytes());
+        }
+    }
+    missing(
+        so_far,
+        &base64url_encode(format!(r#"{{"id":"{random}","n":"made-up"}}"#).as_bytes()),
+    )
+}
+
+fn is_object(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).is_ok()
+}
+
+/// A macaroon of version 2 as `PyPI` issues it: location, identifier, caveats, and a signature of 32 bytes at the end.
+pub(super) fn pypi_macaroon(token: &[u8]) -> Verdict {
+    let token = trimmed(token);
+    let body = token.strip_prefix(b"pypi-").unwrap_or(token);
+    let Some(bytes) = base64_decode(body) else {
+        return Verdict::Fail;
+    };
+    let Some(rest) = bytes.strip_prefix(&[2, 1]) else {
+        return Verdict::Fail;
+    };
+    let Some((location, _)) = rest
+        .split_first()
+        .and_then(|(size, rest)| rest.split_at_checked((*size).into()))
+    else {
+        return Verdict::Fail;
+    };
+    let signature = bytes
+        .len()
+        .checked_sub(35)
+        .is_some_and(|at| bytes[at..].starts_with(&[0, 6, 32]));
+    Verdict::from(printable(location) && location.contains(&b'.') && signature)
+}
+
+pub(super) fn complete_pypi_macaroon(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let host: &[u8] = if so_far.contains("AgENdGVzd") {
+        b"test.pypi.org"
+    } else {
+        b"pypi.org"
+    };
+    let mut bytes = vec![2, 1, u8::try_from(host.len()).unwrap_or_default()];
+    bytes.extend_from_slice(host);
+    bytes.extend_from_slice(&[2, 36]);
+    bytes.extend_from_slice(filler.text(b"0123456789abcdef", 36).as_bytes());
+    bytes.extend_from_slice(&[0, 0, 6, 32]);
+    bytes.extend(filler.bytes(32));
+    missing(so_far, &format!("pypi-{}", base64url_encode(&bytes)))
+}
+
+/// Base64 of 20 letters, a colon and 22 letters: Elasticsearch's `encoded` API key.
+pub(super) fn elastic_api_key(token: &[u8]) -> Verdict {
+    let word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    Verdict::from(base64_decode(trimmed(token)).is_some_and(|text| {
+        text.len() == 43 && text[20] == b':' && text.iter().enumerate().all(|(at, b)| at == 20 || word(b))
+    }))
+}
+
+pub(super) fn complete_elastic_api_key(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let text = format!("{}:{}", filler.text(BASE62, 20), filler.text(BASE62, 22));
+    base64_encode(text.as_bytes())
+}
+
+/// Base64 of 33 bytes that begin with 4: the SMTP password that AWS derives from a secret key.
+pub(super) fn aws_ses_smtp(token: &[u8]) -> Verdict {
+    Verdict::from(base64_decode(trimmed(token)).is_some_and(|bytes| bytes.len() == 33 && bytes[0] == 4))
+}
+
+pub(super) fn complete_aws_ses_smtp(so_far: &str) -> String {
+    let mut bytes = vec![4];
+    bytes.extend(Filler::after(so_far).bytes(32));
+    missing(so_far, &base64_encode(&bytes))
+}
+
+/// `ABSK` and base64 of `BedrockAPIKey-…:secret`.
+pub(super) fn aws_bedrock(token: &[u8]) -> Verdict {
+    let token = trimmed(token);
+    let body = token.strip_prefix(b"ABSK").unwrap_or(token);
+    Verdict::from(
+        base64_decode(body).is_some_and(|text| text.starts_with(b"BedrockAPIKey-") && text.contains(&b':')),
+    )
+}
+
+pub(super) fn complete_aws_bedrock(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let account = filler.text(b"123456789", 12);
+    let text = format!("BedrockAPIKey-made-at-{account}:{}", filler.text(BASE62, 48));
+    missing(so_far, &format!("ABSK{}", base64_encode(text.as_bytes())))
+}
+
+/// Base64 of 10 to 12 digits, a colon and 20 bytes: personal tokens of Jira and Confluence on own servers.
+pub(super) fn atlassian_server(token: &[u8]) -> Verdict {
+    Verdict::from(base64_decode(trimmed(token)).is_some_and(|bytes| {
+        let colon = bytes.iter().position(|b| *b == b':').unwrap_or_default();
+        (10..=12).contains(&colon)
+            && bytes[..colon].iter().all(u8::is_ascii_digit)
+            && (20..=22).contains(&(bytes.len() - colon - 1))
+    }))
+}
+
+pub(super) fn complete_atlassian_server(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let mut bytes = filler.text(b"123456789", 12).into_bytes();
+    bytes.push(b':');
+    bytes.extend(filler.bytes(20));
+    base64_encode(&bytes)
+}
+
+/// Base64 of 26 letters, a colon and a UUID: NVIDIA's older NGC keys.
+pub(super) fn nvidia_ngc(token: &[u8]) -> Verdict {
+    Verdict::from(base64_decode(trimmed(token)).is_some_and(|text| {
+        text.len() == 63 && text[26] == b':' && super::shape::uuid_parts(&text[27..]).is_some()
+    }))
+}
+
+pub(super) fn complete_nvidia_ngc(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let text = format!(
+        "{}:{}",
+        filler.text(b"abcdefghijklmnop0123", 26),
+        super::shape::complete_uuid(so_far)
+    );
+    base64_encode(text.as_bytes())
+}
+
+/// Base64 of a UUID, a bar and the right that it gives: Nx Cloud.
+pub(super) fn nx_cloud(token: &[u8]) -> Verdict {
+    Verdict::from(
+        base64_decode(trimmed(token))
+            .is_some_and(|text| text.ends_with(b"|read") || text.ends_with(b"|read-write")),
+    )
+}
+
+pub(super) fn complete_nx_cloud(so_far: &str) -> String {
+    base64_encode(format!("{}|read-write", super::shape::complete_uuid(so_far)).as_bytes())
+}
+
+/// Base64 of `tok:…`: Intercom.
+pub(super) fn intercom(token: &[u8]) -> Verdict {
+    Verdict::from(
+        base64_decode(trimmed(token)).is_some_and(|text| text.starts_with(b"tok:") && printable(&text)),
+    )
+}
+
+pub(super) fn complete_intercom(so_far: &str) -> String {
+    let text = Filler::after(so_far).text(b"0123456789abcdef", 40);
+    missing(so_far, &base64_encode(format!("tok:{text}").as_bytes()))
+}
+
+/// Base64 of `reftkn:01:digits:…`: `JFrog`'s reference tokens.
+pub(super) fn jfrog_reference(token: &[u8]) -> Verdict {
+    Verdict::from(
+        base64_decode(trimmed(token)).is_some_and(|text| text.starts_with(b"reftkn:0") && printable(&text)),
+    )
+}
+
+pub(super) fn complete_jfrog_reference(so_far: &str) -> String {
+    let mut filler = Filler::after(so_far);
+    let expiry = in_base(b"0123456789", filler.number() % 1_000_000_000, 10);
+    let text = format!("reftkn:01:{expiry}:{}", filler.text(BASE62, 27));
+    missing(so_far, &base64_encode(text.as_bytes()))
+}
+
+/// A key of 16, 24, 32, 48 or 64 bytes in base64 or hex.
+pub(super) fn key_bytes(token: &[u8]) -> Verdict {
+    let token = trimmed(token);
+    let token = token.strip_prefix(b"base64:").unwrap_or(token);
+    let hex = token.iter().all(u8::is_ascii_hexdigit) && token.len().is_multiple_of(2);
+    let length = if hex {
+        Some(token.len() / 2)
+    } else {
+        base64_decode(token).map(|bytes| bytes.len())
+    };
+    Verdict::from(length.is_some_and(|length| matches!(length, 16 | 24 | 32 | 48 | 64)))
+}
+
+pub(super) fn complete_key_bytes(so_far: &str) -> String {
+    base64_encode(&Filler::after(so_far).bytes(32))
+}
+
+/// 32 bytes in base64. A Curve25519 private key (RFC 7748) has five bits set to fixed values; a preshared key of
+/// the same length does not.
+pub(super) fn wireguard(token: &[u8]) -> Verdict {
+    match base64_decode(trimmed(token)) {
+        Some(bytes) if bytes.len() == 32 => {
+            let clamped = bytes[0].trailing_zeros() >= 3 && bytes[31] & 0xc0 == 0x40;
+            if clamped { Verdict::Pass } else { Verdict::Unknown }
+        }
+        _ => Verdict::Fail,
+    }
+}
+
+pub(super) fn complete_wireguard(so_far: &str) -> String {
+    let mut bytes = Filler::after(so_far).bytes(32);
+    bytes[0] &= 0xf8;
+    bytes[31] = bytes[31] & 0x3f | 0x40;
+    base64_encode(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_and_password_need_a_colon_and_text() {
+        let case = |text: &[u8]| user_pass(base64_encode(text).as_bytes());
+        assert_eq!(case(b"Aladdin:open sesame"), Verdict::Pass); // RFC 7617, section 2
+        assert_eq!(case(b"token:"), Verdict::Pass);
+        assert_eq!(case(b":token"), Verdict::Pass);
+        assert_eq!(case(b":"), Verdict::Fail);
+        assert_eq!(case(b"no colon here"), Verdict::Fail);
+        assert_eq!(case(b"\x00\x01:\x02\x03"), Verdict::Fail);
+        assert_eq!(user_pass(b"user:password"), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_json_object_is_found_after_a_prefix_and_before_an_underscore() {
+        let object = base64url_encode(br#"{"iat":1,"org":"made-up","url":"https://sentry.invalid"}"#);
+        for token in [
+            object.clone(),
+            format!("glc_{object}=="),
+            format!("sntrys_{object}_{}", "a".repeat(43)),
+        ] {
+            assert_eq!(json(token.as_bytes()), Verdict::Pass, "{token}");
+        }
+        assert_eq!(json(format!("glc_{}", &object[..30]).as_bytes()), Verdict::Fail);
+        for start in ["", "x_", "ops_eyJ", "eyJrIjoi", "eyJpZCI6"] {
+            let token = format!("{start}{}", complete_json(start));
+            assert_eq!(json(token.as_bytes()), Verdict::Pass, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_macaroon_without_its_signature_fails() {
+        let token = complete_pypi_macaroon("");
+        assert_eq!(pypi_macaroon(token.as_bytes()), Verdict::Pass);
+        assert_eq!(pypi_macaroon(&token.as_bytes()[..token.len() - 8]), Verdict::Fail);
+        let prefix = ["pypi-", "AgEIcHlwaS5vcmc"].concat();
+        assert!(token.starts_with(&prefix));
+        assert_eq!(
+            prefix.clone() + &complete_pypi_macaroon(&prefix),
+            complete_with_seed(&prefix)
+        );
+    }
+
+    fn complete_with_seed(so_far: &str) -> String {
+        let rest = complete_pypi_macaroon(so_far);
+        assert_eq!(pypi_macaroon(format!("{so_far}{rest}").as_bytes()), Verdict::Pass);
+        format!("{so_far}{rest}")
+    }
+}
