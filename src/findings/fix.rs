@@ -91,11 +91,8 @@ fn environment(places: &[Place]) -> Option<String> {
 }
 
 fn run_line(places: &[Place]) -> Option<String> {
-    let argument_steps: Vec<_> = places
-        .iter()
-        .filter(|place| is_build_argument(place))
-        .map(step_index)
-        .collect();
+    let argument_steps: Vec<_> =
+        places.iter().filter(|place| is_build_argument(place)).map(step_index).collect();
     let place = first(places, |place| {
         place.kind == PlaceKind::History
             && instruction(place) == "RUN"
@@ -112,9 +109,8 @@ fn copied(places: &[Place]) -> Option<String> {
     let from_context = |place: &Place| is_file(place) && matches!(instruction(place), "COPY" | "ADD");
     let place = first(places, from_context)?;
     let Files { names, were, them } = files(places, from_context)?;
-    let mount = file_mount(place).map_or_else(String::new, |mount| {
-        format!(" A step that needs the file gets it with {mount}.")
-    });
+    let mount = file_mount(place)
+        .map_or_else(String::new, |mount| format!(" A step that needs the file gets it with {mount}."));
     Some(format!(
         "{names} {were} put there by {}: list {them} in .dockerignore, or copy only what the image needs.{mount}",
         instruction(place)
@@ -174,13 +170,8 @@ fn hidden(places: &[Place]) -> Option<String> {
 }
 
 fn label(places: &[Place]) -> Option<String> {
-    let place = first(places, |place| {
-        matches!(place.kind, PlaceKind::Label | PlaceKind::Annotation)
-    })?;
-    let name = place
-        .name
-        .as_deref()
-        .map_or_else(String::new, |name| format!(" `{}`", shortened(name)));
+    let place = first(places, |place| matches!(place.kind, PlaceKind::Label | PlaceKind::Annotation))?;
+    let name = place.name.as_deref().map_or_else(String::new, |name| format!(" `{}`", shortened(name)));
     Some(format!(
         "Take it out of the {}{name}: whoever can see the image in a registry reads it without pulling a layer.",
         place.kind.as_str()
@@ -213,28 +204,18 @@ fn attestation(places: &[Place]) -> Option<String> {
 
 fn file_name(places: &[Place]) -> Option<String> {
     let place = first(places, |place| {
-        matches!(
-            place.kind,
-            PlaceKind::Path | PlaceKind::Link | PlaceKind::TarHeader
-        )
+        matches!(place.kind, PlaceKind::Path | PlaceKind::Link | PlaceKind::TarHeader)
     })?;
     let what = match place.kind {
         PlaceKind::Path => "the name of a file",
         PlaceKind::Link => "the target of a link",
         _ => "the attributes of a file",
     };
-    Some(format!(
-        "It stands in {what}, which every layer keeps too: let the build name it otherwise."
-    ))
+    Some(format!("It stands in {what}, which every layer keeps too: let the build name it otherwise."))
 }
 
 fn outside_of_files(places: &[Place]) -> Option<String> {
-    first(places, |place| {
-        matches!(
-            place.kind,
-            PlaceKind::Padding | PlaceKind::Metadata | PlaceKind::Blob
-        )
-    })?;
+    first(places, |place| matches!(place.kind, PlaceKind::Padding | PlaceKind::Metadata | PlaceKind::Blob))?;
     Some(
         "It stands in the archive beside the image's files, where no container sees it and everybody with the archive \
          does: find out which tool put it there."
@@ -299,12 +280,7 @@ fn variable(place: &Place) -> String {
             && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             && !name.is_empty()
     };
-    place
-        .name
-        .as_deref()
-        .filter(is_variable)
-        .unwrap_or("SECRET")
-        .to_owned()
+    place.name.as_deref().filter(is_variable).unwrap_or("SECRET").to_owned()
 }
 
 fn secret_mount(variable: &str) -> String {
@@ -336,11 +312,7 @@ fn files(places: &[Place], is: impl Fn(&Place) -> bool) -> Option<Files> {
     let one = shown_path(all.first()?)?;
     all.sort_by_key(|place| path(place));
     all.dedup_by_key(|place| path(place));
-    let (were, them) = if all.len() == 1 {
-        ("was", "it")
-    } else {
-        ("were", "them")
-    };
+    let (were, them) = if all.len() == 1 { ("was", "it") } else { ("were", "them") };
     let names = match all.len() - 1 {
         0 => one,
         1 => format!("{one} and 1 more file"),

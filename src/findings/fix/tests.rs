@@ -26,30 +26,20 @@ fn place(kind: PlaceKind, instruction: &str) -> Place {
 }
 
 fn named(kind: PlaceKind, name: &str) -> Place {
-    Place {
-        name: Some(name.into()),
-        ..place(kind, "RUN")
-    }
+    Place { name: Some(name.into()), ..place(kind, "RUN") }
 }
 
 fn file(path: &str, instruction: &str) -> Place {
     Place {
         path: Some(path.into()),
-        layer: Some(PlaceLayer {
-            index: Some(2),
-            digest: None,
-            diff_id: None,
-        }),
+        layer: Some(PlaceLayer { index: Some(2), digest: None, diff_id: None }),
         state: Some(State::Visible),
         ..place(PlaceKind::File, instruction)
     }
 }
 
 fn advice(places: &[Place]) -> String {
-    let token = Credential {
-        name: "Token",
-        revoke: None,
-    };
+    let token = Credential { name: "Token", revoke: None };
     let lines = fix(&token, places);
     let between = &lines[1..lines.len() - 1];
     between.join("\n")
@@ -74,10 +64,7 @@ fn a_build_argument_becomes_a_secret_mount_of_its_name() {
 
 #[test]
 fn an_argument_that_is_also_env_is_explained_once() {
-    let places = [
-        named(PlaceKind::BuildArg, "NPM_TOKEN"),
-        named(PlaceKind::Env, "NPM_TOKEN"),
-    ];
+    let places = [named(PlaceKind::BuildArg, "NPM_TOKEN"), named(PlaceKind::Env, "NPM_TOKEN")];
     insta::assert_snapshot!(advice(&places), @r"
     Build argument NPM_TOKEN: its value stays in the history. Remove the ARG, use `RUN --mount=type=secret,id=NPM_TOKEN,env=NPM_TOKEN …` and build with `docker build --secret id=NPM_TOKEN,env=NPM_TOKEN .`.
     ENV NPM_TOKEN: everybody who can read the image's configuration reads it. Remove the ENV. If it is needed while building, the secret mount serves here too; if it is needed at run time, give it to the container (`docker run --env-file FILE`, or a secret of your orchestrator).
@@ -104,11 +91,7 @@ fn a_run_line_is_named_unless_its_build_argument_is() {
 #[test]
 fn a_copied_file_is_kept_out_of_the_context() {
     insta::assert_snapshot!(advice(&[file("app/.env", "COPY")]), @"`/app/.env` was put there by COPY: list it in .dockerignore, or copy only what the image needs. A step that needs the file gets it with `RUN --mount=type=secret,id=env,target=/app/.env …`.");
-    let places = [
-        file("app/.env", "COPY"),
-        file("app/.git/config", "COPY"),
-        file("app/.env", "COPY"),
-    ];
+    let places = [file("app/.env", "COPY"), file("app/.git/config", "COPY"), file("app/.env", "COPY")];
     insta::assert_snapshot!(advice(&places), @r"
     `/app/.env` and 1 more file were put there by COPY: list them in .dockerignore, or copy only what the image needs. A step that needs the file gets it with `RUN --mount=type=secret,id=env,target=/app/.env …`.
     Keep the repository's history out of the image: list .git in .dockerignore.
@@ -127,20 +110,12 @@ fn a_file_that_a_command_wrote_is_mounted_or_left_in_a_stage() {
 fn a_deleted_file_is_still_in_its_layer() {
     let mut deleted = file("app/.env", "COPY");
     deleted.state = Some(State::Deleted);
-    let last = |place: &Place| {
-        advice(std::slice::from_ref(place))
-            .lines()
-            .last()
-            .map(str::to_owned)
-    };
+    let last = |place: &Place| advice(std::slice::from_ref(place)).lines().last().map(str::to_owned);
     insta::assert_snapshot!(last(&deleted).unwrap(), @"Layer 2 still holds `/app/.env` although it was deleted: a later rm does not help, because every layer can be extracted by itself.");
     deleted.state_by = Some(StateBy { layer: 3, step: None });
     insta::assert_snapshot!(last(&deleted).unwrap(), @"Layer 2 still holds `/app/.env` although layer 3 deleted it: a later rm does not help, because every layer can be extracted by itself.");
     deleted.state = Some(State::Overwritten);
-    deleted.state_by = Some(StateBy {
-        layer: 3,
-        step: deleted.step.clone(),
-    });
+    deleted.state_by = Some(StateBy { layer: 3, step: deleted.step.clone() });
     insta::assert_snapshot!(last(&deleted).unwrap(), @"Layer 2 still holds `/app/.env` although step 4 overwrote it: a later rm does not help, because every layer can be extracted by itself.");
 }
 
@@ -151,10 +126,7 @@ fn a_layer_without_a_step_may_be_the_base_image() {
 
 #[test]
 fn keys_for_ssh_have_better_ways() {
-    let key = Credential {
-        name: "OpenSSH private key",
-        revoke: None,
-    };
+    let key = Credential { name: "OpenSSH private key", revoke: None };
     let advice = |path| fix(&key, &[file(path, "COPY")])[2].clone();
     insta::assert_snapshot!(advice("root/.ssh/id_ed25519"), @"To reach a private repository while building, use `RUN --mount=type=ssh …` and `docker build --ssh default .`: the key stays outside.");
     insta::assert_snapshot!(advice("etc/ssh/ssh_host_rsa_key"), @"Host keys must differ from container to container: make them when the container starts (`ssh-keygen -A`).");
