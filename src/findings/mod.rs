@@ -3,12 +3,13 @@
 //! These types are what every report is made of. Texts that come from the image are already free of credentials here
 //! (see `redact`), except inside [`Secret`].
 
+mod fix;
 mod visibility;
 
 use serde::Serialize;
 
+pub use self::fix::{Credential, fix};
 pub use self::visibility::{Fate, Query, fates};
-
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};
 use crate::problem::Problem;
