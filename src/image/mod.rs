@@ -80,7 +80,7 @@ pub struct Layer {
     pub blob: BlobRef,
     /// Digest of the blob as stored, if the manifest claims one.
     pub digest: Option<Digest>,
-    /// Digest of the uncompressed tar, if the config claims one (OCI image-spec, config.md, "Layer DiffID").
+    /// Digest of the uncompressed tar, if the config claims one (OCI image-spec, config.md, "Layer `DiffID`").
     pub diff_id: Option<Digest>,
     /// Bytes of the blob as stored, if the manifest claims it.
     pub size: Option<u64>,

@@ -25,11 +25,11 @@ pub enum PlaceKind {
     Healthcheck,
     /// `config.OnBuild`.
     Onbuild,
-    /// Any other field of the image configuration: Volumes, WorkingDir, User, Shell, and what no specification names.
+    /// Any other field of the image configuration: Volumes, `WorkingDir`, User, Shell, and what no specification names.
     Config,
     /// An annotation of an index, a manifest or a descriptor.
     Annotation,
-    /// A BuildKit attestation: provenance, SBOM or another in-toto statement.
+    /// A `BuildKit` attestation: provenance, SBOM or another in-toto statement.
     Attestation,
     /// The name of a file in a layer.
     Path,

@@ -1,0 +1,12 @@
+//! The integration tests, one program: the whole of layersift from an archive's bytes to the report.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read small files whole and look at their own environment"
+)]
+
+mod cases;
+mod faults;
+mod formats;
+mod layouts;
+#[path = "../support/mod.rs"]
+mod support;
