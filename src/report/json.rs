@@ -16,17 +16,8 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
     if let [outcome] = outcomes {
         return escape::pretty(out, &Report::new(outcome, options));
     }
-    let reports = outcomes
-        .iter()
-        .map(|outcome| Report::new(outcome, options))
-        .collect();
-    escape::pretty(
-        out,
-        &Reports {
-            schema: REPORTS,
-            reports,
-        },
-    )
+    let reports = outcomes.iter().map(|outcome| Report::new(outcome, options)).collect();
+    escape::pretty(out, &Reports { schema: REPORTS, reports })
 }
 
 #[derive(Serialize)]

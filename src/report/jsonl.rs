@@ -13,22 +13,13 @@ use crate::findings::{Ledger, Outcome};
 
 /// See [`FORMATS`](super::FORMATS).
 pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportOptions) -> io::Result<()> {
-    outcomes
-        .iter()
-        .try_for_each(|outcome| write_one(out, outcome, options))
+    outcomes.iter().try_for_each(|outcome| write_one(out, outcome, options))
 }
 
 fn write_one(out: &mut dyn Write, outcome: &Outcome, options: &ReportOptions) -> io::Result<()> {
     let source = &*outcome.source;
     let image = ImageRecord::new(outcome);
-    escape::line(
-        out,
-        &Line::Image {
-            schema: REPORT,
-            tool: &options.tool,
-            image,
-        },
-    )?;
+    escape::line(out, &Line::Image { schema: REPORT, tool: &options.tool, image })?;
     for finding in &outcome.findings {
         let finding = FindingRecord::new(finding, options.show_secrets);
         escape::line(out, &Line::Finding { source, finding })?;
@@ -41,14 +32,7 @@ fn write_one(out: &mut dyn Write, outcome: &Outcome, options: &ReportOptions) ->
         escape::line(out, &Line::Coverage { source, blob })?;
     }
     let (summary, totals) = (Summary::new(outcome), Totals::new(outcome));
-    escape::line(
-        out,
-        &Line::Summary {
-            source,
-            summary,
-            totals,
-        },
-    )
+    escape::line(out, &Line::Summary { source, summary, totals })
 }
 
 #[derive(Serialize)]

@@ -30,21 +30,13 @@ pub struct Format {
 
 /// Every format. To add one: a file in this folder and a row here.
 pub const FORMATS: &[Format] = &[
-    Format {
-        name: "table",
-        about: "for people: findings, gaps and totals as text",
-        write: table::write,
-    },
+    Format { name: "table", about: "for people: findings, gaps and totals as text", write: table::write },
     Format {
         name: "json",
         about: "for programs: one document (schema layersift.report/v1)",
         write: json::write,
     },
-    Format {
-        name: "jsonl",
-        about: "for pipelines: one JSON record per line",
-        write: jsonl::write,
-    },
+    Format { name: "jsonl", about: "for pipelines: one JSON record per line", write: jsonl::write },
 ];
 
 impl Format {
@@ -145,10 +137,7 @@ mod tests {
         let names: BTreeSet<_> = FORMATS.iter().map(|format| format.name).collect();
         assert_eq!(names.len(), FORMATS.len());
         for format in FORMATS {
-            assert_eq!(
-                Format::named(format.name).map(|found| found.about),
-                Some(format.about)
-            );
+            assert_eq!(Format::named(format.name).map(|found| found.about), Some(format.about));
         }
         assert!(Format::named("xml").is_none());
     }
@@ -159,21 +148,10 @@ mod tests {
         let secret = sample::token();
         for format in FORMATS {
             for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
-                let mut options = ReportOptions {
-                    detail,
-                    ..ReportOptions::default()
-                };
-                assert!(
-                    !written(format, &outcomes, &options).contains(&secret),
-                    "{}",
-                    format.name
-                );
+                let mut options = ReportOptions { detail, ..ReportOptions::default() };
+                assert!(!written(format, &outcomes, &options).contains(&secret), "{}", format.name);
                 options.show_secrets = true;
-                assert!(
-                    written(format, &outcomes, &options).contains(&secret),
-                    "{}",
-                    format.name
-                );
+                assert!(written(format, &outcomes, &options).contains(&secret), "{}", format.name);
             }
         }
     }
@@ -183,11 +161,8 @@ mod tests {
         let outcomes = [sample::hostile()];
         for format in FORMATS {
             for show_secrets in [false, true] {
-                let options = ReportOptions {
-                    show_secrets,
-                    detail: Detail::Full,
-                    ..ReportOptions::default()
-                };
+                let options =
+                    ReportOptions { show_secrets, detail: Detail::Full, ..ReportOptions::default() };
                 let text = written(format, &outcomes, &options);
                 let live = text.chars().find(|&c| c != '\n' && sanitize::is_live(c));
                 assert_eq!(live, None, "{}: {text}", format.name);
@@ -202,10 +177,7 @@ mod tests {
         gap.problems.push(sample::gap());
         for format in FORMATS {
             for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
-                let options = ReportOptions {
-                    detail,
-                    ..ReportOptions::default()
-                };
+                let options = ReportOptions { detail, ..ReportOptions::default() };
                 let text = written(format, std::slice::from_ref(&gap), &options);
                 assert!(text.contains(&sample::gap().message), "{}: {text}", format.name);
                 assert_ne!(text, written(format, std::slice::from_ref(&clean), &options));

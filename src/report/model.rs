@@ -40,10 +40,7 @@ impl<'a> Report<'a> {
             summary: Summary::new(outcome),
             findings: outcome.findings.iter().map(finding).collect(),
             problems: outcome.problems.iter().map(ProblemRecord::new).collect(),
-            coverage: CoverageRecord {
-                blobs: &outcome.coverage.blobs,
-                totals: Totals::new(outcome),
-            },
+            coverage: CoverageRecord { blobs: &outcome.coverage.blobs, totals: Totals::new(outcome) },
         }
     }
 }
@@ -184,14 +181,10 @@ impl<'a> Exposed<'a> {
         use base64::prelude::{BASE64_STANDARD, Engine};
 
         match std::str::from_utf8(secret.expose()) {
-            Ok(text) => Self {
-                secret: text.into(),
-                secret_encoding: "utf-8",
-            },
-            Err(_) => Self {
-                secret: BASE64_STANDARD.encode(secret.expose()).into(),
-                secret_encoding: "base64",
-            },
+            Ok(text) => Self { secret: text.into(), secret_encoding: "utf-8" },
+            Err(_) => {
+                Self { secret: BASE64_STANDARD.encode(secret.expose()).into(), secret_encoding: "base64" }
+            }
         }
     }
 }
@@ -308,18 +301,8 @@ struct BySeverity {
 
 impl Summary {
     pub(super) fn new(outcome: &Outcome) -> Self {
-        let of = |severity| {
-            outcome
-                .findings
-                .iter()
-                .filter(|finding| finding.severity == severity)
-                .count()
-        };
-        let gaps = outcome
-            .problems
-            .iter()
-            .filter(|problem| problem.kind.is_gap())
-            .count();
+        let of = |severity| outcome.findings.iter().filter(|finding| finding.severity == severity).count();
+        let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count();
         Self {
             findings: outcome.findings.len(),
             by_severity: BySeverity {

@@ -20,9 +20,7 @@ pub(super) fn clean() -> Outcome {
         source: "app.tar".into(),
         format: "docker-archive".into(),
         images: vec![image()],
-        coverage: Coverage {
-            blobs: vec![layer_ledger(), config_ledger()],
-        },
+        coverage: Coverage { blobs: vec![layer_ledger(), config_ledger()] },
         ..Outcome::default()
     }
 }
@@ -39,14 +37,8 @@ pub(super) fn full() -> Outcome {
     damaged.verified = false;
     damaged.diff_id = None;
     damaged.skipped = vec![
-        Skipped {
-            bytes: Some(5_000),
-            reason: "the archive ends here".into(),
-        },
-        Skipped {
-            bytes: None,
-            reason: "encrypted".into(),
-        },
+        Skipped { bytes: Some(5_000), reason: "the archive ends here".into() },
+        Skipped { bytes: None, reason: "encrypted".into() },
     ];
     outcome.coverage.blobs.push(damaged);
     outcome
@@ -60,10 +52,7 @@ pub(super) fn hostile() -> Outcome {
     outcome.format = evil.into();
     for image in &mut outcome.images {
         image.names = vec![evil.into()];
-        image
-            .steps
-            .iter_mut()
-            .for_each(|step| step.created_by = evil.into());
+        image.steps.iter_mut().for_each(|step| step.created_by = evil.into());
     }
     for finding in &mut outcome.findings {
         finding.name = evil.into();
@@ -74,10 +63,7 @@ pub(super) fn hostile() -> Outcome {
             place.name = Some(evil.into());
             place.inner = vec![evil.into()];
             place.image = Some(evil.into());
-            let steps = [
-                place.step.as_mut(),
-                place.state_by.as_mut().and_then(|by| by.step.as_mut()),
-            ];
+            let steps = [place.step.as_mut(), place.state_by.as_mut().and_then(|by| by.step.as_mut())];
             for step in steps.into_iter().flatten() {
                 step.instruction = evil.into();
                 step.created_by = evil.into();
@@ -217,10 +203,7 @@ fn token_finding() -> Finding {
         secret,
         why: "Acts as the user on every repository that the token's scopes allow.".into(),
         revoke: Some("https://github.com/settings/tokens".into()),
-        fix: vec![
-            "Revoke it now: https://github.com/settings/tokens".into(),
-            "Rebuild.".into(),
-        ],
+        fix: vec!["Revoke it now: https://github.com/settings/tokens".into(), "Rebuild.".into()],
         places: vec![env_place(), file_place()],
     }
 }
@@ -232,11 +215,7 @@ fn key_finding() -> Finding {
         path: Some(format!("etc/keys/{number}.der")),
         line: None,
         offset: Some(number),
-        layer: Some(PlaceLayer {
-            index: None,
-            digest: None,
-            diff_id: None,
-        }),
+        layer: Some(PlaceLayer { index: None, digest: None, diff_id: None }),
         state: None,
         state_by: None,
         step: None,

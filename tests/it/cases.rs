@@ -75,12 +75,7 @@ fn run(name: &str) {
             for (form, report) in reports(&case, format, &bundle) {
                 let form = format!("{form}, {compression:?}");
                 let differences = differences(&case, &report);
-                assert!(
-                    differences.is_empty(),
-                    "{} ({form})\n{}",
-                    case.about,
-                    differences.join("\n")
-                );
+                assert!(differences.is_empty(), "{} ({form})\n{}", case.about, differences.join("\n"));
                 match &first {
                     Some((other, first)) => {
                         assert_eq!(first.comparable(), report.comparable(), "{other} = {form}");
@@ -103,19 +98,10 @@ fn reports(case: &Case, format: &str, bundle: &Bundle) -> Vec<(String, Report)> 
     let mut all = Vec::new();
     for jobs in ["1", "4"] {
         let scan = || scanner().args(["--jobs", jobs]).args(&case.args);
-        all.push((
-            format!("{format} as file, {jobs} jobs"),
-            scan().path(&archive).report(),
-        ));
-        all.push((
-            format!("{format} from a pipe, {jobs} jobs"),
-            scan().stdin(tar.clone()).report(),
-        ));
+        all.push((format!("{format} as file, {jobs} jobs"), scan().path(&archive).report()));
+        all.push((format!("{format} from a pipe, {jobs} jobs"), scan().stdin(tar.clone()).report()));
         if format == "oci-archive" {
-            all.push((
-                format!("OCI layout folder, {jobs} jobs"),
-                scan().path(&layout).report(),
-            ));
+            all.push((format!("OCI layout folder, {jobs} jobs"), scan().path(&layout).report()));
         }
     }
     all

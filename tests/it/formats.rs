@@ -8,7 +8,7 @@ use crate::support::compression::{COMPRESSIONS, Compression};
 use crate::support::formats::{FORMATS, Format, named};
 use crate::support::image::ImageBuilder;
 use crate::support::scanner::{Report, scanner};
-use crate::support::template::expand;
+use layersift::signature::template::expand;
 
 /// A credential of its own for each `seed`.
 fn token(seed: &str) -> String {
@@ -19,20 +19,12 @@ fn token(seed: &str) -> String {
 fn leaky() -> ImageBuilder {
     ImageBuilder::new()
         .step("COPY app /app # buildkit", |layer| {
-            layer
-                .dir("app")
-                .file("app/.env", format!("TOKEN={}\n", token("deleted")))
+            layer.dir("app").file("app/.env", format!("TOKEN={}\n", token("deleted")))
         })
         .empty_step("ENV API_TOKEN=from-outside")
-        .step("COPY same /same # buildkit", |layer| {
-            layer.file("same", token("same"))
-        })
-        .step("COPY same /same # buildkit", |layer| {
-            layer.file("same", token("same"))
-        })
-        .step("RUN /bin/sh -c rm /app/.env # buildkit", |layer| {
-            layer.whiteout("app/.env")
-        })
+        .step("COPY same /same # buildkit", |layer| layer.file("same", token("same")))
+        .step("COPY same /same # buildkit", |layer| layer.file("same", token("same")))
+        .step("RUN /bin/sh -c rm /app/.env # buildkit", |layer| layer.whiteout("app/.env"))
         .env("API_TOKEN", &token("env"))
 }
 
@@ -42,9 +34,7 @@ fn check(form: &str, report: &Report) {
     assert_eq!(report.problems(), [] as [Value; 0], "{form}");
     assert_eq!(report.findings().len(), 3, "{form}: {:#}", report.json);
     let places = |seed: &str| {
-        let finding = report
-            .finding(&token(seed))
-            .unwrap_or_else(|| panic!("{form}: no {seed}"));
+        let finding = report.finding(&token(seed)).unwrap_or_else(|| panic!("{form}: no {seed}"));
         let places = finding["places"].as_array().unwrap().iter();
         let mut places: Vec<String> = places
             .filter(|place| place["kind"] != "metadata")
@@ -91,14 +81,9 @@ fn every_form_with_every_compression_gives_the_same_findings() {
 
 #[test]
 fn a_layout_folder_gives_what_its_archive_gives() {
-    for format in [
-        "oci-archive",
-        "buildx-oci",
-        "oci-index-in-index",
-        "docker-25",
-        "docker-containerd",
-        "docker-legacy",
-    ] {
+    for format in
+        ["oci-archive", "buildx-oci", "oci-index-in-index", "docker-25", "docker-containerd", "docker-legacy"]
+    {
         for compression in COMPRESSIONS {
             let form = format!("{format}, {compression:?}");
             let bundle = (named(format).write)(&[leaky()], *compression);
@@ -127,9 +112,7 @@ fn all_images_of_an_archive_are_scanned() {
     let image = |name: &str| {
         ImageBuilder::new()
             .name(name)
-            .step("COPY base /base # buildkit", |layer| {
-                layer.file("base", token("shared"))
-            })
+            .step("COPY base /base # buildkit", |layer| layer.file("base", token("shared")))
             .step("COPY own /own # buildkit", |layer| layer.file("own", token(name)))
     };
     let images = [image("one:1"), image("two:2")];
@@ -139,11 +122,7 @@ fn all_images_of_an_archive_are_scanned() {
             assert_eq!(report.code, 1, "{form}");
             assert_eq!(report.problems(), [] as [Value; 0], "{form}");
             for name in ["shared", "one:1", "two:2"] {
-                assert!(
-                    report.finding(&token(name)).is_some(),
-                    "{form}: no {name}: {:#}",
-                    report.json
-                );
+                assert!(report.finding(&token(name)).is_some(), "{form}: no {name}: {:#}", report.json);
             }
             assert_eq!(report.findings().len(), 3, "{form}");
         });
@@ -156,10 +135,6 @@ fn a_credential_in_a_document_that_names_nothing_is_found() {
         let mut bundle = (named(format).write)(&[leaky()], Compression::Plain);
         bundle.put("notes.txt", format!("token {}\n", token("stray")));
         let report = scan_both(format, &bundle.tar(), |_, _| ());
-        assert!(
-            report.finding(&token("stray")).is_some(),
-            "{format}: {:#}",
-            report.json
-        );
+        assert!(report.finding(&token("stray")).is_some(), "{format}: {:#}", report.json);
     }
 }

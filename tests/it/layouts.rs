@@ -15,11 +15,7 @@ use crate::support::image::ImageBuilder;
 fn image() -> ImageBuilder {
     ImageBuilder::new()
         .step("COPY a /a # buildkit", |layer| {
-            layer
-                .dir("etc")
-                .file("etc/a", "a\n")
-                .symlink("etc/b", "a")
-                .hardlink("etc/c", "etc/a")
+            layer.dir("etc").file("etc/a", "a\n").symlink("etc/b", "a").hardlink("etc/c", "etc/a")
         })
         .empty_step("ENV A=b")
         .step("RUN /bin/sh -c rm /etc/a # buildkit", |layer| {
@@ -37,12 +33,7 @@ fn image() -> ImageBuilder {
 #[test]
 fn skopeo_reads_every_form() {
     for format in FORMATS {
-        for compression in [
-            Compression::Plain,
-            Compression::Gzip,
-            Compression::Estargz,
-            Compression::Zstd,
-        ] {
+        for compression in [Compression::Plain, Compression::Gzip, Compression::Estargz, Compression::Zstd] {
             let bundle = (format.write)(&[image()], compression);
             let folder = tempfile::tempdir().unwrap();
             let archive = folder.path().join("image.tar");
@@ -57,11 +48,10 @@ fn skopeo_reads_every_form() {
                 _ => &["docker-archive"],
             };
             for transport in transports {
-                copy(
-                    &format!("{transport}:{}", archive.display()),
-                    &folder.path().join(transport),
-                )
-                .unwrap_or_else(|error| panic!("{} as {transport}, {compression:?}: {error}", format.name));
+                copy(&format!("{transport}:{}", archive.display()), &folder.path().join(transport))
+                    .unwrap_or_else(|error| {
+                        panic!("{} as {transport}, {compression:?}: {error}", format.name)
+                    });
             }
         }
     }
@@ -72,19 +62,10 @@ fn tar_reads_a_layer_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let layer = folder.path().join("layer.tar");
     fs::write(&layer, &image().layers[1].tar).unwrap();
-    let output = Command::new("tar")
-        .arg("--list")
-        .arg("--verbose")
-        .arg("--file")
-        .arg(&layer)
-        .output()
-        .unwrap();
+    let output =
+        Command::new("tar").arg("--list").arg("--verbose").arg("--file").arg(&layer).output().unwrap();
     let listing = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(listing.contains("etc/.wh.a"), "{listing}");
     assert!(listing.contains(&("long/".repeat(40) + "name")), "{listing}");
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::image::ImageBuilder;
 use super::layer::LayerBuilder;
-use super::template::{Noise, expand};
+use super::noise::Noise;
+use layersift::signature::template::expand;
 
 /// One file of cases.
 #[derive(Debug, Deserialize)]
@@ -173,9 +174,7 @@ impl Case {
 
     /// The credential called `name`.
     pub(crate) fn secret(&self, name: &str) -> &str {
-        self.secrets
-            .get(name)
-            .unwrap_or_else(|| panic!("no secret {name} in the case"))
+        self.secrets.get(name).unwrap_or_else(|| panic!("no secret {name} in the case"))
     }
 
     /// Whether only the OCI forms have room for it.
@@ -204,10 +203,7 @@ impl Case {
             let predicate = self.json(&toml::Value::Table(attestation.predicate.clone()));
             builder = builder.attestation(&attestation.predicate_type, predicate);
         }
-        image
-            .step
-            .iter()
-            .fold(builder, |builder, step| self.add_step(builder, step))
+        image.step.iter().fold(builder, |builder, step| self.add_step(builder, step))
     }
 
     fn add_step(&self, mut builder: ImageBuilder, step: &Step) -> ImageBuilder {
@@ -226,11 +222,7 @@ impl Case {
         let Some(entries) = &step.layer else {
             return builder;
         };
-        builder.layer(|layer| {
-            entries
-                .iter()
-                .fold(layer, |layer, entry| self.add_entry(layer, entry))
-        })
+        builder.layer(|layer| entries.iter().fold(layer, |layer, entry| self.add_entry(layer, entry)))
     }
 
     fn add_entry(&self, mut layer: LayerBuilder, entry: &Entry) -> LayerBuilder {
@@ -244,18 +236,10 @@ impl Case {
         match entry {
             Entry { file: Some(path), .. } => layer.file(self.path(path), self.content(&entry.content)),
             Entry { dir: Some(path), .. } => layer.dir(self.path(path)),
-            Entry {
-                symlink: Some(path), ..
-            } => layer.symlink(self.path(path), target()),
-            Entry {
-                hardlink: Some(path), ..
-            } => layer.hardlink(self.path(path), target()),
-            Entry {
-                whiteout: Some(path), ..
-            } => layer.whiteout(path),
-            Entry {
-                opaque: Some(path), ..
-            } => layer.opaque(path),
+            Entry { symlink: Some(path), .. } => layer.symlink(self.path(path), target()),
+            Entry { hardlink: Some(path), .. } => layer.hardlink(self.path(path), target()),
+            Entry { whiteout: Some(path), .. } => layer.whiteout(path),
+            Entry { opaque: Some(path), .. } => layer.opaque(path),
             _ => panic!("an entry without a kind: {entry:?}"),
         }
     }
@@ -270,11 +254,7 @@ impl Case {
     fn piece(&self, piece: &Piece) -> Vec<u8> {
         match piece {
             Piece::Text(text) => self.fill(text).into_bytes(),
-            Piece::Utf16(text) => self
-                .fill(text)
-                .encode_utf16()
-                .flat_map(u16::to_le_bytes)
-                .collect(),
+            Piece::Utf16(text) => self.fill(text).encode_utf16().flat_map(u16::to_le_bytes).collect(),
             Piece::Nul(count) => vec![0; *count],
             Piece::Noise(count) => Noise::new("noise").take(*count).collect(),
             Piece::Words(count) => b"the quick brown fox jumps over the lazy dog\n"
@@ -287,9 +267,10 @@ impl Case {
     }
 
     fn fill(&self, text: &str) -> String {
-        let filled = self.secrets.iter().fold(text.to_owned(), |text, (name, secret)| {
-            text.replace(&format!("${{{name}}}"), secret)
-        });
+        let filled = self
+            .secrets
+            .iter()
+            .fold(text.to_owned(), |text, (name, secret)| text.replace(&format!("${{{name}}}"), secret));
         assert!(!filled.contains("${"), "no such secret: {filled}");
         filled
     }

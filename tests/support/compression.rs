@@ -76,11 +76,7 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 /// of contents (stargz-snapshotter, docs/estargz.md, "eStargz Footer").
 fn estargz_footer() -> Vec<u8> {
     let extra = [b"SG".as_slice(), &22_u16.to_le_bytes(), b"0000000000000000STARGZ"].concat();
-    flate2::GzBuilder::new()
-        .extra(extra)
-        .write(Vec::new(), flate2::Compression::none())
-        .finish()
-        .unwrap()
+    flate2::GzBuilder::new().extra(extra).write(Vec::new(), flate2::Compression::none()).finish().unwrap()
 }
 
 fn zstd(plain: &[u8]) -> Vec<u8> {
@@ -89,10 +85,7 @@ fn zstd(plain: &[u8]) -> Vec<u8> {
 
 fn zstd_chunked(plain: &[u8]) -> Vec<u8> {
     let mut blob: Vec<u8> = pieces(plain).flat_map(zstd).collect();
-    for (number, payload) in [
-        (0_u32, b"{\"version\":1,\"entries\":[]}".as_slice()),
-        (0, &[0; 64]),
-    ] {
+    for (number, payload) in [(0_u32, b"{\"version\":1,\"entries\":[]}".as_slice()), (0, &[0; 64])] {
         blob.extend((0x184D_2A50 + number).to_le_bytes());
         blob.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
         blob.extend(payload);

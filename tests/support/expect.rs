@@ -48,23 +48,12 @@ fn problems(case: &Case, report: &Report, all: &mut Vec<String>) {
         problem["kind"] == kind && problem.to_string().contains(says)
     };
     for expected in &case.problem {
-        if !report
-            .problems()
-            .iter()
-            .any(|problem| fits(problem, &expected.kind, &expected.says))
-        {
-            all.push(format!(
-                "no problem {} that says `{}`",
-                expected.kind, expected.says
-            ));
+        if !report.problems().iter().any(|problem| fits(problem, &expected.kind, &expected.says)) {
+            all.push(format!("no problem {} that says `{}`", expected.kind, expected.says));
         }
     }
     for problem in report.problems() {
-        if !case
-            .problem
-            .iter()
-            .any(|expected| fits(problem, &expected.kind, &expected.says))
-        {
+        if !case.problem.iter().any(|expected| fits(problem, &expected.kind, &expected.says)) {
             all.push(format!("problem not expected: {problem}"));
         }
     }
@@ -90,10 +79,7 @@ fn places(secret: &str, expected: &[ExpectedPlace], found: &Value, all: &mut Vec
         });
     }
     if !left.is_empty() {
-        all.extend(
-            left.iter()
-                .map(|place| format!("{secret}: place not expected: {place}")),
-        );
+        all.extend(left.iter().map(|place| format!("{secret}: place not expected: {place}")));
     }
 }
 
@@ -110,34 +96,14 @@ fn misfits(wanted: &ExpectedPlace, place: &Value) -> Vec<String> {
     check("name", &place["name"], wanted.name.clone().map(Value::from));
     check("line", &place["line"], wanted.line.map(Value::from));
     check("offset", &place["offset"], wanted.offset.map(Value::from));
-    check(
-        "decoded",
-        &place["decoded"],
-        wanted.decoded.clone().map(Value::from),
-    );
+    check("decoded", &place["decoded"], wanted.decoded.clone().map(Value::from));
     check("layer", &place["layer"]["index"], wanted.layer.map(Value::from));
     check("step", &place["step"]["index"], wanted.step.map(Value::from));
-    check(
-        "instruction",
-        &place["step"]["instruction"],
-        wanted.instruction.clone().map(Value::from),
-    );
+    check("instruction", &place["step"]["instruction"], wanted.instruction.clone().map(Value::from));
     check("state", &place["state"], wanted.state.clone().map(Value::from));
-    check(
-        "by_layer",
-        &place["state_by"]["layer"],
-        wanted.by_layer.map(Value::from),
-    );
-    check(
-        "by_step",
-        &place["state_by"]["step"]["index"],
-        wanted.by_step.map(Value::from),
-    );
-    check(
-        "platform",
-        &place["platform"],
-        wanted.platform.clone().map(Value::from),
-    );
+    check("by_layer", &place["state_by"]["layer"], wanted.by_layer.map(Value::from));
+    check("by_step", &place["state_by"]["step"]["index"], wanted.by_step.map(Value::from));
+    check("platform", &place["platform"], wanted.platform.clone().map(Value::from));
     if wanted.no_step {
         check("step", &place["step"], Some(Value::Null));
     }

@@ -122,10 +122,7 @@ impl ImageBuilder {
     }
 
     pub(crate) fn attestation(mut self, predicate_type: &str, predicate: Value) -> Self {
-        self.attestations.push(Attestation {
-            predicate_type: predicate_type.to_owned(),
-            predicate,
-        });
+        self.attestations.push(Attestation { predicate_type: predicate_type.to_owned(), predicate });
         self
     }
 

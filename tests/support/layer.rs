@@ -40,9 +40,7 @@ impl LayerBuilder {
 
     /// The mark that deletes `path` of lower layers (OCI image-spec, layer.md, "Whiteouts").
     pub(crate) fn whiteout(self, path: &str) -> Self {
-        let (parent, name) = path
-            .rsplit_once('/')
-            .map_or(("", path), |(parent, name)| (parent, name));
+        let (parent, name) = path.rsplit_once('/').map_or(("", path), |(parent, name)| (parent, name));
         let slash = if parent.is_empty() { "" } else { "/" };
         self.file(format!("{parent}{slash}.wh.{name}"), b"")
     }

@@ -10,8 +10,8 @@ pub(crate) mod expect;
 pub(crate) mod formats;
 pub(crate) mod image;
 pub(crate) mod layer;
+pub(crate) mod noise;
 pub(crate) mod scanner;
-pub(crate) mod template;
 
 use std::path::PathBuf;
 

@@ -24,10 +24,7 @@ pub(crate) struct Run {
 
 /// `layersift scan`, to be completed.
 pub(crate) fn scanner() -> Scanner {
-    Scanner {
-        args: vec!["scan".into()],
-        stdin: None,
-    }
+    Scanner { args: vec!["scan".into()], stdin: None }
 }
 
 impl Scanner {
@@ -53,11 +50,7 @@ impl Scanner {
             .args(self.args)
             .current_dir(home.path())
             .env_clear()
-            .stdin(if self.stdin.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -82,10 +75,7 @@ impl Scanner {
     pub(crate) fn report(self) -> Report {
         let run = self.args(["--format", "json", "--show-secrets"]).run();
         let json = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
-            panic!(
-                "no JSON report ({error}): code {}, {}{}",
-                run.code, run.stdout, run.stderr
-            )
+            panic!("no JSON report ({error}): code {}, {}{}", run.code, run.stdout, run.stderr)
         });
         Report { code: run.code, json }
     }
@@ -114,11 +104,8 @@ impl Report {
 
     /// The problem kinds, sorted.
     pub(crate) fn problem_kinds(&self) -> Vec<&str> {
-        let mut kinds: Vec<&str> = self
-            .problems()
-            .iter()
-            .filter_map(|problem| problem["kind"].as_str())
-            .collect();
+        let mut kinds: Vec<&str> =
+            self.problems().iter().filter_map(|problem| problem["kind"].as_str()).collect();
         kinds.sort_unstable();
         kinds
     }
@@ -134,10 +121,7 @@ impl Report {
                 if let Some(layer) = place["layer"].as_object_mut() {
                     layer.remove("digest");
                 }
-                if place["path"]
-                    .as_str()
-                    .is_some_and(|path| path.starts_with("sha256:"))
-                {
+                if place["path"].as_str().is_some_and(|path| path.starts_with("sha256:")) {
                     place["path"] = "<blob>".into();
                 }
             }

@@ -8,10 +8,7 @@ use super::*;
 use crate::report::{JSON_SCHEMA, ToolRules, jsonl, sample};
 
 fn options(show_secrets: bool, rules: Option<ToolRules>) -> ReportOptions {
-    let mut options = ReportOptions {
-        show_secrets,
-        ..ReportOptions::default()
-    };
+    let mut options = ReportOptions { show_secrets, ..ReportOptions::default() };
     options.tool.rules = rules;
     options
 }
@@ -24,10 +21,7 @@ fn parsed(outcomes: &[Outcome], options: &ReportOptions) -> Value {
 
 /// Documents that together hold every field with a value, and every optional one without.
 fn documents() -> Vec<Value> {
-    let rules = Some(ToolRules {
-        count: 60,
-        fingerprint: Some("f00".into()),
-    });
+    let rules = Some(ToolRules { count: 60, fingerprint: Some("f00".into()) });
     let outcomes = [sample::full(), sample::hostile(), sample::clean()];
     vec![
         parsed(&[sample::full()], &options(true, rules.clone())),
@@ -49,9 +43,7 @@ fn validator(schema: &Value) -> jsonschema::Validator {
 
 fn complaints(validator: &jsonschema::Validator, document: &Value) -> Vec<String> {
     let errors = validator.iter_errors(document);
-    errors
-        .map(|error| format!("{}: {error}", error.instance_path()))
-        .collect()
+    errors.map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 #[test]
@@ -69,9 +61,7 @@ fn a_field_that_the_schema_does_not_know_is_refused_everywhere() {
     for pointer in object_pointers(&document) {
         let mut changed = document.clone();
         let object = changed.pointer_mut(&pointer).and_then(Value::as_object_mut);
-        object
-            .expect("a pointer to an object")
-            .insert("unknown".into(), Value::Null);
+        object.expect("a pointer to an object").insert("unknown".into(), Value::Null);
         assert!(!validator.is_valid(&changed), "{pointer}");
     }
 }
@@ -81,10 +71,7 @@ fn every_property_of_the_schema_is_documented_and_written_with_a_value() {
     let (schema, documents) = (schema(), documents());
     let one = |document: &&Value| document.get("reports").is_none();
     for (name, kept) in [("report", true), ("reports", false)] {
-        let documents: Vec<_> = documents
-            .iter()
-            .filter(|document| one(document) == kept)
-            .collect();
+        let documents: Vec<_> = documents.iter().filter(|document| one(document) == kept).collect();
         unwritten(&schema, &schema["$defs"][name], &documents, name);
     }
 }
@@ -106,10 +93,7 @@ fn lines_follow_the_schema_too() {
             types.insert(line["type"].as_str().expect("a type").to_owned());
         }
     }
-    assert_eq!(
-        types.into_iter().collect::<Vec<_>>(),
-        ["coverage", "finding", "image", "problem", "summary"]
-    );
+    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["coverage", "finding", "image", "problem", "summary"]);
 }
 
 #[test]
@@ -121,12 +105,7 @@ fn a_secret_is_written_without_loss() {
     assert_eq!(text["secret"], sample::token());
     assert_eq!(text["secret_encoding"], "utf-8");
     assert_eq!(bytes["secret_encoding"], "base64");
-    assert_eq!(
-        BASE64_STANDARD
-            .decode(bytes["secret"].as_str().expect("text"))
-            .expect("base64"),
-        [0xff; 48]
-    );
+    assert_eq!(BASE64_STANDARD.decode(bytes["secret"].as_str().expect("text")).expect("base64"), [0xff; 48]);
 }
 
 #[test]
@@ -138,10 +117,7 @@ fn a_report_looks_like_this() {
     outcome.coverage.blobs.truncate(1);
     let mut out = Vec::new();
     let options = ReportOptions {
-        tool: crate::report::Tool {
-            version: "0.0.0".into(),
-            ..crate::report::Tool::default()
-        },
+        tool: crate::report::Tool { version: "0.0.0".into(), ..crate::report::Tool::default() },
         ..ReportOptions::default()
     };
     write(&mut out, &[outcome], &options).expect("a vector takes everything");
@@ -356,49 +332,30 @@ fn object_pointers(value: &Value) -> Vec<String> {
             pointers.push(String::new());
             pointers
         }
-        Value::Array(items) => children(
-            items
-                .iter()
-                .enumerate()
-                .map(|(i, v)| (i.to_string(), v))
-                .collect(),
-        ),
+        Value::Array(items) => children(items.iter().enumerate().map(|(i, v)| (i.to_string(), v)).collect()),
         _ => Vec::new(),
     }
 }
 
 /// Walks `node` of the schema and the values that it describes together.
 fn unwritten(schema: &Value, node: &Value, values: &[&Value], at: &str) {
-    if let Some(name) = node["$ref"]
-        .as_str()
-        .and_then(|name| name.strip_prefix("#/$defs/"))
-    {
+    if let Some(name) = node["$ref"].as_str().and_then(|name| name.strip_prefix("#/$defs/")) {
         unwritten(schema, &schema["$defs"][name], values, at);
     }
     for alternative in node["anyOf"].as_array().into_iter().flatten() {
         unwritten(schema, alternative, values, at);
     }
-    let items = values
-        .iter()
-        .filter_map(|value| value.as_array())
-        .flatten()
-        .collect::<Vec<_>>();
+    let items = values.iter().filter_map(|value| value.as_array()).flatten().collect::<Vec<_>>();
     if node["items"].is_object() {
         assert!(!items.is_empty(), "{at} is always empty");
         unwritten(schema, &node["items"], &items, &format!("{at}[]"));
     }
     for (name, property) in node["properties"].as_object().into_iter().flatten() {
         let at = format!("{at}.{name}");
-        let values: Vec<_> = values
-            .iter()
-            .filter_map(|value| value.get(name))
-            .filter(|value| !value.is_null())
-            .collect();
+        let values: Vec<_> =
+            values.iter().filter_map(|value| value.get(name)).filter(|value| !value.is_null()).collect();
         assert!(!values.is_empty(), "{at} is never written");
-        assert!(
-            property.get("description").or(property.get("$ref")).is_some(),
-            "{at} is not documented"
-        );
+        assert!(property.get("description").or(property.get("$ref")).is_some(), "{at} is not documented");
         unwritten(schema, property, &values, &at);
     }
 }

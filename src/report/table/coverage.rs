@@ -36,13 +36,7 @@ fn write_list(page: &mut Page, title: &Span, problems: &[&Problem]) -> io::Resul
         _ => PROBLEMS_SHOWN,
     };
     for problem in problems.iter().take(shown) {
-        page.line(
-            2,
-            &[
-                plain(format!("{:13}", problem.kind.as_str())),
-                strong(&problem.place).middle(),
-            ],
-        )?;
+        page.line(2, &[plain(format!("{:13}", problem.kind.as_str())), strong(&problem.place).middle()])?;
         page.wrapped(15, &plain(""), &problem.message)?;
         page.wrapped(15, &dim("-> "), &problem.remedy)?;
     }
@@ -132,10 +126,7 @@ fn write_skipped(page: &mut Page, total: &Ledger) -> io::Result<()> {
         };
         page.line(
             0,
-            &[
-                strong("skipped    "),
-                plain(format!("{size}, {}: {reason}", count(*times, "time"))),
-            ],
+            &[strong("skipped    "), plain(format!("{size}, {}: {reason}", count(*times, "time")))],
         )?;
     }
     page.rest(0, reasons.len(), shown, "reason")
@@ -161,12 +152,7 @@ pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()>
     }
     if outcome.hidden > 0 {
         let hidden = count(outcome.hidden as u64, "less certain finding");
-        page.line(
-            0,
-            &[dim(format!(
-                "{hidden} not shown (--min-confidence review shows more)"
-            ))],
-        )?;
+        page.line(0, &[dim(format!("{hidden} not shown (--min-confidence review shows more)"))])?;
     }
     Ok(())
 }
@@ -184,10 +170,9 @@ pub(super) fn write_grand_total(page: &mut Page, outcomes: &[Outcome]) -> io::Re
     match (found, gaps) {
         (0, 0) => spans.push(good("; clean: everything was looked at")),
         (_, 0) => {}
-        (_, gaps) => spans.push(warning(format!(
-            "; not everything could be looked at: {}",
-            count(gaps as u64, "gap")
-        ))),
+        (_, gaps) => {
+            spans.push(warning(format!("; not everything could be looked at: {}", count(gaps as u64, "gap"))))
+        }
     }
     page.line(0, &spans)
 }

@@ -44,10 +44,7 @@ pub(super) fn write(page: &mut Page, finding: &Finding, several: bool) -> io::Re
 
 fn write_secret(page: &mut Page, finding: &Finding) -> io::Result<()> {
     if !page.show_secrets() {
-        return page.line(
-            2,
-            &[plain(finding.secret.redacted()), dim(format!("  {}", finding.id))],
-        );
+        return page.line(2, &[plain(finding.secret.redacted()), dim(format!("  {}", finding.id))]);
     }
     match std::str::from_utf8(finding.secret.expose()) {
         Ok(text) => text.lines().try_for_each(|line| page.whole(2, line)),
@@ -56,11 +53,7 @@ fn write_secret(page: &mut Page, finding: &Finding) -> io::Result<()> {
 }
 
 fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> {
-    let mut spans = vec![plain(format!(
-        "{:width$}",
-        place.kind.as_str(),
-        width = COLUMN - 2
-    ))];
+    let mut spans = vec![plain(format!("{:width$}", place.kind.as_str(), width = COLUMN - 2))];
     spans.extend(position(place));
     if place.state == Some(State::Visible) {
         spans.push(dim("  visible"));
@@ -74,10 +67,7 @@ fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> 
         let by = place.state_by.as_ref().map_or_else(String::new, hidden_by);
         page.line(COLUMN, &[warning(state.as_str()), plain(by)])?;
     }
-    let owner = [
-        place.image.clone(),
-        place.platform.as_ref().map(ToString::to_string),
-    ];
+    let owner = [place.image.clone(), place.platform.as_ref().map(ToString::to_string)];
     let owner = owner.into_iter().flatten().collect::<Vec<_>>().join("  ");
     if several && !owner.is_empty() {
         page.line(COLUMN, &[dim("in "), dim(owner).middle()])?;
@@ -134,10 +124,7 @@ fn origin(place: &Place) -> String {
 }
 
 fn hidden_by(by: &StateBy) -> String {
-    let step = by
-        .step
-        .as_ref()
-        .map_or_else(String::new, |step| format!(", {}", describe_step(step)));
+    let step = by.step.as_ref().map_or_else(String::new, |step| format!(", {}", describe_step(step)));
     format!(" by layer {}{step}", by.layer)
 }
 

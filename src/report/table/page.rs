@@ -35,11 +35,7 @@ impl Span {
     }
 
     fn new(text: impl Into<String>, style: Style) -> Self {
-        Self {
-            text: text.into(),
-            style,
-            middle: false,
-        }
+        Self { text: text.into(), style, middle: false }
     }
 }
 
@@ -137,11 +133,8 @@ impl<'a> Page<'a> {
     pub(super) fn line(&mut self, indent: usize, spans: &[Span]) -> io::Result<()> {
         write!(self.out, "{:indent$}", "")?;
         let mut room = self.room(indent);
-        let mut overflow = spans
-            .iter()
-            .map(|span| self.columns(&span.text, room))
-            .sum::<usize>()
-            .saturating_sub(room);
+        let mut overflow =
+            spans.iter().map(|span| self.columns(&span.text, room)).sum::<usize>().saturating_sub(room);
         for span in spans {
             let natural = self.columns(&span.text, room);
             let mut columns = natural;
@@ -232,9 +225,7 @@ impl<'a> Page<'a> {
         let (mut out, head) = self.take(text.chars(), room - tail_room);
         let (tail_start, tail) = self.tail(text, tail_room);
         out.push_str(&ellipsis);
-        text[tail_start..]
-            .chars()
-            .for_each(|c| push(&mut out, c, self.options.unicode));
+        text[tail_start..].chars().for_each(|c| push(&mut out, c, self.options.unicode));
         (out, head + width + tail)
     }
 
@@ -278,10 +269,7 @@ mod tests {
     use super::*;
 
     fn drawn(width: usize, draw: impl FnOnce(&mut Page) -> io::Result<()>) -> String {
-        let options = ReportOptions {
-            width,
-            ..ReportOptions::default()
-        };
+        let options = ReportOptions { width, ..ReportOptions::default() };
         let mut out = Vec::new();
         draw(&mut Page::new(&mut out, &options)).expect("a vector takes everything");
         String::from_utf8(out).expect("a page is UTF-8")
@@ -325,17 +313,11 @@ mod tests {
 
     #[test]
     fn numbers_read_like_numbers() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567].map(thousands),
-            ["0", "999", "1,000", "1,234,567"]
-        );
+        assert_eq!([0, 999, 1000, 1_234_567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0, 1023, 1024, 1_587_600, u64::MAX].map(bytes),
             ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "15.9 EiB"]
         );
-        assert_eq!(
-            [count(1, "layer"), count(1200, "layer")],
-            ["1 layer", "1,200 layers"]
-        );
+        assert_eq!([count(1, "layer"), count(1200, "layer")], ["1 layer", "1,200 layers"]);
     }
 }

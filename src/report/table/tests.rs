@@ -10,10 +10,7 @@ fn drawn(outcomes: &[Outcome], options: &ReportOptions) -> String {
 }
 
 fn narrow() -> ReportOptions {
-    ReportOptions {
-        width: 100,
-        ..ReportOptions::default()
-    }
+    ReportOptions { width: 100, ..ReportOptions::default() }
 }
 
 #[test]
@@ -76,10 +73,7 @@ fn a_finding_says_what_where_and_what_to_do() {
 
 #[test]
 fn everything_is_listed_when_asked() {
-    let options = ReportOptions {
-        detail: Detail::Full,
-        ..narrow()
-    };
+    let options = ReportOptions { detail: Detail::Full, ..narrow() };
     insta::assert_snapshot!(drawn(&[sample::full()], &options), @r"
     app.tar  docker-archive
       app:1.0  linux/amd64  2 layers  3 steps
@@ -147,10 +141,7 @@ fn everything_is_listed_when_asked() {
 
 #[test]
 fn brief_gives_findings_and_gaps_only() {
-    let options = ReportOptions {
-        detail: Detail::Brief,
-        ..narrow()
-    };
+    let options = ReportOptions { detail: Detail::Brief, ..narrow() };
     let text = drawn(&[sample::full()], &options);
     assert!(text.contains("github-pat") && text.contains(&sample::gap().message));
     for left_out in ["looked at  ", "notes", "2 findings"] {
@@ -190,10 +181,7 @@ fn clean_is_said_of_a_complete_scan_only() {
 #[test]
 fn colours_change_nothing_but_the_colours() {
     let plain = drawn(&[sample::full()], &narrow());
-    let options = ReportOptions {
-        color: true,
-        ..narrow()
-    };
+    let options = ReportOptions { color: true, ..narrow() };
     let coloured = drawn(&[sample::full()], &options);
     assert!(coloured.contains("\u{1b}["));
     assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
@@ -202,10 +190,7 @@ fn colours_change_nothing_but_the_colours() {
 
 #[test]
 fn a_terminal_without_unicode_gets_ascii() {
-    let options = ReportOptions {
-        unicode: false,
-        ..narrow()
-    };
+    let options = ReportOptions { unicode: false, ..narrow() };
     for outcome in [sample::full(), sample::hostile()] {
         let text = drawn(&[outcome], &options);
         assert!(text.is_ascii(), "{text}");

@@ -55,11 +55,8 @@ pub(crate) fn podman(images: &[ImageBuilder], compression: Compression) -> Bundl
     let mut bundle = Bundle::default();
     let mut rows = Vec::new();
     for image in images {
-        let paths: Vec<String> = image
-            .layers
-            .iter()
-            .map(|layer| format!("{}.tar", hex(&layer.tar)))
-            .collect();
+        let paths: Vec<String> =
+            image.layers.iter().map(|layer| format!("{}.tar", hex(&layer.tar))).collect();
         for (layer, path) in image.layers.iter().zip(&paths) {
             bundle.put(path, compression.compress(&layer.tar));
         }
@@ -85,9 +82,7 @@ pub(crate) fn kaniko(images: &[ImageBuilder], compression: Compression) -> Bundl
         let config = image.config_bytes();
         let config_path = digest(&config);
         bundle.put(&config_path, config);
-        let paths = put_blobs(&mut bundle, image, compression, |_, blob| {
-            format!("{}.tar.gz", hex(blob))
-        });
+        let paths = put_blobs(&mut bundle, image, compression, |_, blob| format!("{}.tar.gz", hex(blob)));
         rows.push(row(image, &config_path, &paths));
     }
     bundle.put_json("manifest.json", &json!(rows));
@@ -99,9 +94,7 @@ pub(crate) fn jib(images: &[ImageBuilder], compression: Compression) -> Bundle {
     assert_eq!(images.len(), 1, "jib writes one image a tarball");
     let mut bundle = Bundle::default();
     let image = &images[0];
-    let paths = put_blobs(&mut bundle, image, compression, |_, blob| {
-        format!("{}.tar.gz", hex(blob))
-    });
+    let paths = put_blobs(&mut bundle, image, compression, |_, blob| format!("{}.tar.gz", hex(blob)));
     bundle.put("config.json", image.config_bytes());
     bundle.put_json("manifest.json", &json!([row(image, "config.json", &paths)]));
     bundle
@@ -119,11 +112,7 @@ pub(crate) fn bazel(images: &[ImageBuilder], compression: Compression) -> Bundle
         let paths = put_blobs(&mut blobs, image, compression, |index, _| {
             format!(
                 "{}{index:03}/layer.tar",
-                if images.len() > 1 {
-                    format!("{tag}-")
-                } else {
-                    String::new()
-                }
+                if images.len() > 1 { format!("{tag}-") } else { String::new() }
             )
         });
         rows.push(row(image, &config_path, &paths));
@@ -137,8 +126,7 @@ pub(crate) fn bazel(images: &[ImageBuilder], compression: Compression) -> Bundle
 /// Bazel's `rules_oci` and `rules_img`: an OCI layout whose `manifest.json` names the same blobs, metadata first.
 pub(crate) fn bazel_oci(images: &[ImageBuilder], compression: Compression) -> Bundle {
     let mut both = docker_25_with(images, compression);
-    both.0
-        .sort_by_key(|(path, _)| (path.starts_with("blobs"), path.clone()));
+    both.0.sort_by_key(|(path, _)| (path.starts_with("blobs"), path.clone()));
     both
 }
 
@@ -155,11 +143,7 @@ fn docker_25_with(images: &[ImageBuilder], compression: Compression) -> Bundle {
     for image in images {
         let (manifest, layers) = store.manifest(image);
         let config = image.config_bytes();
-        let mut row = row(
-            image,
-            &format!("blobs/sha256/{}", hex(&config)),
-            &store.paths(&layers),
-        );
+        let mut row = row(image, &format!("blobs/sha256/{}", hex(&config)), &store.paths(&layers));
         row["LayerSources"] = image
             .layers
             .iter()

@@ -41,8 +41,5 @@ const fn format(name: &'static str, oci: bool, write: fn(&[ImageBuilder], Compre
 
 /// The row called `name`.
 pub(crate) fn named(name: &str) -> &'static Format {
-    FORMATS
-        .iter()
-        .find(|format| format.name == name)
-        .unwrap_or_else(|| panic!("no format {name}"))
+    FORMATS.iter().find(|format| format.name == name).unwrap_or_else(|| panic!("no format {name}"))
 }

@@ -76,10 +76,7 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(compression: Compression) -> Self {
-        Self {
-            bundle: Bundle::default(),
-            compression,
-        }
+        Self { bundle: Bundle::default(), compression }
     }
 
     /// The manifest and the attestation manifest of one image, as rows of an index.
@@ -152,18 +149,12 @@ impl Store {
     }
 
     pub(crate) fn index(&mut self, manifests: &[Value]) -> Value {
-        self.put_json(
-            INDEX,
-            &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }),
-        )
+        self.put_json(INDEX, &json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests }))
     }
 
     /// `blobs/…` of each descriptor.
     pub(crate) fn paths(&self, descriptors: &[Value]) -> Vec<String> {
-        descriptors
-            .iter()
-            .map(|descriptor| self.path(descriptor["digest"].as_str().unwrap()))
-            .collect()
+        descriptors.iter().map(|descriptor| self.path(descriptor["digest"].as_str().unwrap())).collect()
     }
 
     #[expect(clippy::unused_self, reason = "the store says where its blobs are")]
@@ -177,8 +168,7 @@ impl Store {
 
     fn put(&mut self, media_type: &str, bytes: &[u8]) -> Value {
         let descriptor = describe(media_type, bytes);
-        self.bundle
-            .put(self.path(descriptor["digest"].as_str().unwrap()), bytes);
+        self.bundle.put(self.path(descriptor["digest"].as_str().unwrap()), bytes);
         descriptor
     }
 
@@ -186,8 +176,7 @@ impl Store {
     pub(crate) fn finish(mut self, top: &[Value]) -> Bundle {
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": top });
         self.bundle.put_json("index.json", &index);
-        self.bundle
-            .put_json("oci-layout", &json!({ "imageLayoutVersion": "1.0.0" }));
+        self.bundle.put_json("oci-layout", &json!({ "imageLayoutVersion": "1.0.0" }));
         self.bundle
     }
 }
