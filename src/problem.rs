@@ -14,7 +14,7 @@ pub enum ProblemKind {
     Limit,
     /// Bytes that do not follow their format: a cut archive, a broken gzip member, JSON that does not parse.
     Damaged,
-    /// A digest, size or diff_id that is not what the manifest or config claims.
+    /// A digest, size or `diff_id` that is not what the manifest or config claims.
     Mismatch,
     /// Something that a manifest names is not there.
     Missing,

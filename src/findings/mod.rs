@@ -192,7 +192,7 @@ pub struct Ledger {
     pub role: String,
     /// What it was found to be: `tar`, `tar+gzip`, `tar+zstd`, `json`, …
     pub form: String,
-    /// Whether every digest, size and diff_id that some document claims for it was checked and agrees.
+    /// Whether every digest, size and `diff_id` that some document claims for it was checked and agrees.
     pub verified: bool,
     /// Bytes as stored.
     pub stored_bytes: u64,

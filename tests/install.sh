@@ -1,0 +1,43 @@
+#!/bin/bash
+# Install what the tests need and is not there yet. Debian and its descendants; needs root only if something is missing.
+set -euo pipefail
+
+# A command, and the package that has it.
+needed="
+cc:build-essential
+python3:python3
+skopeo:skopeo
+podman:podman
+buildah:buildah
+umoci:umoci
+dockerd:docker.io
+runc:runc
+busybox:busybox-static
+xz:xz-utils
+zstd:zstd
+bzip2:bzip2
+gzip:gzip
+tar:tar
+"
+
+missing=()
+for row in $needed; do
+  # Engines live in /usr/sbin, which is not on everybody's path.
+  PATH=$PATH:/usr/sbin:/sbin command -v "${row%%:*}" > /dev/null || missing+=("${row#*:}")
+done
+# A busybox with shared libraries does not run in an empty image.
+if command -v busybox > /dev/null && ldd "$(command -v busybox)" > /dev/null 2>&1; then
+  missing+=(busybox-static)
+fi
+if [ ${#missing[@]} = 0 ]; then
+  echo "install: everything is there"
+  exit 0
+fi
+if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
+  echo "install: missing ${missing[*]}; install them, or run this as root on Debian" >&2
+  exit 1
+fi
+echo "install: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null

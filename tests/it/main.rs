@@ -1,0 +1,13 @@
+//! The integration tests, one program: the whole of layersift from an archive's bytes to the report.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests read small files whole and look at their own environment"
+)]
+
+mod builders;
+mod cases;
+mod faults;
+mod formats;
+mod layouts;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,31 @@
+//! What the tests share: images built in memory, the ways in which tools save them, and the scanner as a process.
+//!
+//! Nothing here knows how layersift works inside. Images are made from the specifications of their formats, and a
+//! scan is the real program with its arguments, standard input, exit code and JSON report.
+
+pub(crate) mod bundle;
+pub(crate) mod case;
+pub(crate) mod compression;
+pub(crate) mod expect;
+pub(crate) mod formats;
+pub(crate) mod image;
+pub(crate) mod layer;
+pub(crate) mod noise;
+pub(crate) mod scanner;
+
+use std::path::PathBuf;
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// `sha256:<hex>` of `bytes`.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex(bytes))
+}
+
+/// The hexadecimal SHA-256 of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    layersift::digest::Digest::of(bytes).hex()
+}

@@ -1,0 +1,131 @@
+//! The program as a user runs it: arguments and standard input in, exit code and texts out.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// A call of `layersift scan` in the making.
+pub(crate) struct Scanner {
+    args: Vec<OsString>,
+    stdin: Option<Vec<u8>>,
+}
+
+/// What a call gave.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Exit code; -1 if a signal ended it.
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// `layersift scan`, to be completed.
+pub(crate) fn scanner() -> Scanner {
+    Scanner { args: vec!["scan".into()], stdin: None }
+}
+
+impl Scanner {
+    pub(crate) fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn path(self, path: &Path) -> Self {
+        self.args([path])
+    }
+
+    /// Scans `-` and feeds it `bytes`.
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self.args(["-"])
+    }
+
+    /// Runs it away from this repository's own settings.
+    pub(crate) fn run(self) -> Run {
+        let home = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_layersift"))
+            .args(self.args)
+            .current_dir(home.path())
+            .env_clear()
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let feeder = self.stdin.map(|bytes| {
+            let mut pipe = child.stdin.take().unwrap();
+            // Whoever refuses an input may close the pipe before it ends.
+            std::thread::spawn(move || drop(pipe.write_all(&bytes)))
+        });
+        let output = child.wait_with_output().unwrap();
+        if let Some(feeder) = feeder {
+            feeder.join().unwrap();
+        }
+        Run {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).expect("a report is UTF-8"),
+            stderr: String::from_utf8(output.stderr).expect("messages are UTF-8"),
+        }
+    }
+
+    /// Runs it for its JSON report with the credentials shown.
+    pub(crate) fn report(self) -> Report {
+        let run = self.args(["--format", "json", "--show-secrets"]).run();
+        let json = serde_json::from_str(&run.stdout).unwrap_or_else(|error| {
+            panic!("no JSON report ({error}): code {}, {}{}", run.code, run.stdout, run.stderr)
+        });
+        Report { code: run.code, json }
+    }
+}
+
+/// A JSON report and the exit code that came with it.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) code: i32,
+    pub(crate) json: Value,
+}
+
+impl Report {
+    pub(crate) fn findings(&self) -> &[Value] {
+        self.json["findings"].as_array().expect("a report has findings")
+    }
+
+    pub(crate) fn problems(&self) -> &[Value] {
+        self.json["problems"].as_array().expect("a report has problems")
+    }
+
+    /// The finding of this credential.
+    pub(crate) fn finding(&self, secret: &str) -> Option<&Value> {
+        self.findings().iter().find(|finding| finding["secret"] == secret)
+    }
+
+    /// The problem kinds, sorted.
+    pub(crate) fn problem_kinds(&self) -> Vec<&str> {
+        let mut kinds: Vec<&str> =
+            self.problems().iter().filter_map(|problem| problem["kind"].as_str()).collect();
+        kinds.sort_unstable();
+        kinds
+    }
+
+    /// The findings without what has to differ between two forms of the same image: the digests of blobs, and the
+    /// copies of the config that only some archives hold (`<id>/json` of old docker archives).
+    pub(crate) fn comparable(&self) -> Vec<Value> {
+        let mut findings = self.findings().to_vec();
+        for finding in &mut findings {
+            let places = finding["places"].as_array_mut().expect("a finding has places");
+            places.retain(|place| place["kind"] != "metadata");
+            for place in places {
+                if let Some(layer) = place["layer"].as_object_mut() {
+                    layer.remove("digest");
+                }
+                if place["path"].as_str().is_some_and(|path| path.starts_with("sha256:")) {
+                    place["path"] = "<blob>".into();
+                }
+            }
+        }
+        findings
+    }
+}
