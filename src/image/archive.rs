@@ -34,26 +34,16 @@ pub(super) fn read(
     let limit = limits.get_usize(Limit::Manifests);
     if entries.len() > limit {
         let message = format!("more than {limit} images are named; the rest is left out");
-        problems.push(Problem::new(
-            ProblemKind::Limit,
-            PLACE,
-            message,
-            Limit::Manifests.remedy(),
-        ));
+        problems.push(Problem::new(ProblemKind::Limit, PLACE, message, Limit::Manifests.remedy()));
     }
-    let drafts = entries
-        .iter()
-        .take(limit)
-        .enumerate()
-        .map(|(index, entry)| draft(index, entry, documents, problems));
+    let drafts =
+        entries.iter().take(limit).enumerate().map(|(index, entry)| draft(index, entry, documents, problems));
     Ok(drafts.collect())
 }
 
 /// Adds the images of `manifest.json` to those of `index.json`: as names of the same image where there is one.
 pub(super) fn join(drafts: &mut Vec<Draft>, entries: Vec<Draft>, problems: &mut Vec<Problem>) {
-    let images = drafts
-        .iter()
-        .any(|draft| draft.manifest.is_some() && !draft.attestation);
+    let images = drafts.iter().any(|draft| draft.manifest.is_some() && !draft.attestation);
     let known = Known::new(drafts);
     let mut group = drafts.iter().map(|draft| draft.group + 1).max().unwrap_or(0);
     for mut entry in entries {
@@ -66,14 +56,11 @@ pub(super) fn join(drafts: &mut Vec<Draft>, entries: Vec<Draft>, problems: &mut 
                 same.documents.extend(manifest.flat_map(Manifest::blobs).cloned());
                 continue;
             }
-            Match::OtherLayers => problems.push(disagreement(
-                &entry.place,
-                "has other layers for this config than index.json has",
-            )),
-            Match::None if images => problems.push(disagreement(
-                &entry.place,
-                "names an image that index.json does not name",
-            )),
+            Match::OtherLayers => problems
+                .push(disagreement(&entry.place, "has other layers for this config than index.json has")),
+            Match::None if images => {
+                problems.push(disagreement(&entry.place, "names an image that index.json does not name"))
+            }
             Match::None => {}
         }
         entry.group = group;
@@ -101,19 +88,11 @@ fn draft(index: usize, entry: &Value, documents: &dyn Documents, problems: &mut 
     for (index, path) in texts("Layers").enumerate() {
         if path.is_none() {
             let message = format!("entry {index} of Layers is not a path");
-            problems.push(Problem::new(
-                ProblemKind::Damaged,
-                &place,
-                message,
-                "save the image again",
-            ));
+            problems.push(Problem::new(ProblemKind::Damaged, &place, message, "save the image again"));
         }
         layers.push(part(index, path.unwrap_or_default()));
     }
-    let config = entry
-        .get("Config")
-        .and_then(Value::as_str)
-        .filter(|path| !path.is_empty());
+    let config = entry.get("Config").and_then(Value::as_str).filter(|path| !path.is_empty());
     if config.is_none() {
         problems.push(Problem::new(
             ProblemKind::Damaged,
@@ -123,10 +102,8 @@ fn draft(index: usize, entry: &Value, documents: &dyn Documents, problems: &mut 
         ));
     }
     let manifest = Manifest {
-        config: config.map(|path| ConfigRef {
-            blob: BlobRef::Path(clean_path(path)),
-            media_type: String::new(),
-        }),
+        config: config
+            .map(|path| ConfigRef { blob: BlobRef::Path(clean_path(path)), media_type: String::new() }),
         parts: layers,
         ..Manifest::default()
     };
@@ -198,10 +175,7 @@ enum Match {
 
 impl Known {
     fn new(drafts: &[Draft]) -> Self {
-        let mut known = Self {
-            by_layers: HashMap::new(),
-            by_config: HashMap::new(),
-        };
+        let mut known = Self { by_layers: HashMap::new(), by_config: HashMap::new() };
         for (index, draft) in drafts.iter().enumerate() {
             let Some(manifest) = &draft.manifest else { continue };
             let Some(BlobRef::Digest(config)) = manifest.config.as_ref().map(|config| &config.blob) else {
@@ -210,10 +184,7 @@ impl Known {
             if let Some(layers) = layer_digests(manifest) {
                 known.by_layers.entry((*config, layers)).or_insert(index);
             }
-            known
-                .by_config
-                .entry(*config)
-                .or_insert((index, manifest.parts.len()));
+            known.by_config.entry(*config).or_insert((index, manifest.parts.len()));
         }
         known
     }

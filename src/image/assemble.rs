@@ -20,10 +20,7 @@ pub(super) fn assemble(
     problems: &mut Vec<Problem>,
 ) -> Option<Image> {
     let manifest = candidate.draft.manifest?;
-    let mut report = Report {
-        place: candidate.draft.place,
-        problems,
-    };
+    let mut report = Report { place: candidate.draft.place, problems };
     for part in &manifest.parts {
         report.layer(&part.layer, manifest.parts.len(), documents);
     }
@@ -54,10 +51,7 @@ fn align(image: &mut Image, facts: Facts, report: &mut Report<'_>) {
             if layer.diff_id.is_none() {
                 report.add(
                     ProblemKind::Unsupported,
-                    format!(
-                        "the diff_id of layer {} is not SHA-256 and cannot be verified",
-                        layer.index
-                    ),
+                    format!("the diff_id of layer {} is not SHA-256 and cannot be verified", layer.index),
                     "build the image again with SHA-256 digests",
                 );
             }
@@ -90,8 +84,7 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn add(&mut self, kind: ProblemKind, message: String, remedy: &str) {
-        self.problems
-            .push(Problem::new(kind, &self.place, message, remedy));
+        self.problems.push(Problem::new(kind, &self.place, message, remedy));
     }
 
     fn layer(&mut self, layer: &Layer, count: usize, documents: &dyn Documents) {
@@ -101,11 +94,7 @@ impl Report<'_> {
         let (of, number) = (&self.place, layer.index + 1);
         let problem = if layer.is_foreign() {
             let urls: Vec<String> = layer.urls.iter().take(3).map(|url| shown_url(url)).collect();
-            let urls = if urls.is_empty() {
-                "a place that is not named".to_owned()
-            } else {
-                urls.join(", ")
-            };
+            let urls = if urls.is_empty() { "a place that is not named".to_owned() } else { urls.join(", ") };
             Problem::new(
                 ProblemKind::Unsupported,
                 layer.blob.to_string(),
@@ -181,20 +170,13 @@ fn shown_url(url: &str) -> String {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority.rsplit('@').next().unwrap_or_default();
     let shown: String = format!("{host}{path}").chars().take(200).collect();
-    if scheme.is_empty() {
-        shown
-    } else {
-        format!("{scheme}://{shown}")
-    }
+    if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
 }
 
 /// `names` without repetitions, in the same order.
 fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
-    names
-        .into_iter()
-        .filter(|name| seen.insert(name.clone()))
-        .collect()
+    names.into_iter().filter(|name| seen.insert(name.clone())).collect()
 }
 
 #[cfg(test)]

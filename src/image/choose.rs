@@ -84,10 +84,7 @@ fn presence(draft: &Draft, documents: &dyn Documents) -> Presence {
     };
     let parts = manifest.parts.iter();
     let own: Vec<&Part> = parts.filter(|part| !part.layer.is_foreign()).collect();
-    let there = own
-        .iter()
-        .filter(|part| documents.exists(&part.layer.blob))
-        .count();
+    let there = own.iter().filter(|part| documents.exists(&part.layer.blob)).count();
     match there {
         count if count == own.len() => Presence::Whole,
         0 => Presence::Bare,
@@ -114,9 +111,7 @@ pub(super) fn choose(
             let brothers = whole.get(&candidate.draft.group);
             let excused = *selection != Selection::All
                 && brothers.is_some_and(|platforms| {
-                    platforms
-                        .iter()
-                        .any(|other| *other != candidate.platform.as_ref())
+                    platforms.iter().any(|other| *other != candidate.platform.as_ref())
                 });
             fate(candidate, selection, excused, problems)
         })
@@ -126,11 +121,8 @@ pub(super) fn choose(
         && !fates.contains(&Fate::Image)
         && fates.contains(&Fate::Deselected)
     {
-        let there: BTreeSet<String> = images
-            .filter_map(|image| image.platform.as_ref())
-            .take(20)
-            .map(Platform::to_string)
-            .collect();
+        let there: BTreeSet<String> =
+            images.filter_map(|image| image.platform.as_ref()).take(20).map(Platform::to_string).collect();
         let there = there.into_iter().collect::<Vec<_>>().join(", ");
         problems.push(Problem::new(
             ProblemKind::Missing,
@@ -149,11 +141,7 @@ fn fate(candidate: &Candidate, selection: &Selection, excused: bool, problems: &
         if candidate.presence != Presence::Nothing {
             return Fate::Attestation;
         }
-        problems.push(absent(
-            candidate,
-            excused,
-            "the manifest of an attestation is not there",
-        ));
+        problems.push(absent(candidate, excused, "the manifest of an attestation is not there"));
         return Fate::Absent;
     }
     if !selection.wants(candidate.platform.as_ref()) {
@@ -161,17 +149,11 @@ fn fate(candidate: &Candidate, selection: &Selection, excused: bool, problems: &
     }
     let excused = excused && *selection == Selection::Available && draft.platform.is_some();
     match candidate.presence {
-        Presence::Nothing => problems.push(absent(
-            candidate,
-            excused,
-            "the manifest of an image is not there",
-        )),
+        Presence::Nothing => {
+            problems.push(absent(candidate, excused, "the manifest of an image is not there"))
+        }
         Presence::Bare if excused => {
-            problems.push(absent(
-                candidate,
-                excused,
-                "none of the layers of an image is there",
-            ));
+            problems.push(absent(candidate, excused, "none of the layers of an image is there"));
         }
         _ => return Fate::Image,
     }

@@ -39,10 +39,7 @@ pub enum DocumentKind {
 /// Costs one pass, and neither stack nor memory that the document's author can drive up.
 pub fn classify(bytes: &[u8]) -> Option<DocumentKind> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    if !matches!(
-        first,
-        b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'
-    ) {
+    if !matches!(first, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') {
         return None;
     }
     match prune(bytes, FIELDS).ok()?.value {
@@ -125,11 +122,7 @@ fn is_index(fields: &Map<String, Value>) -> bool {
 }
 
 fn is_manifest(fields: &Map<String, Value>) -> bool {
-    let list = |name: &str| {
-        fields
-            .get(name)
-            .is_some_and(|value| value.is_array() || value.is_null())
-    };
+    let list = |name: &str| fields.get(name).is_some_and(|value| value.is_array() || value.is_null());
     let config = fields.get("config").is_some_and(is_descriptor);
     (config && (list("layers") || fields.contains_key("schemaVersion")))
         || (list("layers") && fields.contains_key("schemaVersion"))
@@ -153,9 +146,7 @@ fn is_statement(fields: &Map<String, Value>) -> bool {
 fn is_config(fields: &Map<String, Value>) -> bool {
     let object = |name: &str| fields.get(name).and_then(Value::as_object);
     let execution = |config: &Map<String, Value>| {
-        ["Env", "Cmd", "Entrypoint", "Labels", "WorkingDir"]
-            .iter()
-            .any(|name| config.contains_key(*name))
+        ["Env", "Cmd", "Entrypoint", "Labels", "WorkingDir"].iter().any(|name| config.contains_key(*name))
     };
     let root =
         object("rootfs").is_some_and(|rootfs| rootfs.contains_key("diff_ids") || rootfs.contains_key("type"));
@@ -202,35 +193,17 @@ mod tests {
             Kind::Index,
             r#"{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[{"digest":"sha256:00"}]}"#,
         ),
-        (
-            Kind::Manifest,
-            r#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":[]}"#,
-        ),
-        (
-            Kind::Manifest,
-            r#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":null}"#,
-        ),
+        (Kind::Manifest, r#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":[]}"#),
+        (Kind::Manifest, r#"{"schemaVersion":2,"config":{"digest":"sha256:00"},"layers":null}"#),
         (
             Kind::Manifest,
             r#"{"mediaType":"application/vnd.oci.artifact.manifest.v1+json","artifactType":"x/y","blobs":[]}"#,
         ),
-        (
-            Kind::DockerArchive,
-            r#"[{"Config":"a.json","RepoTags":null,"Layers":["a/layer.tar"]}]"#,
-        ),
-        (
-            Kind::Config,
-            r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#,
-        ),
-        (
-            Kind::Config,
-            r#"{"architecture":"amd64","os":"linux","config":{"Env":[]}}"#,
-        ),
+        (Kind::DockerArchive, r#"[{"Config":"a.json","RepoTags":null,"Layers":["a/layer.tar"]}]"#),
+        (Kind::Config, r#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#),
+        (Kind::Config, r#"{"architecture":"amd64","os":"linux","config":{"Env":[]}}"#),
         (Kind::Config, r#"{"config":{"Env":["A=b"]}}"#),
-        (
-            Kind::Config,
-            r#"{"id":"x","container":"y","rootfs":{"type":"layers","diff_ids":null}}"#,
-        ),
+        (Kind::Config, r#"{"id":"x","container":"y","rootfs":{"type":"layers","diff_ids":null}}"#),
         (Kind::LayoutMarker, r#"{"imageLayoutVersion":"1.0.0"}"#),
         (
             Kind::LegacyLayer,
@@ -244,10 +217,7 @@ mod tests {
             Kind::Statement,
             r#"{"payloadType":"application/vnd.in-toto+json","payload":"e30=","signatures":[]}"#,
         ),
-        (
-            Kind::Statement,
-            r#"{"buildType":"https://mobyproject.org/buildkit@v1","invocation":{}}"#,
-        ),
+        (Kind::Statement, r#"{"buildType":"https://mobyproject.org/buildkit@v1","invocation":{}}"#),
         (Kind::Statement, r#"{"buildDefinition":{},"runDetails":{}}"#),
         (Kind::Json, r#"{"manifests":["a.yaml"],"name":"a kustomization"}"#),
         (Kind::Json, "{}"),

@@ -35,11 +35,7 @@ mod tests {
     use crate::image::BlobRef;
 
     fn steps(empty: &[bool]) -> Vec<Step> {
-        let step = |(index, empty): (usize, &bool)| Step {
-            index,
-            empty_layer: *empty,
-            ..Step::default()
-        };
+        let step = |(index, empty): (usize, &bool)| Step { index, empty_layer: *empty, ..Step::default() };
         empty.iter().enumerate().map(step).collect()
     }
 
@@ -61,30 +57,17 @@ mod tests {
     fn steps_without_a_layer_are_left_out_of_the_count() {
         let (mut steps, mut layers) = (steps(&[false, true, true, false]), layers(2));
         align(&mut steps, &mut layers).unwrap();
-        assert_eq!(
-            layers.iter().map(|layer| layer.step).collect::<Vec<_>>(),
-            [Some(0), Some(3)]
-        );
-        assert_eq!(
-            steps.iter().map(|step| step.layer).collect::<Vec<_>>(),
-            [Some(0), None, None, Some(1)]
-        );
+        assert_eq!(layers.iter().map(|layer| layer.step).collect::<Vec<_>>(), [Some(0), Some(3)]);
+        assert_eq!(steps.iter().map(|step| step.layer).collect::<Vec<_>>(), [Some(0), None, None, Some(1)]);
     }
 
     #[test]
     fn counts_that_disagree_name_nobody_and_say_both_numbers() {
         let (mut steps, mut two) = (steps(&[false, true]), layers(2));
         let message = align(&mut steps, &mut two).unwrap_err();
-        assert!(
-            message.contains("1 layers") && message.contains("has 2"),
-            "{message}"
-        );
+        assert!(message.contains("1 layers") && message.contains("has 2"), "{message}");
         assert!(two.iter().all(|layer| layer.step.is_none()));
-        assert!(
-            align(&mut [], &mut layers(3))
-                .unwrap_err()
-                .contains("no build history for its 3")
-        );
+        assert!(align(&mut [], &mut layers(3)).unwrap_err().contains("no build history for its 3"));
         assert_eq!(align(&mut [], &mut []), Ok(()));
     }
 

@@ -86,12 +86,7 @@ impl<'a> Walk<'a> {
 
     /// Follows the index `bytes`, which is called `place` and has no name by digest.
     pub(super) fn root(&mut self, bytes: &[u8], place: &str) {
-        let root = Pending {
-            blob: None,
-            place: place.to_owned(),
-            names: Vec::new(),
-            depth: 0,
-        };
+        let root = Pending { blob: None, place: place.to_owned(), names: Vec::new(), depth: 0 };
         self.read(bytes, &root);
         self.follow();
     }
@@ -105,10 +100,8 @@ impl<'a> Walk<'a> {
         if classify(bytes) == Some(DocumentKind::Index) {
             self.push(blob.clone(), Vec::new(), 0);
         } else {
-            let draft = Draft {
-                group: self.group("", std::slice::from_ref(&blob.to_string())),
-                ..Draft::default()
-            };
+            let draft =
+                Draft { group: self.group("", std::slice::from_ref(&blob.to_string())), ..Draft::default() };
             self.manifest(blob.clone(), draft);
         }
         self.follow();
@@ -187,12 +180,7 @@ impl<'a> Walk<'a> {
             return self.problem(ProblemKind::Limit, &place, message, &Limit::Depth.remedy());
         }
         self.found.indexes.insert(blob.clone());
-        self.stack.push(Pending {
-            blob: Some(blob),
-            place,
-            names,
-            depth,
-        });
+        self.stack.push(Pending { blob: Some(blob), place, names, depth });
     }
 
     fn manifest(&mut self, blob: BlobRef, draft: Draft) {
@@ -218,12 +206,7 @@ impl<'a> Walk<'a> {
             }
         };
         self.drafts.insert(blob.clone(), self.found.drafts.len());
-        self.found.drafts.push(Draft {
-            place,
-            manifest,
-            documents: vec![blob],
-            ..draft
-        });
+        self.found.drafts.push(Draft { place, manifest, documents: vec![blob], ..draft });
     }
 
     /// Counts one more descriptor; false if that is too many.
@@ -242,10 +225,7 @@ impl<'a> Walk<'a> {
 
     fn group(&mut self, place: &str, names: &[String]) -> usize {
         let next = self.groups.len();
-        *self
-            .groups
-            .entry((place.to_owned(), names.to_vec()))
-            .or_insert(next)
+        *self.groups.entry((place.to_owned(), names.to_vec())).or_insert(next)
     }
 
     fn unreadable(&mut self, place: &str, error: &DocumentError) {
@@ -254,18 +234,11 @@ impl<'a> Walk<'a> {
             _ => ProblemKind::Damaged,
         };
         let message = format!("a document that is named as a manifest {error}");
-        self.problem(
-            kind,
-            place,
-            &message,
-            "save the image again in the OCI or Docker format",
-        );
+        self.problem(kind, place, &message, "save the image again in the OCI or Docker format");
     }
 
     fn problem(&mut self, kind: ProblemKind, place: &str, message: &str, remedy: &str) {
-        self.found
-            .problems
-            .push(Problem::new(kind, place, message, remedy));
+        self.found.problems.push(Problem::new(kind, place, message, remedy));
     }
 }
 

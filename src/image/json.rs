@@ -40,10 +40,7 @@ pub enum DocumentError {
 impl DocumentError {
     /// The place of `error`, without its text.
     pub(super) fn syntax(error: &serde_json::Error) -> Self {
-        Self::Syntax {
-            line: error.line(),
-            column: error.column(),
-        }
+        Self::Syntax { line: error.line(), column: error.column() }
     }
 }
 
@@ -59,21 +56,12 @@ pub(super) struct Pruned {
 /// does for the engines that run images.
 pub(super) fn prune(bytes: &[u8], keep: &[&str]) -> Result<Pruned, DocumentError> {
     let budget = Cell::new(BUDGET);
-    let seed = Prune {
-        keep,
-        depth: DEPTH,
-        budget: &budget,
-    };
+    let seed = Prune { keep, depth: DEPTH, budget: &budget };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let read = seed.deserialize(&mut deserializer);
     let value = read.map_err(|error| DocumentError::syntax(&error))?;
-    deserializer
-        .end()
-        .map_err(|error| DocumentError::syntax(&error))?;
-    Ok(Pruned {
-        value,
-        cut: budget.get() == 0,
-    })
+    deserializer.end().map_err(|error| DocumentError::syntax(&error))?;
+    Ok(Pruned { value, cut: budget.get() == 0 })
 }
 
 /// As [`prune`], where a document that exceeds the budget is an error.
@@ -100,10 +88,7 @@ impl Prune<'_> {
             return None;
         }
         self.budget.set(left - 1);
-        Some(Self {
-            depth: self.depth - 1,
-            ..self
-        })
+        Some(Self { depth: self.depth - 1, ..self })
     }
 }
 

@@ -62,17 +62,8 @@ const MANIFEST_FIELDS: &[&str] = &[
     "predicateType",
 ];
 
-const CONFIG_FIELDS: &[&str] = &[
-    "architecture",
-    "os",
-    "variant",
-    "rootfs",
-    "type",
-    "diff_ids",
-    "history",
-    "created_by",
-    "empty_layer",
-];
+const CONFIG_FIELDS: &[&str] =
+    &["architecture", "os", "variant", "rootfs", "type", "diff_ids", "history", "created_by", "empty_layer"];
 
 /// Reads an OCI index or a Docker manifest list. `place` names it in problems.
 pub(super) fn index(bytes: &[u8], place: &str) -> Result<Repaired<ImageIndex>, DocumentError> {
@@ -124,10 +115,7 @@ pub(super) fn config(bytes: &[u8]) -> Result<ImageConfiguration, DocumentError> 
         fields.remove("variant");
     }
     let diff_ids = match fields.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")) {
-        Some(Value::Array(ids)) => ids
-            .iter()
-            .map(|id| json!(id.as_str().unwrap_or_default()))
-            .collect(),
+        Some(Value::Array(ids)) => ids.iter().map(|id| json!(id.as_str().unwrap_or_default())).collect(),
         _ => Vec::new(),
     };
     fields.insert("rootfs".into(), json!({"type": "layers", "diff_ids": diff_ids}));
@@ -146,16 +134,8 @@ pub(super) fn size(descriptor: &Descriptor) -> Option<u64> {
 fn history_entry(entry: Value) -> Value {
     let mut kept = Map::new();
     if let Value::Object(mut fields) = entry {
-        kept.extend(
-            fields
-                .remove_entry("created_by")
-                .filter(|(_, text)| text.is_string()),
-        );
-        kept.extend(
-            fields
-                .remove_entry("empty_layer")
-                .filter(|(_, flag)| flag.is_boolean()),
-        );
+        kept.extend(fields.remove_entry("created_by").filter(|(_, text)| text.is_string()));
+        kept.extend(fields.remove_entry("empty_layer").filter(|(_, flag)| flag.is_boolean()));
     }
     kept.into()
 }
@@ -175,10 +155,7 @@ fn finish<T: DeserializeOwned>(
 ) -> Result<Repaired<T>, DocumentError> {
     // The error of the types may quote the document, so it is not passed on.
     let document = serde_json::from_value(fields.into()).map_err(|_| form)?;
-    Ok(Repaired {
-        document,
-        problems: repair.problems,
-    })
+    Ok(Repaired { document, problems: repair.problems })
 }
 
 struct Repair<'a> {
@@ -188,10 +165,7 @@ struct Repair<'a> {
 
 impl<'a> Repair<'a> {
     fn new(place: &'a str) -> Self {
-        Self {
-            place,
-            problems: Vec::new(),
-        }
+        Self { place, problems: Vec::new() }
     }
 
     /// Makes `name` a list of descriptors.
@@ -227,10 +201,7 @@ impl<'a> Repair<'a> {
             Value::Object(fields) => fields,
             _ => Map::new(),
         };
-        let digest = fields
-            .get("digest")
-            .and_then(Value::as_str)
-            .map(str::to_lowercase);
+        let digest = fields.get("digest").and_then(Value::as_str).map(str::to_lowercase);
         let digest = digest.filter(|digest| digest.parse::<Digest>().is_ok());
         if digest.is_none() {
             self.damaged(pointer, "has no readable digest");
@@ -280,12 +251,7 @@ fn platform(fields: &mut Map<String, Value>) {
     let Some(Value::Object(platform)) = fields.remove("platform") else {
         return;
     };
-    let text = |name: &str| {
-        platform
-            .get(name)
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty())
-    };
+    let text = |name: &str| platform.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     if let (Some(os), Some(architecture)) = (text("os"), text("architecture")) {
         let platform = json!({"os": os, "architecture": architecture, "variant": text("variant")});
         fields.insert("platform".into(), platform);
@@ -306,10 +272,7 @@ mod tests {
             r#"{{"schemaVersion":2,"config":{{"mediaType":"","digest":"{}","size":2}},"layers":null}}"#,
             digest('a')
         );
-        assert!(
-            serde_json::from_str::<ImageManifest>(&text).is_err(),
-            "no repair needed"
-        );
+        assert!(serde_json::from_str::<ImageManifest>(&text).is_err(), "no repair needed");
         let read = manifest(text.as_bytes(), "m").unwrap();
         assert!(read.document.layers().is_empty() && read.problems.is_empty());
         let read = index(br#"{"schemaVersion":2,"manifests":null}"#, "i").unwrap();
@@ -332,21 +295,8 @@ mod tests {
         assert_eq!(layers[1].digest().algorithm().as_ref(), NO_DIGEST);
         assert_eq!(layers[3].digest().as_ref(), digest('b'));
         assert_eq!(size(&layers[3]), Some(4));
-        let places: Vec<_> = read
-            .problems
-            .iter()
-            .map(|problem| problem.place.as_str())
-            .collect();
-        assert_eq!(
-            places,
-            [
-                "m#/layers/0",
-                "m#/layers/1",
-                "m#/layers/1",
-                "m#/layers/2",
-                "m#/layers/2"
-            ]
-        );
+        let places: Vec<_> = read.problems.iter().map(|problem| problem.place.as_str()).collect();
+        assert_eq!(places, ["m#/layers/0", "m#/layers/1", "m#/layers/1", "m#/layers/2", "m#/layers/2"]);
     }
 
     #[test]
@@ -356,10 +306,7 @@ mod tests {
             r#"{"rootfs":null,"history":null,"os":null}"#,
             r#"{"config":{"ExposedPorts":{"80/tcp":null}},"architecture":7,"rootfs":{"diff_ids":null}}"#,
         ] {
-            assert!(
-                serde_json::from_str::<ImageConfiguration>(text).is_err(),
-                "no repair needed"
-            );
+            assert!(serde_json::from_str::<ImageConfiguration>(text).is_err(), "no repair needed");
             assert!(config(text.as_bytes()).unwrap().rootfs().diff_ids().is_empty());
         }
         let odd = br#"{"rootfs":{"diff_ids":[1,"x"]},"history":[3,{"created_by":4,"empty_layer":"yes"},{"created":0,"created_by":"RUN x"}]}"#;

@@ -76,10 +76,7 @@ impl Manifest {
     /// A manifest of layers that only the config `blob` tells of.
     pub(super) fn of_config(blob: &BlobRef, parts: Vec<Part>) -> Self {
         Self {
-            config: Some(ConfigRef {
-                blob: blob.clone(),
-                media_type: String::new(),
-            }),
+            config: Some(ConfigRef { blob: blob.clone(), media_type: String::new() }),
             parts,
             ..Self::default()
         }

@@ -53,25 +53,17 @@ impl PlatformFilter {
     /// Whether `platform` is one of those asked for.
     pub fn matches(&self, platform: &Platform) -> bool {
         let platform = platform.normalized();
-        let variant = platform
-            .variant
-            .as_deref()
-            .or(default_variant(&platform.architecture));
+        let variant = platform.variant.as_deref().or(default_variant(&platform.architecture));
         self.os == platform.os
             && self.architecture == platform.architecture
-            && self
-                .variant
-                .as_deref()
-                .is_none_or(|wanted| Some(wanted) == variant)
+            && self.variant.as_deref().is_none_or(|wanted| Some(wanted) == variant)
     }
 }
 
 impl fmt::Display for PlatformFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
-        self.variant
-            .iter()
-            .try_for_each(|variant| write!(f, "/{variant}"))
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
     }
 }
 
@@ -86,10 +78,7 @@ impl FromStr for PlatformFilter {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let error = || ParsePlatformError(text.chars().take(80).collect());
         let word = |part: &&str| {
-            !part.is_empty()
-                && part
-                    .chars()
-                    .all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
         };
         let parts: Vec<&str> = text.split('/').collect();
         if !parts.iter().all(word) {
@@ -102,11 +91,7 @@ impl FromStr for PlatformFilter {
         };
         let os = normal_os(os);
         let (architecture, implied) = normal_architecture(architecture);
-        Ok(Self {
-            os,
-            variant: variant.map(normal_variant).or(implied.map(str::to_owned)),
-            architecture,
-        })
+        Ok(Self { os, variant: variant.map(normal_variant).or(implied.map(str::to_owned)), architecture })
     }
 }
 
@@ -178,11 +163,7 @@ mod tests {
 
     fn platform(text: &str) -> Platform {
         let mut parts = text.split('/').map(str::to_owned);
-        Platform {
-            os: parts.next().unwrap(),
-            architecture: parts.next().unwrap(),
-            variant: parts.next(),
-        }
+        Platform { os: parts.next().unwrap(), architecture: parts.next().unwrap(), variant: parts.next() }
     }
 
     #[test]

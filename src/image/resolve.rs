@@ -77,26 +77,15 @@ pub fn resolve(
     if found.drafts.is_empty() {
         found.drafts = from_configs(roots);
     }
-    let candidates: Vec<Candidate> = found
-        .drafts
-        .into_iter()
-        .map(|draft| Candidate::new(draft, documents))
-        .collect();
-    let mut resolution = Resolution {
-        referenced: found.indexes,
-        problems: found.problems,
-        ..Resolution::default()
-    };
+    let candidates: Vec<Candidate> =
+        found.drafts.into_iter().map(|draft| Candidate::new(draft, documents)).collect();
+    let mut resolution =
+        Resolution { referenced: found.indexes, problems: found.problems, ..Resolution::default() };
     let fates = choose(&candidates, selection, &mut resolution.problems);
     for (candidate, fate) in candidates.into_iter().zip(fates) {
         resolution.take(candidate, fate, documents);
     }
-    let Resolution {
-        referenced,
-        deselected,
-        problems,
-        ..
-    } = &mut resolution;
+    let Resolution { referenced, deselected, problems, .. } = &mut resolution;
     deselected.retain(|blob| !referenced.contains(blob));
     problems.sort();
     problems.dedup();
@@ -153,11 +142,7 @@ fn folder_manifest(bytes: &[u8], problems: &mut Vec<Problem>) -> Option<Draft> {
     let manifest = Manifest::read(bytes, DocumentKind::Manifest, &blob, problems);
     let error = match manifest {
         Ok(manifest) => {
-            return Some(Draft {
-                place: blob.to_string(),
-                manifest: Some(manifest),
-                ..Draft::default()
-            });
+            return Some(Draft { place: blob.to_string(), manifest: Some(manifest), ..Draft::default() });
         }
         Err(error) => error,
     };
@@ -209,10 +194,7 @@ fn from_configs(roots: &Roots<'_>) -> Vec<Draft> {
 impl Resolution {
     fn take(&mut self, candidate: Candidate, fate: Fate, documents: &dyn Documents) {
         let manifest = candidate.draft.manifest.as_ref();
-        let blobs = manifest
-            .into_iter()
-            .flat_map(Manifest::blobs)
-            .chain(&candidate.draft.documents);
+        let blobs = manifest.into_iter().flat_map(Manifest::blobs).chain(&candidate.draft.documents);
         match fate {
             Fate::Deselected => {
                 self.deselected.extend(blobs.cloned());
@@ -224,8 +206,7 @@ impl Resolution {
             }
             Fate::Image => {
                 self.referenced.extend(blobs.cloned());
-                self.images
-                    .extend(assemble(candidate, documents, &mut self.problems));
+                self.images.extend(assemble(candidate, documents, &mut self.problems));
             }
         }
     }

@@ -5,6 +5,7 @@
 //! candidate yields depends only on the bytes of its window ([`BEFORE`] before it, [`AFTER`] behind it), which is what
 //! makes a scan in chunks give the findings of a scan of the whole.
 
+mod check;
 mod prefilter;
 mod resolve;
 mod verify;
@@ -12,6 +13,7 @@ mod verify;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+pub use self::check::{Complaint, check};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve};
@@ -88,12 +90,23 @@ impl Matcher {
         out: &mut Vec<Hit>,
     ) {
         for index in self.prefilter.wanted(candidate, text) {
-            let rule = &self.rules.rules()[index];
-            let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
-            compiled.verify(rule, candidate, text, surroundings, &mut |secret, confidence, key| {
-                out.push(Hit { rule: index, secret, confidence, key });
-            });
+            self.verify_rule(index, candidate, text, surroundings, out);
         }
+    }
+
+    fn verify_rule(
+        &self,
+        index: usize,
+        candidate: Candidate,
+        text: &[u8],
+        around: Surroundings<'_>,
+        out: &mut Vec<Hit>,
+    ) {
+        let rule = &self.rules.rules()[index];
+        let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
+        compiled.verify(rule, candidate, text, around, &mut |secret, confidence, key| {
+            out.push(Hit { rule: index, secret, confidence, key });
+        });
     }
 
     /// Both stages over a whole text, one hit for each credential.

@@ -129,10 +129,28 @@ fn entropy(bytes: &[u8]) -> f64 {
     counts.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum()
 }
 
+/// Whether the patterns of a rule compile within the bounds, and if not why.
+pub(super) fn try_compile(rule: &Rule) -> Result<(), String> {
+    let pattern = match rule.shape() {
+        Shape::Pattern(pattern) => pattern,
+        Shape::Keyed { value, .. } => value,
+    };
+    for pattern in std::iter::once(pattern.as_str()).chain(rule.path()) {
+        build(pattern).map_err(|error| format!("{pattern}: {error}"))?;
+    }
+    Ok(())
+}
+
 fn compile(pattern: &str) -> Regex {
+    build(pattern).expect("the patterns of a rule set were parsed and compiled when it was checked")
+}
+
+fn build(pattern: &str) -> Result<Regex, regex_automata::meta::BuildError> {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(8 << 20)))
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(NFA_BYTES)))
         .build(pattern)
-        .expect("the patterns of a rule set were parsed and compiled when it was checked")
 }
+
+/// Bytes that the automaton of one pattern may have.
+const NFA_BYTES: usize = 4 << 20;

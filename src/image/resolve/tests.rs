@@ -49,8 +49,7 @@ impl Store {
     fn layer(&mut self, text: &str) -> Value {
         let digest = Digest::of(text.as_bytes());
         self.layers.insert(BlobRef::Digest(digest));
-        self.layers
-            .insert(BlobRef::Path(format!("blobs/sha256/{}", digest.hex())));
+        self.layers.insert(BlobRef::Path(format!("blobs/sha256/{}", digest.hex())));
         absent_layer(text)
     }
 
@@ -101,10 +100,7 @@ fn diff_id(text: &str) -> Digest {
 
 fn config(architecture: &str, texts: &[&str]) -> Value {
     let ids: Vec<Digest> = texts.iter().map(|text| diff_id(text)).collect();
-    let history: Vec<Value> = texts
-        .iter()
-        .map(|text| json!({"created_by": format!("RUN {text}")}))
-        .collect();
+    let history: Vec<Value> = texts.iter().map(|text| json!({"created_by": format!("RUN {text}")})).collect();
     json!({
         "architecture": architecture, "os": "linux", "config": {},
         "rootfs": {"type": "layers", "diff_ids": ids}, "history": history,
@@ -125,19 +121,11 @@ fn with(mut descriptor: Value, key: &str, value: Value) -> Value {
 }
 
 fn named(descriptor: Value, name: &str) -> Value {
-    with(
-        descriptor,
-        "annotations",
-        json!({"org.opencontainers.image.ref.name": name}),
-    )
+    with(descriptor, "annotations", json!({"org.opencontainers.image.ref.name": name}))
 }
 
 fn on(descriptor: Value, architecture: &str) -> Value {
-    with(
-        descriptor,
-        "platform",
-        json!({"os": "linux", "architecture": architecture}),
-    )
+    with(descriptor, "platform", json!({"os": "linux", "architecture": architecture}))
 }
 
 fn kinds(resolution: &Resolution) -> Vec<Kind> {
@@ -145,13 +133,7 @@ fn kinds(resolution: &Resolution) -> Vec<Kind> {
 }
 
 fn platforms(resolution: &Resolution) -> Vec<String> {
-    let platform = |image: &Image| {
-        image
-            .platform
-            .as_ref()
-            .map(Platform::to_string)
-            .unwrap_or_default()
-    };
+    let platform = |image: &Image| image.platform.as_ref().map(Platform::to_string).unwrap_or_default();
     resolution.images.iter().map(platform).collect()
 }
 
@@ -165,9 +147,7 @@ fn an_oci_layout_gives_its_image_with_steps_and_diff_ids() {
     let image = store.image("amd64", &["one", "two"]);
     let resolution = store.index(&[named(image.clone(), "app:1")]).resolve();
     assert_eq!(resolution.problems, []);
-    let [found] = &resolution.images[..] else {
-        panic!("{resolution:?}")
-    };
+    let [found] = &resolution.images[..] else { panic!("{resolution:?}") };
     assert_eq!(found.names, ["app:1"]);
     assert_eq!(found.platform.as_ref().unwrap().to_string(), "linux/amd64");
     assert_eq!(found.manifest.unwrap().hex(), hex(&image));
@@ -218,16 +198,11 @@ fn two_manifests_of_one_image_are_one_image_with_the_names_of_both() {
         "io.containerd.image.name": "docker.io/library/app:latest",
         "org.opencontainers.image.ref.name": "latest",
     });
-    store
-        .index(&[with(image, "annotations", annotations)])
-        .docker(&json!([entry]));
+    store.index(&[with(image, "annotations", annotations)]).docker(&json!([entry]));
     let resolution = store.resolve();
     assert_eq!(resolution.problems, []);
     assert_eq!(resolution.images.len(), 1);
-    assert_eq!(
-        resolution.images[0].names,
-        ["app:latest", "docker.io/library/app:latest"]
-    );
+    assert_eq!(resolution.images[0].names, ["app:latest", "docker.io/library/app:latest"]);
     assert_eq!(resolution.images[0].layers[0].size, Some(3));
 }
 
@@ -245,11 +220,7 @@ fn manifests_that_disagree_are_both_kept() {
     assert_eq!(kinds(&resolution), [Kind::Mismatch, Kind::Mismatch]);
     assert_eq!(resolution.images.len(), 3);
     let layers: Vec<_> = resolution.images.iter().flat_map(|image| &image.layers).collect();
-    assert!(
-        layers
-            .iter()
-            .any(|layer| layer.blob.to_string().ends_with(&third))
-    );
+    assert!(layers.iter().any(|layer| layer.blob.to_string().ends_with(&third)));
 }
 
 #[test]
@@ -259,27 +230,18 @@ fn several_images_and_several_names_of_one_are_told_apart() {
     store.index(&[named(one.clone(), "a"), named(two, "b"), named(one, "c")]);
     let resolution = store.resolve();
     assert_eq!(resolution.problems, []);
-    let names: Vec<_> = resolution
-        .images
-        .iter()
-        .map(|image| image.names.clone())
-        .collect();
+    let names: Vec<_> = resolution.images.iter().map(|image| image.names.clone()).collect();
     assert_eq!(names, [vec!["a", "c"], vec!["b"]]);
 }
 
 /// A multi-platform image with provenance, as `BuildKit` writes it: an index in the index.
 fn multi_platform(store: &mut Store) -> (Value, Value, Value) {
     let (amd, arm) = (store.image("amd64", &["x86"]), store.image("arm64", &["arm"]));
-    let statement = store.put(
-        "application/vnd.in-toto+json",
-        &json!({"_type": "https://in-toto.io/Statement/v0.1"}),
-    );
+    let statement =
+        store.put("application/vnd.in-toto+json", &json!({"_type": "https://in-toto.io/Statement/v0.1"}));
     let predicate = json!({"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"});
     let statement = with(statement, "annotations", predicate);
-    let config = store.put(
-        CONFIG,
-        &json!({"architecture": "unknown", "os": "unknown", "rootfs": {}}),
-    );
+    let config = store.put(CONFIG, &json!({"architecture": "unknown", "os": "unknown", "rootfs": {}}));
     let attestation = store.put(MANIFEST, &manifest(&config, &[statement]));
     let about = json!({
         "vnd.docker.reference.type": "attestation-manifest",
@@ -290,11 +252,7 @@ fn multi_platform(store: &mut Store) -> (Value, Value, Value) {
         "platform",
         json!({"os": "unknown", "architecture": "unknown"}),
     );
-    let inner = index(&[
-        on(amd.clone(), "amd64"),
-        on(arm.clone(), "arm64"),
-        attestation.clone(),
-    ]);
+    let inner = index(&[on(amd.clone(), "amd64"), on(arm.clone(), "arm64"), attestation.clone()]);
     let inner = store.put(INDEX, &inner);
     store.index(&[named(inner, "multi:1")]);
     (amd, arm, attestation)
@@ -308,14 +266,9 @@ fn every_platform_that_is_there_becomes_an_image_with_the_name_of_the_index() {
     assert_eq!(resolution.problems, []);
     assert_eq!(platforms(&resolution), ["linux/amd64", "linux/arm64"]);
     assert!(resolution.images.iter().all(|image| image.names == ["multi:1"]));
-    let [attestation] = &resolution.attestations[..] else {
-        panic!("{resolution:?}")
-    };
+    let [attestation] = &resolution.attestations[..] else { panic!("{resolution:?}") };
     assert_eq!(attestation.subject.unwrap().hex(), hex(&amd));
-    assert_eq!(
-        attestation.predicate_type.as_deref(),
-        Some("https://slsa.dev/provenance/v0.2")
-    );
+    assert_eq!(attestation.predicate_type.as_deref(), Some("https://slsa.dev/provenance/v0.2"));
     assert!(resolution.referenced.contains(&attestation.blob));
 }
 
@@ -341,11 +294,7 @@ fn a_platform_that_nobody_has_is_a_gap_that_lists_those_there() {
     let resolution = store.resolve_with(&"linux/s390x".parse().unwrap(), &Limits::default());
     assert!(resolution.images.is_empty());
     assert_eq!(kinds(&resolution), [Kind::Missing]);
-    assert!(
-        resolution.problems[0]
-            .message
-            .contains("linux/amd64, linux/arm64")
-    );
+    assert!(resolution.problems[0].message.contains("linux/amd64, linux/arm64"));
 }
 
 #[test]
@@ -394,10 +343,7 @@ fn a_single_manifest_that_is_not_there_is_a_gap() {
     let mut store = Store::default();
     let image = store.image("amd64", &["a"]);
     store.remove(&image);
-    assert_eq!(
-        kinds(&store.index(&[on(image, "amd64")]).resolve()),
-        [Kind::Missing]
-    );
+    assert_eq!(kinds(&store.index(&[on(image, "amd64")]).resolve()), [Kind::Missing]);
 }
 
 #[test]
@@ -423,11 +369,7 @@ fn a_foreign_layer_is_unsupported_only_while_it_is_elsewhere() {
     store.index(&[image]);
     let resolution = store.resolve();
     assert_eq!(kinds(&resolution), [Kind::Unsupported]);
-    assert!(
-        resolution.problems[0].message.ends_with("https://host/layer"),
-        "{:?}",
-        resolution.problems
-    );
+    assert!(resolution.problems[0].message.ends_with("https://host/layer"), "{:?}", resolution.problems);
     store.layer("foreign");
     assert_eq!(store.resolve().problems, []);
 }
@@ -462,10 +404,8 @@ fn counts_that_differ_are_a_mismatch_and_tie_nothing() {
 fn an_artifact_is_an_image_without_platform_and_a_note() {
     let mut store = Store::default();
     let chart = store.layer("chart");
-    let config = store.put(
-        "application/vnd.cncf.helm.config.v1+json",
-        &json!({"name": "chart", "version": "1"}),
-    );
+    let config =
+        store.put("application/vnd.cncf.helm.config.v1+json", &json!({"name": "chart", "version": "1"}));
     let helm = store.put(MANIFEST, &manifest(&config, std::slice::from_ref(&chart)));
     let empty =
         json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2});
@@ -504,12 +444,8 @@ fn indexes_are_followed_to_the_limit_and_no_further() {
         inner = store.put(INDEX, &index(&[inner]));
     }
     store.index(&[inner]);
-    let depth = |depth| {
-        store.resolve_with(
-            &Selection::Available,
-            &Limits::default().with(Limit::Depth, depth),
-        )
-    };
+    let depth =
+        |depth| store.resolve_with(&Selection::Available, &Limits::default().with(Limit::Depth, depth));
     assert_eq!(depth(3).images.len(), 1);
     assert_eq!(kinds(&depth(2)), [Kind::Limit]);
 }
@@ -521,9 +457,7 @@ fn an_index_that_names_itself_ends() {
     let digest = Digest::of(b"claimed");
     let me = json!({"mediaType": INDEX, "digest": digest, "size": 1});
     let cycle = index(&[named(me.clone(), "x"), named(me.clone(), "y"), me.clone(), image]).to_string();
-    store
-        .documents
-        .insert(BlobRef::Digest(digest), cycle.into_bytes());
+    store.documents.insert(BlobRef::Digest(digest), cycle.into_bytes());
     let resolution = store.index(&[me]).resolve();
     assert_eq!(resolution.problems, []);
     assert_eq!(resolution.images[0].names, ["x", "y"]);
@@ -540,43 +474,24 @@ fn a_thicket_of_indexes_stops_at_the_limit() {
                 named(below, &format!("{level}.{n}"))
             })
             .collect();
-        store.documents.insert(
-            BlobRef::Digest(blob(level)),
-            index(&below).to_string().into_bytes(),
-        );
+        store.documents.insert(BlobRef::Digest(blob(level)), index(&below).to_string().into_bytes());
     }
-    let resolution = store
-        .index(&[json!({"mediaType": INDEX, "digest": blob(0), "size": 1})])
-        .resolve();
+    let resolution = store.index(&[json!({"mediaType": INDEX, "digest": blob(0), "size": 1})]).resolve();
     assert!(kinds(&resolution).contains(&Kind::Limit));
 }
 
 #[test]
 fn more_manifests_than_the_limit_are_a_gap() {
     let mut store = Store::default();
-    let images: Vec<Value> = ["a", "b", "c"]
-        .iter()
-        .map(|text| store.image("amd64", &[text]))
-        .collect();
-    let entries: Vec<Value> = images
-        .iter()
-        .map(|image| docker_entry(&store, image, "t"))
-        .collect();
+    let images: Vec<Value> = ["a", "b", "c"].iter().map(|text| store.image("amd64", &[text])).collect();
+    let entries: Vec<Value> = images.iter().map(|image| docker_entry(&store, image, "t")).collect();
     let limits = Limits::default().with(Limit::Manifests, 2);
     store.index(&images);
     let resolution = store.resolve_with(&Selection::Available, &limits);
-    assert_eq!(
-        (resolution.images.len(), kinds(&resolution)),
-        (2, vec![Kind::Limit])
-    );
+    assert_eq!((resolution.images.len(), kinds(&resolution)), (2, vec![Kind::Limit]));
     store.index = None;
-    let resolution = store
-        .docker(&json!(entries))
-        .resolve_with(&Selection::Available, &limits);
-    assert_eq!(
-        (resolution.images.len(), kinds(&resolution)),
-        (2, vec![Kind::Limit])
-    );
+    let resolution = store.docker(&json!(entries)).resolve_with(&Selection::Available, &limits);
+    assert_eq!((resolution.images.len(), kinds(&resolution)), (2, vec![Kind::Limit]));
 }
 
 #[test]
@@ -597,23 +512,14 @@ fn without_an_index_the_manifests_that_are_there_are_used_and_then_the_configs()
     let inner = store.put(INDEX, &index(&[on(image.clone(), "amd64")]));
     let of = |descriptor: &Value| BlobRef::Digest(descriptor["digest"].as_str().unwrap().parse().unwrap());
     let manifests = [&image, &inner].map(|it| (of(it), store.document(&of(it)).unwrap()));
-    let roots = Roots {
-        manifests: manifests.to_vec(),
-        ..Roots::default()
-    };
+    let roots = Roots { manifests: manifests.to_vec(), ..Roots::default() };
     let resolution = resolve(&roots, &store, &Selection::Available, &Limits::default());
-    assert_eq!(
-        (resolution.images.len(), kinds(&resolution)),
-        (1, vec![Kind::Missing])
-    );
+    assert_eq!((resolution.images.len(), kinds(&resolution)), (1, vec![Kind::Missing]));
 
     let bytes = config("amd64", &["a"]).to_string().into_bytes();
     let configs = vec![(BlobRef::Digest(Digest::of(&bytes)), bytes.as_slice())];
     store.layers.insert(BlobRef::Digest(diff_id("a")));
-    let roots = Roots {
-        configs,
-        ..Roots::default()
-    };
+    let roots = Roots { configs, ..Roots::default() };
     let resolution = resolve(&roots, &store, &Selection::Available, &Limits::default());
     assert_eq!(kinds(&resolution), [Kind::Missing]);
     assert_eq!(resolution.images[0].layers[0].blob, BlobRef::Digest(diff_id("a")));

@@ -23,11 +23,7 @@ pub(super) fn headers(mut body: &[u8]) -> (Armour, &[u8]) {
     let mut armour = Armour::default();
     for _ in 0..16 {
         let line = past_line_ends(body);
-        let name = line
-            .iter()
-            .take(40)
-            .position(|b| !(b.is_ascii_alphanumeric() || *b == b'-'))
-            .unwrap_or(0);
+        let name = line.iter().take(40).position(|b| !(b.is_ascii_alphanumeric() || *b == b'-')).unwrap_or(0);
         if name == 0 || line.get(name..name + 2) != Some(b": ") {
             return (armour, body);
         }

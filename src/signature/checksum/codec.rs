@@ -98,11 +98,7 @@ pub(super) fn position(alphabet: &[u8], byte: u8) -> Option<u8> {
 pub(super) fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |start: u16, byte| {
         (0..8).fold(start ^ (u16::from(*byte) << 8), |crc, _| {
-            if crc & 0x8000 == 0 {
-                crc << 1
-            } else {
-                (crc << 1) ^ 0x1021
-            }
+            if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 }
         })
     })
 }
@@ -112,11 +108,7 @@ pub(super) fn crc24(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x00b7_04ce, |start: u32, byte| {
         (0..8).fold(start ^ (u32::from(*byte) << 16), |crc, _| {
             let shifted = crc << 1;
-            if shifted & 0x0100_0000 == 0 {
-                shifted
-            } else {
-                shifted ^ 0x0186_4cfb
-            }
+            if shifted & 0x0100_0000 == 0 { shifted } else { shifted ^ 0x0186_4cfb }
         })
     })
 }
@@ -149,10 +141,7 @@ pub(super) fn all_in(alphabet: &[u8], text: &[u8]) -> bool {
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
     let around = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`');
     let start = text.iter().position(|b| !around(b)).unwrap_or(text.len());
-    let end = text
-        .iter()
-        .rposition(|b| !around(b))
-        .map_or(start, |last| last + 1);
+    let end = text.iter().rposition(|b| !around(b)).map_or(start, |last| last + 1);
     &text[start..end]
 }
 
@@ -180,9 +169,7 @@ impl Filler {
     pub(super) fn text(&mut self, alphabet: &[u8], count: usize) -> String {
         let size = alphabet.len() as u64;
         let digit = |number: u64| usize::try_from(number % size).unwrap_or_default();
-        (0..count)
-            .map(|_| char::from(alphabet[digit(self.number())]))
-            .collect()
+        (0..count).map(|_| char::from(alphabet[digit(self.number())])).collect()
     }
 }
 

@@ -12,10 +12,7 @@ fn base62_sum(text: &[u8]) -> String {
 /// may agree, and are left open when they do not.
 pub(super) fn github(token: &[u8]) -> Verdict {
     let token = trimmed(token);
-    let Some(body) = token
-        .get(4..)
-        .filter(|_| token.starts_with(b"gh") && token[3] == b'_')
-    else {
+    let Some(body) = token.get(4..).filter(|_| token.starts_with(b"gh") && token[3] == b'_') else {
         return Verdict::Unknown;
     };
     match sum_at_the_end(body) {
@@ -27,9 +24,7 @@ pub(super) fn github(token: &[u8]) -> Verdict {
 
 /// `npm_` and the same scheme.
 pub(super) fn npm(token: &[u8]) -> Verdict {
-    let body = trimmed(token)
-        .strip_prefix(b"npm_")
-        .filter(|body| body.len() == 36);
+    let body = trimmed(token).strip_prefix(b"npm_").filter(|body| body.len() == 36);
     match body.and_then(sum_at_the_end) {
         None => Verdict::Unknown,
         Some(agrees) => Verdict::from(agrees),
@@ -61,10 +56,8 @@ pub(super) fn github_fine_grained(token: &[u8]) -> Verdict {
     let rest = &body[..76];
     let covered = [whole, rest, &rest[23..], &rest[..22]];
     let joined = [&rest[..22], &rest[23..]].concat();
-    let agrees = covered
-        .into_iter()
-        .chain([joined.as_slice()])
-        .any(|text| base62_sum(text).as_bytes() == sum);
+    let agrees =
+        covered.into_iter().chain([joined.as_slice()]).any(|text| base62_sum(text).as_bytes() == sum);
     if agrees { Verdict::Pass } else { Verdict::Unknown }
 }
 
@@ -157,11 +150,8 @@ pub(super) fn atlassian(token: &[u8]) -> Verdict {
 /// The sum of the token that `so_far` ends with, in upper case.
 pub(super) fn complete_atlassian(so_far: &str) -> String {
     let start = so_far.rfind("AT").unwrap_or_default();
-    let start = ["ATATT3", "ATCTT3", "ATBB", "ATTA"]
-        .iter()
-        .filter_map(|p| so_far.rfind(p))
-        .max()
-        .unwrap_or(start);
+    let start =
+        ["ATATT3", "ATCTT3", "ATBB", "ATTA"].iter().filter_map(|p| so_far.rfind(p)).max().unwrap_or(start);
     format!("{:08X}", crc32fast::hash(&so_far.as_bytes()[start..]))
 }
 

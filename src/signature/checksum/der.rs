@@ -32,9 +32,7 @@ impl<'a> Elements<'a> {
             0x81..=0x83 => {
                 let (bytes, after) = rest.split_at_checked(usize::from(first & 0x7f))?;
                 rest = after;
-                bytes
-                    .iter()
-                    .fold(0, |length, byte| length << 8 | usize::from(*byte))
+                bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte))
             }
             _ => return None,
         };
@@ -44,9 +42,7 @@ impl<'a> Elements<'a> {
     }
 
     fn read(&mut self, tag: u8) -> Option<&'a [u8]> {
-        self.next()
-            .filter(|(found, _)| *found == tag)
-            .map(|(_, content)| content)
+        self.next().filter(|(found, _)| *found == tag).map(|(_, content)| content)
     }
 
     /// A number without its leading zero bytes.
@@ -92,9 +88,7 @@ pub(super) fn sec1(bytes: &[u8]) -> Option<Facts> {
     if key.integer()? != [1] {
         return None;
     }
-    let scalar = key
-        .read(OCTETS)
-        .filter(|scalar| matches!(scalar.len(), 14..=72))?;
+    let scalar = key.read(OCTETS).filter(|scalar| matches!(scalar.len(), 14..=72))?;
     let mut public = None;
     while !key.0.is_empty() {
         match key.next()? {
@@ -107,11 +101,7 @@ pub(super) fn sec1(bytes: &[u8]) -> Option<Facts> {
     let size = scalar.len();
     let agrees =
         public.map(|point| matches!(point.len().checked_sub(2), Some(l) if l == size || l == 2 * size));
-    Some(Facts {
-        algorithm: "EC",
-        bits: Some(size * 8),
-        agrees,
-    })
+    Some(Facts { algorithm: "EC", bits: Some(size * 8), agrees })
 }
 
 /// The six numbers that OpenSSL writes for DSA: version, p, q, g, public, private.
@@ -124,11 +114,7 @@ pub(super) fn dsa(bytes: &[u8]) -> Option<Facts> {
     let fits =
         version.is_empty() && key.0.is_empty() && p.len() >= 64 && q.len() >= 16 && private.len() <= q.len();
     let agrees = Some(g.len() <= p.len() && public.len() <= p.len());
-    fits.then_some(Facts {
-        algorithm: "DSA",
-        bits: Some(bits(p)),
-        agrees,
-    })
+    fits.then_some(Facts { algorithm: "DSA", bits: Some(bits(p)), agrees })
 }
 
 /// `PrivateKeyInfo` (RFC 5208, section 5; RFC 5958, section 2), with the key inside where its kind is known.
@@ -140,16 +126,11 @@ pub(super) fn pkcs8(bytes: &[u8]) -> Option<Facts> {
     let algorithm = Elements(info.read(SEQUENCE)?).read(OID)?;
     let inner = info.read(OCTETS)?;
     while !info.0.is_empty() {
-        info.next()
-            .filter(|(tag, _)| matches!(tag, 0x80 | 0x81 | 0xa0 | 0xa1))?;
+        info.next().filter(|(tag, _)| matches!(tag, 0x80 | 0x81 | 0xa0 | 0xa1))?;
     }
     let curve = |algorithm, size| {
         let secret = Elements(inner).read(OCTETS)?;
-        (secret.len() == size).then_some(Facts {
-            algorithm,
-            bits: Some(size * 8),
-            agrees: None,
-        })
+        (secret.len() == size).then_some(Facts { algorithm, bits: Some(size * 8), agrees: None })
     };
     match algorithm {
         [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 1 | 7 | 10] => pkcs1(inner),
@@ -158,16 +139,10 @@ pub(super) fn pkcs8(bytes: &[u8]) -> Option<Facts> {
         [0x2b, 0x65, 0x6e] => curve("X25519", 32),
         [0x2b, 0x65, 0x71] => curve("Ed448", 57),
         [0x2b, 0x65, 0x6f] => curve("X448", 56),
-        [0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01] => Elements(inner).integer().map(|_| Facts {
-            algorithm: "DSA",
-            bits: None,
-            agrees: None,
-        }),
-        _ => (inner.len() >= 16).then_some(Facts {
-            algorithm: "other",
-            bits: None,
-            agrees: None,
-        }),
+        [0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01] => {
+            Elements(inner).integer().map(|_| Facts { algorithm: "DSA", bits: None, agrees: None })
+        }
+        _ => (inner.len() >= 16).then_some(Facts { algorithm: "other", bits: None, agrees: None }),
     }
 }
 
@@ -177,11 +152,7 @@ pub(super) fn pkcs8_encrypted(bytes: &[u8]) -> Option<Facts> {
     Elements(info.read(SEQUENCE)?).read(OID)?;
     let sealed = info.read(OCTETS)?;
     let whole = info.0.is_empty() && sealed.len() >= 32;
-    whole.then_some(Facts {
-        algorithm: "encrypted",
-        bits: None,
-        agrees: None,
-    })
+    whole.then_some(Facts { algorithm: "encrypted", bits: None, agrees: None })
 }
 
 /// Whether `bytes` begin a SEQUENCE that is longer than what is there: the start of a key that was cut.
@@ -204,9 +175,7 @@ fn bits(number: &[u8]) -> usize {
 const PRIME: u128 = (1 << 61) - 1;
 
 fn remainder(number: &[u8]) -> u128 {
-    number
-        .iter()
-        .fold(0, |rest, byte| ((rest << 8) | u128::from(*byte)) % PRIME)
+    number.iter().fold(0, |rest, byte| ((rest << 8) | u128::from(*byte)) % PRIME)
 }
 
 fn multiplied(a: u128, b: u128) -> u128 {
@@ -258,17 +227,7 @@ pub(super) fn made_up(kind: &str, bytes: &mut dyn FnMut(usize) -> Vec<u8>) -> Ve
             let modulus = product(&p, &q);
             let rest = [256, 128, 128, 128].map(number);
             let exponent = vec![1, 0, 1];
-            let numbers = [
-                &vec![0],
-                &modulus,
-                &exponent,
-                &rest[0],
-                &p,
-                &q,
-                &rest[1],
-                &rest[2],
-                &rest[3],
-            ];
+            let numbers = [&vec![0], &modulus, &exponent, &rest[0], &p, &q, &rest[1], &rest[2], &rest[3]];
             sequence(&numbers.map(|number| element(INTEGER, number)))
         }
         _ => {

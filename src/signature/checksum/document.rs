@@ -43,24 +43,14 @@ pub(super) fn docker_config(text: &[u8]) -> Verdict {
         None => &document,
     };
     Verdict::from(hosts.values().any(|login| {
-        let text = |name: &str| {
-            login
-                .get(name)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
+        let text = |name: &str| login.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let auth = text("auth").is_some_and(|auth| encoded::user_pass(auth.as_bytes()) == Verdict::Pass);
-        auth || ["identitytoken", "registrytoken", "password"]
-            .iter()
-            .any(|name| text(name).is_some())
+        auth || ["identitytoken", "registrytoken", "password"].iter().any(|name| text(name).is_some())
     }))
 }
 
 pub(super) fn complete_docker_config(so_far: &str) -> String {
-    format!(
-        r#"{{"auths":{{"registry.invalid":{{"auth":"{}"}}}}}}"#,
-        encoded::complete_user_pass(so_far)
-    )
+    format!(r#"{{"auths":{{"registry.invalid":{{"auth":"{}"}}}}}}"#, encoded::complete_user_pass(so_far))
 }
 
 /// A JSON Web Key with a private part (RFC 7518, section 6), or a set that holds one.
@@ -69,17 +59,10 @@ pub(super) fn private_jwk(text: &[u8]) -> Verdict {
         return Verdict::Unknown;
     };
     let set = document.get("keys").and_then(Value::as_array);
-    let mut keys = set
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
-        .chain([&document]);
+    let mut keys = set.into_iter().flatten().filter_map(Value::as_object).chain([&document]);
     Verdict::from(keys.any(|key| {
-        let number = |name: &str| {
-            key.get(name)
-                .and_then(Value::as_str)
-                .and_then(|n| base64_decode(n.as_bytes()))
-        };
+        let number =
+            |name: &str| key.get(name).and_then(Value::as_str).and_then(|n| base64_decode(n.as_bytes()));
         let secret = match key.get("kty").and_then(Value::as_str) {
             Some("oct") => number("k"),
             Some("RSA" | "EC" | "OKP") => number("d"),
@@ -92,12 +75,7 @@ pub(super) fn private_jwk(text: &[u8]) -> Verdict {
 pub(super) fn complete_private_jwk(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
     let mut number = || base64url_encode(&filler.bytes(32));
-    format!(
-        r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}","d":"{}"}}"#,
-        number(),
-        number(),
-        number()
-    )
+    format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}","d":"{}"}}"#, number(), number(), number())
 }
 
 fn object(text: &[u8]) -> Option<Map<String, Value>> {
@@ -124,19 +102,10 @@ mod tests {
     fn a_login_file_without_a_login_fails() {
         for (text, verdict) in [
             (r#"{"auths":{"a.invalid":{}}}"#.to_owned(), Verdict::Fail),
-            (
-                r#"{"auths":{"a.invalid":{"auth":"bm8gY29sb24="}}}"#.to_owned(),
-                Verdict::Fail,
-            ),
-            (
-                r#"{"auths":{"a.invalid":{"identitytoken":"t"}}}"#.to_owned(),
-                Verdict::Pass,
-            ),
+            (r#"{"auths":{"a.invalid":{"auth":"bm8gY29sb24="}}}"#.to_owned(), Verdict::Fail),
+            (r#"{"auths":{"a.invalid":{"identitytoken":"t"}}}"#.to_owned(), Verdict::Pass),
             (complete_docker_config(""), Verdict::Pass),
-            (
-                base64url_encode(complete_docker_config("").as_bytes()),
-                Verdict::Pass,
-            ),
+            (base64url_encode(complete_docker_config("").as_bytes()), Verdict::Pass),
         ] {
             assert_eq!(docker_config(text.as_bytes()), verdict, "{text}");
         }
@@ -146,13 +115,7 @@ mod tests {
     fn a_public_jwk_fails() {
         let private = complete_private_jwk("");
         assert_eq!(private_jwk(private.as_bytes()), Verdict::Pass);
-        assert_eq!(
-            private_jwk(format!(r#"{{"keys":[{private}]}}"#).as_bytes()),
-            Verdict::Pass
-        );
-        assert_eq!(
-            private_jwk(private.replace(r#""d""#, r#""t""#).as_bytes()),
-            Verdict::Fail
-        );
+        assert_eq!(private_jwk(format!(r#"{{"keys":[{private}]}}"#).as_bytes()), Verdict::Pass);
+        assert_eq!(private_jwk(private.replace(r#""d""#, r#""t""#).as_bytes()), Verdict::Fail);
     }
 }

@@ -32,10 +32,7 @@ pub(super) fn json(token: &[u8]) -> Verdict {
     let body = &token[start..];
     let end = body.iter().position(|b| !letters(b)).unwrap_or(body.len());
     // An underscore may belong to the alphabet for URLs or part the token: both are tried.
-    let longer = body
-        .iter()
-        .position(|b| !letters(b) && *b != b'_')
-        .unwrap_or(body.len());
+    let longer = body.iter().position(|b| !letters(b) && *b != b'_').unwrap_or(body.len());
     let object = |part: &[u8]| base64_decode(part).is_some_and(|bytes| is_object(&bytes));
     Verdict::from(object(&body[..end]) || (longer > end && object(&body[..longer])))
 }
@@ -46,18 +43,12 @@ pub(super) fn complete_json(so_far: &str) -> String {
     let begun =
         base64_decode(&so_far.as_bytes()[start..]).filter(|_| (so_far.len() - start).is_multiple_of(4));
     let begun = begun.unwrap_or_default();
-    for rest in [
-        format!(r#"{random}","n":"made-up"}}"#),
-        format!(r#""{random}"}}"#),
-    ] {
+    for rest in [format!(r#"{random}","n":"made-up"}}"#), format!(r#""{random}"}}"#)] {
         if is_object(&[begun.as_slice(), rest.as_bytes()].concat()) {
             return base64url_encode(rest.as_bytes());
         }
     }
-    missing(
-        so_far,
-        &base64url_encode(format!(r#"{{"id":"{random}","n":"made-up"}}"#).as_bytes()),
-    )
+    missing(so_far, &base64url_encode(format!(r#"{{"id":"{random}","n":"made-up"}}"#).as_bytes()))
 }
 
 fn is_object(bytes: &[u8]) -> bool {
@@ -74,26 +65,18 @@ pub(super) fn pypi_macaroon(token: &[u8]) -> Verdict {
     let Some(rest) = bytes.strip_prefix(&[2, 1]) else {
         return Verdict::Fail;
     };
-    let Some((location, _)) = rest
-        .split_first()
-        .and_then(|(size, rest)| rest.split_at_checked((*size).into()))
+    let Some((location, _)) =
+        rest.split_first().and_then(|(size, rest)| rest.split_at_checked((*size).into()))
     else {
         return Verdict::Fail;
     };
-    let signature = bytes
-        .len()
-        .checked_sub(35)
-        .is_some_and(|at| bytes[at..].starts_with(&[0, 6, 32]));
+    let signature = bytes.len().checked_sub(35).is_some_and(|at| bytes[at..].starts_with(&[0, 6, 32]));
     Verdict::from(printable(location) && location.contains(&b'.') && signature)
 }
 
 pub(super) fn complete_pypi_macaroon(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
-    let host: &[u8] = if so_far.contains("AgENdGVzd") {
-        b"test.pypi.org"
-    } else {
-        b"pypi.org"
-    };
+    let host: &[u8] = if so_far.contains("AgENdGVzd") { b"test.pypi.org" } else { b"pypi.org" };
     let mut bytes = vec![2, 1, u8::try_from(host.len()).unwrap_or_default()];
     bytes.extend_from_slice(host);
     bytes.extend_from_slice(&[2, 36]);
@@ -171,11 +154,8 @@ pub(super) fn nvidia_ngc(token: &[u8]) -> Verdict {
 
 pub(super) fn complete_nvidia_ngc(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
-    let text = format!(
-        "{}:{}",
-        filler.text(b"abcdefghijklmnop0123", 26),
-        super::shape::complete_uuid(so_far)
-    );
+    let text =
+        format!("{}:{}", filler.text(b"abcdefghijklmnop0123", 26), super::shape::complete_uuid(so_far));
     base64_encode(text.as_bytes())
 }
 
@@ -222,11 +202,7 @@ pub(super) fn key_bytes(token: &[u8]) -> Verdict {
     let token = trimmed(token);
     let token = token.strip_prefix(b"base64:").unwrap_or(token);
     let hex = token.iter().all(u8::is_ascii_hexdigit) && token.len().is_multiple_of(2);
-    let length = if hex {
-        Some(token.len() / 2)
-    } else {
-        base64_decode(token).map(|bytes| bytes.len())
-    };
+    let length = if hex { Some(token.len() / 2) } else { base64_decode(token).map(|bytes| bytes.len()) };
     Verdict::from(length.is_some_and(|length| matches!(length, 16 | 24 | 32 | 48 | 64)))
 }
 
@@ -272,11 +248,9 @@ mod tests {
     #[test]
     fn a_json_object_is_found_after_a_prefix_and_before_an_underscore() {
         let object = base64url_encode(br#"{"iat":1,"org":"made-up","url":"https://sentry.invalid"}"#);
-        for token in [
-            object.clone(),
-            format!("glc_{object}=="),
-            format!("sntrys_{object}_{}", "a".repeat(43)),
-        ] {
+        for token in
+            [object.clone(), format!("glc_{object}=="), format!("sntrys_{object}_{}", "a".repeat(43))]
+        {
             assert_eq!(json(token.as_bytes()), Verdict::Pass, "{token}");
         }
         assert_eq!(json(format!("glc_{}", &object[..30]).as_bytes()), Verdict::Fail);
@@ -293,10 +267,7 @@ mod tests {
         assert_eq!(pypi_macaroon(&token.as_bytes()[..token.len() - 8]), Verdict::Fail);
         let prefix = ["pypi-", "AgEIcHlwaS5vcmc"].concat();
         assert!(token.starts_with(&prefix));
-        assert_eq!(
-            prefix.clone() + &complete_pypi_macaroon(&prefix),
-            complete_with_seed(&prefix)
-        );
+        assert_eq!(prefix.clone() + &complete_pypi_macaroon(&prefix), complete_with_seed(&prefix));
     }
 
     fn complete_with_seed(so_far: &str) -> String {

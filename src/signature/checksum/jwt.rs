@@ -23,9 +23,7 @@ pub fn jwt(token: &[u8]) -> Option<Jwt> {
     let mut parts = trimmed(token).split(|b| *b == b'.');
     let (header, claims) = (object(parts.next()?)?, object(parts.next()?)?);
     let algorithm = header.get("alg")?.as_str()?.to_owned();
-    parts
-        .next()
-        .filter(|signature| !signature.is_empty() || algorithm.eq_ignore_ascii_case("none"))?;
+    parts.next().filter(|signature| !signature.is_empty() || algorithm.eq_ignore_ascii_case("none"))?;
     if parts.next().is_some() {
         return None;
     }
@@ -40,13 +38,8 @@ pub fn jwt(token: &[u8]) -> Option<Jwt> {
 
 /// `NumericDate` may have a fraction (RFC 7519, section 2).
 fn seconds(value: &Value) -> Option<i64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a date in seconds: the cast saturates"
-    )]
-    value
-        .as_i64()
-        .or_else(|| value.as_f64().map(|seconds| seconds as i64))
+    #[expect(clippy::cast_possible_truncation, reason = "a date in seconds: the cast saturates")]
+    value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64))
 }
 
 fn object(part: &[u8]) -> Option<Map<String, Value>> {
@@ -73,19 +66,12 @@ pub(super) fn complete(so_far: &str) -> String {
         r#"{{"iss":"https://issuer.invalid","sub":"{}","iat":1600000000}}"#,
         filler.text(b"0123456789abcdef", 16)
     );
-    let tail = format!(
-        ".{}.{}",
-        base64url_encode(claims.as_bytes()),
-        filler.text(BASE64URL, 43)
-    );
+    let tail = format!(".{}.{}", base64url_encode(claims.as_bytes()), filler.text(BASE64URL, 43));
     let word = last_word(so_far, "._-");
     if object(word.trim_end_matches('.').as_bytes()).is_some() {
         return missing(so_far, &tail);
     }
-    missing(
-        so_far,
-        &format!("{}{tail}", base64url_encode(br#"{"alg":"HS256","typ":"JWT"}"#)),
-    )
+    missing(so_far, &format!("{}{tail}", base64url_encode(br#"{"alg":"HS256","typ":"JWT"}"#)))
 }
 
 #[cfg(test)]
@@ -93,11 +79,7 @@ mod tests {
     use super::*;
 
     fn token(header: &str, claims: &str, signature: &str) -> String {
-        [header.as_bytes(), claims.as_bytes()]
-            .map(base64url_encode)
-            .join(".")
-            + "."
-            + signature
+        [header.as_bytes(), claims.as_bytes()].map(base64url_encode).join(".") + "." + signature
     }
 
     #[test]
@@ -105,10 +87,7 @@ mod tests {
         let claims = r#"{"iss":"a","sub":"b","exp":1.5e9}"#;
         let read = jwt(token(r#"{"alg":"RS256"}"#, claims, "c2ln").as_bytes()).unwrap();
         assert_eq!(read.expires, Some(1_500_000_000));
-        assert_eq!(
-            (read.issuer.as_deref(), read.subject.as_deref()),
-            (Some("a"), Some("b"))
-        );
+        assert_eq!((read.issuer.as_deref(), read.subject.as_deref()), (Some("a"), Some("b")));
     }
 
     #[test]
@@ -120,10 +99,7 @@ mod tests {
             (token(r#"{"typ":"JWT"}"#, "{}", "c2ln"), Verdict::Fail),
             (token(none, "text", "c2ln"), Verdict::Fail),
             (token(none, "{}", "c2ln.c2ln"), Verdict::Fail),
-            (
-                token(r#"{"alg":"dir","enc":"A256GCM"}"#, "", "a.b.c"),
-                Verdict::Unknown,
-            ),
+            (token(r#"{"alg":"dir","enc":"A256GCM"}"#, "", "a.b.c"), Verdict::Unknown),
             ("eyJ.eyJ.abc".to_owned(), Verdict::Fail),
         ] {
             assert_eq!(check(given.as_bytes()), verdict, "{given}");
@@ -133,12 +109,7 @@ mod tests {
     #[test]
     fn an_example_may_bring_its_own_header() {
         let header = base64url_encode(br#"{"alg":"EdDSA"}"#);
-        for start in [
-            String::new(),
-            header.clone(),
-            format!("TOKEN={header}."),
-            "x=eyJhbGci".to_owned(),
-        ] {
+        for start in [String::new(), header.clone(), format!("TOKEN={header}."), "x=eyJhbGci".to_owned()] {
             let whole = format!("{start}{}", complete(&start));
             let token = whole.rsplit('=').next().unwrap();
             assert_eq!(check(token.as_bytes()), Verdict::Pass, "{whole}");

@@ -189,19 +189,10 @@ mod tests {
     fn example(row: &Checksum) -> String {
         let begun = begun(row.name);
         let whole = format!("{begun}{}", (row.complete)(&begun));
-        let after = if row.name == "openai-marker" {
-            "aZ3kQ9".repeat(40)[..74].to_owned()
-        } else {
-            String::new()
-        };
-        let token = if begun.contains('\n') {
-            &whole
-        } else {
-            whole.rsplit("T=").next().unwrap_or(&whole)
-        };
-        let token = token
-            .strip_prefix("//registry.invalid/:_authToken=")
-            .unwrap_or(token);
+        let after =
+            if row.name == "openai-marker" { "aZ3kQ9".repeat(40)[..74].to_owned() } else { String::new() };
+        let token = if begun.contains('\n') { &whole } else { whole.rsplit("T=").next().unwrap_or(&whole) };
+        let token = token.strip_prefix("//registry.invalid/:_authToken=").unwrap_or(token);
         format!("{token}{after}")
     }
 
@@ -209,32 +200,15 @@ mod tests {
     fn every_row_passes_what_it_completed() {
         for row in CHECKSUMS {
             let token = example(row);
-            assert_eq!(
-                (row.check)(token.as_bytes()),
-                Verdict::Pass,
-                "{}: {token}",
-                row.name
-            );
+            assert_eq!((row.check)(token.as_bytes()), Verdict::Pass, "{}: {token}", row.name);
         }
     }
 
     #[test]
     fn no_row_passes_an_empty_text_or_a_word() {
         for row in CHECKSUMS {
-            for text in [
-                "",
-                "x",
-                "password",
-                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                "...",
-                "\u{1f511}",
-            ] {
-                assert_ne!(
-                    (row.check)(text.as_bytes()),
-                    Verdict::Pass,
-                    "{}: {text}",
-                    row.name
-                );
+            for text in ["", "x", "password", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "...", "\u{1f511}"] {
+                assert_ne!((row.check)(text.as_bytes()), Verdict::Pass, "{}: {text}", row.name);
             }
         }
     }
@@ -242,16 +216,8 @@ mod tests {
     #[test]
     fn names_are_unique_and_short() {
         for (at, row) in CHECKSUMS.iter().enumerate() {
-            assert!(
-                CHECKSUMS[..at].iter().all(|other| other.name != row.name),
-                "{}",
-                row.name
-            );
-            assert!(
-                row.name
-                    .bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            );
+            assert!(CHECKSUMS[..at].iter().all(|other| other.name != row.name), "{}", row.name);
+            assert!(row.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
             assert_eq!(named(row.name).map(|found| found.about), Some(row.about));
         }
     }

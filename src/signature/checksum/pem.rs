@@ -49,11 +49,7 @@ fn read(text: &[u8]) -> Result<PrivateKey, Flaw> {
     let end = memchr::memmem::find(after, b"-----END");
     let (armour, rest) = headers(&after[..end.unwrap_or(after.len())]);
     let letters = letters(rest).ok_or(Flaw::Never)?;
-    let open = if end.is_none() && letters.len() >= 64 {
-        Flaw::Open
-    } else {
-        Flaw::Never
-    };
+    let open = if end.is_none() && letters.len() >= 64 { Flaw::Open } else { Flaw::Never };
     match label {
         b"OpenVPN Static key V1" => return openvpn(&letters).ok_or(open),
         b"PGP PRIVATE KEY BLOCK" => return openpgp(&letters).ok_or(open),
@@ -73,9 +69,7 @@ fn read(text: &[u8]) -> Result<PrivateKey, Flaw> {
         _ => return Err(flaw(&bytes)),
     };
     match found {
-        Some(Facts {
-            agrees: Some(false), ..
-        }) => Err(Flaw::Open),
+        Some(Facts { agrees: Some(false), .. }) => Err(Flaw::Open),
         Some(facts) => Ok(PrivateKey {
             algorithm: facts.algorithm,
             bits: facts.bits,
@@ -87,15 +81,9 @@ fn read(text: &[u8]) -> Result<PrivateKey, Flaw> {
 }
 
 fn other_structure(bytes: &[u8]) -> Option<PrivateKey> {
-    let facts = [der::pkcs1, der::sec1, der::pkcs8]
-        .into_iter()
-        .find_map(|read| read(bytes))?;
+    let facts = [der::pkcs1, der::sec1, der::pkcs8].into_iter().find_map(|read| read(bytes))?;
     let encrypted = false;
-    Some(PrivateKey {
-        algorithm: facts.algorithm,
-        bits: facts.bits,
-        encrypted,
-    })
+    Some(PrivateKey { algorithm: facts.algorithm, bits: facts.bits, encrypted })
 }
 
 /// A body that is no known structure: open if it is as long and as mixed as a key, or begins like one.
@@ -116,21 +104,13 @@ fn flaw(bytes: &[u8]) -> Flaw {
 /// The body of a PEM block that is encrypted as a whole: whole cipher blocks.
 fn sealed_body(bytes: &[u8]) -> Option<Facts> {
     let whole = bytes.len() >= 48 && bytes.len().is_multiple_of(8);
-    whole.then_some(Facts {
-        algorithm: "encrypted",
-        bits: None,
-        agrees: None,
-    })
+    whole.then_some(Facts { algorithm: "encrypted", bits: None, agrees: None })
 }
 
 /// A JSON document that holds the sealed key.
 fn sigstore(bytes: &[u8]) -> Option<Facts> {
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
-    object.contains_key("ciphertext").then_some(Facts {
-        algorithm: "encrypted",
-        bits: None,
-        agrees: None,
-    })
+    object.contains_key("ciphertext").then_some(Facts { algorithm: "encrypted", bits: None, agrees: None })
 }
 
 /// OpenSSH's own format (PROTOCOL.key in its sources): cipher, key derivation, public keys, private part.
@@ -161,11 +141,7 @@ fn openssh(bytes: &[u8]) -> Option<PrivateKey> {
         kind if kind.starts_with(b"ecdsa") => "EC",
         _ => "OpenSSH",
     };
-    Some(PrivateKey {
-        algorithm,
-        bits: None,
-        encrypted,
-    })
+    Some(PrivateKey { algorithm, bits: None, encrypted })
 }
 
 /// A string with its length before it (RFC 4251, section 5).
@@ -192,22 +168,14 @@ fn openpgp(letters: &[u8]) -> Option<PrivateKey> {
         old @ 0x80..=0xbf => (old >> 2) & 0x0f,
         _ => return None,
     };
-    matches!(tag, 5 | 7).then_some(PrivateKey {
-        algorithm: "OpenPGP",
-        bits: None,
-        encrypted: false,
-    })
+    matches!(tag, 5 | 7).then_some(PrivateKey { algorithm: "OpenPGP", bits: None, encrypted: false })
 }
 
 /// 256 bytes in hex.
 fn openvpn(letters: &[u8]) -> Option<PrivateKey> {
     let whole =
         letters.len() == 512 && letters.iter().all(u8::is_ascii_hexdigit) && letters[1..] != letters[..511];
-    whole.then_some(PrivateKey {
-        algorithm: "OpenVPN",
-        bits: Some(2048),
-        encrypted: false,
-    })
+    whole.then_some(PrivateKey { algorithm: "OpenVPN", bits: Some(2048), encrypted: false })
 }
 
 /// `PuTTY`'s format: as many lines as it says, of base64, and a MAC.
@@ -216,10 +184,7 @@ pub(super) fn putty(text: &[u8]) -> Verdict {
         return Verdict::Unknown;
     };
     let mut lines = text.lines().map(str::trim);
-    let Some(count) = lines
-        .by_ref()
-        .find_map(|line| line.strip_prefix("Private-Lines: "))
-    else {
+    let Some(count) = lines.by_ref().find_map(|line| line.strip_prefix("Private-Lines: ")) else {
         return Verdict::Unknown;
     };
     let count = count.parse::<usize>().unwrap_or_default();
@@ -238,27 +203,19 @@ pub(super) fn complete_putty(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
     let body = base64_encode(&filler.bytes(96));
     let mac = filler.text(b"0123456789abcdef", 64);
-    format!(
-        "Private-Lines: 2\n{}\n{}\nPrivate-MAC: {mac}",
-        &body[..64],
-        &body[64..]
-    )
+    format!("Private-Lines: 2\n{}\n{}\nPrivate-MAC: {mac}", &body[..64], &body[64..])
 }
 
 /// The body of a key of the kind whose header `so_far` ends with (its lines parted by what stands after the header),
 /// or a whole block.
 pub(super) fn complete(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
-    let begun = so_far
-        .rfind("-----BEGIN ")
-        .map(|at| &so_far[at + 11..])
-        .filter(|begun| !begun.contains("-----END"));
+    let begun =
+        so_far.rfind("-----BEGIN ").map(|at| &so_far[at + 11..]).filter(|begun| !begun.contains("-----END"));
     let Some((kind, after)) = begun.and_then(|begun| begun.split_once("-----")) else {
         let body = base64_encode(&der::made_up("PRIVATE KEY", &mut |size| filler.bytes(size)));
-        let (head, tail) = (
-            concat!("-----", "BEGIN PRIVATE KEY-----"),
-            concat!("-----", "END PRIVATE KEY-----"),
-        );
+        let (head, tail) =
+            (concat!("-----", "BEGIN PRIVATE KEY-----"), concat!("-----", "END PRIVATE KEY-----"));
         return format!("{head}\n{}\n{tail}", folded(&body, "\n"));
     };
     let line_end = if after.trim_matches(['\\', 'r', 'n', ' ', '\n', '\t']).is_empty() && !after.is_empty() {
@@ -286,30 +243,15 @@ fn made_up_openssh(filler: &mut Filler) -> Vec<u8> {
     let public = [string(b"ssh-ed25519"), string(&point)].concat();
     let check = filler.bytes(4);
     let secret = string(&[filler.bytes(32), point].concat());
-    let private = [
-        check.clone(),
-        check,
-        public.clone(),
-        secret,
-        string(b"made-up"),
-        vec![1, 2, 3, 4],
-    ]
-    .concat();
-    let head = [
-        b"openssh-key-v1\0".to_vec(),
-        string(b"none"),
-        string(b"none"),
-        string(b""),
-    ]
-    .concat();
+    let private =
+        [check.clone(), check, public.clone(), secret, string(b"made-up"), vec![1, 2, 3, 4]].concat();
+    let head = [b"openssh-key-v1\0".to_vec(), string(b"none"), string(b"none"), string(b"")].concat();
     [head, vec![0, 0, 0, 1], string(&public), string(&private)].concat()
 }
 
 fn folded(letters: &str, line_end: &str) -> String {
-    let lines: Vec<&str> = (0..letters.len())
-        .step_by(64)
-        .map(|at| &letters[at..letters.len().min(at + 64)])
-        .collect();
+    let lines: Vec<&str> =
+        (0..letters.len()).step_by(64).map(|at| &letters[at..letters.len().min(at + 64)]).collect();
     lines.join(line_end)
 }
 
@@ -342,11 +284,7 @@ mod tests {
                 assert_eq!(check(text.as_bytes()), Verdict::Pass, "{kind} {line_end:?}");
             }
             let strings = block(kind, "\n").replace('\n', "\\n\" +\n    \"");
-            assert_eq!(
-                check(format!("\"{strings}\"").as_bytes()),
-                Verdict::Pass,
-                "{strings}"
-            );
+            assert_eq!(check(format!("\"{strings}\"").as_bytes()), Verdict::Pass, "{strings}");
             let comment = block(kind, "\n").replace('\n', "\n// ");
             assert_eq!(check(comment.as_bytes()), Verdict::Pass, "{comment}");
         }
@@ -383,15 +321,8 @@ mod tests {
             assert!(private_key(text.as_bytes()).unwrap().encrypted, "{text}");
         }
         let plain = private_key(block("RSA PRIVATE KEY", "\n").as_bytes()).unwrap();
-        assert_eq!(
-            (plain.algorithm, plain.bits, plain.encrypted),
-            ("RSA", Some(2046), false)
-        );
-        assert!(
-            private_key(block("ENCRYPTED PRIVATE KEY", "\n").as_bytes())
-                .unwrap()
-                .encrypted
-        );
+        assert_eq!((plain.algorithm, plain.bits, plain.encrypted), ("RSA", Some(2046), false));
+        assert!(private_key(block("ENCRYPTED PRIVATE KEY", "\n").as_bytes()).unwrap().encrypted);
     }
 
     #[test]
@@ -402,14 +333,8 @@ mod tests {
 
     #[test]
     fn a_putty_key_has_as_many_lines_as_it_says() {
-        let key = format!(
-            "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n{}",
-            complete_putty("")
-        );
+        let key = format!("PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n{}", complete_putty(""));
         assert_eq!(putty(key.as_bytes()), Verdict::Pass);
-        assert_eq!(
-            putty(key.replace("Lines: 2", "Lines: 3").as_bytes()),
-            Verdict::Fail
-        );
+        assert_eq!(putty(key.replace("Lines: 2", "Lines: 3").as_bytes()), Verdict::Fail);
     }
 }

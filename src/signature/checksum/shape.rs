@@ -16,9 +16,7 @@ pub fn aws_account(id: &[u8]) -> Option<u64> {
         return None;
     }
     let bytes = base32_decode(body)?;
-    let head = bytes[..6]
-        .iter()
-        .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    let head = bytes[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     Some((head & 0x7fff_ffff_ff80) >> 7)
 }
 
@@ -188,11 +186,7 @@ pub(super) fn azure(token: &[u8]) -> Verdict {
 pub(super) fn complete_azure(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
     let given = so_far.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
-    let head = if given >= 52 {
-        String::new()
-    } else {
-        filler.text(BASE62, 52)
-    };
+    let head = if given >= 52 { String::new() } else { filler.text(BASE62, 52) };
     let tail = format!("BACAAAAAAAAAAAAAAA{}", filler.text(BASE62, 8));
     format!("{head}JQQJ99{}", &tail[..26])
 }
@@ -200,11 +194,7 @@ pub(super) fn complete_azure(so_far: &str) -> String {
 /// `sk_live_` and 24 letters, or the long form, which ends in `00` and ten letters.
 pub(super) fn stripe(token: &[u8]) -> Verdict {
     let token = trimmed(token);
-    let Some(body) = token
-        .splitn(3, |b| *b == b'_')
-        .nth(2)
-        .filter(|body| all_in(BASE62, body))
-    else {
+    let Some(body) = token.splitn(3, |b| *b == b'_').nth(2).filter(|body| all_in(BASE62, body)) else {
         return Verdict::Unknown;
     };
     let long = body.len() >= 90 && body.starts_with(b"5") && body[body.len() - 12..].starts_with(b"00");
@@ -235,11 +225,8 @@ pub(super) fn complete_docker_swarm(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
     let letters = in_base(super::codec::BASE36, filler.number(), 12);
     let text = |filler: &mut Filler, count| filler.text(super::codec::BASE36, count);
-    let whole = format!(
-        "SWMTKN-1-{}{letters}-{}",
-        text(&mut filler, 50 - letters.len()),
-        text(&mut filler, 25)
-    );
+    let whole =
+        format!("SWMTKN-1-{}{letters}-{}", text(&mut filler, 50 - letters.len()), text(&mut filler, 25));
     missing(so_far, &whole)
 }
 
@@ -250,9 +237,7 @@ pub(super) fn uuid_parts(text: &[u8]) -> Option<u8> {
             8 | 13 | 18 | 23 => *b == b'-',
             _ => b.is_ascii_hexdigit(),
         });
-    fits.then(|| char::from(text[14]).to_digit(16))
-        .flatten()
-        .and_then(|version| u8::try_from(version).ok())
+    fits.then(|| char::from(text[14]).to_digit(16)).flatten().and_then(|version| u8::try_from(version).ok())
 }
 
 /// A UUID of a known version and variant. One that is not may still be a key that somebody drew as 32 hex digits.
@@ -291,12 +276,9 @@ pub(super) fn crypt_hash(token: &[u8]) -> Verdict {
 /// The rest of a hash whose method `so_far` names, or a whole one of SHA-512.
 pub(super) fn complete_crypt_hash(so_far: &str) -> String {
     let mut filler = Filler::after(so_far);
-    let method = so_far.rfind('$').map_or("", |_| {
-        so_far
-            .rsplit(['"', '\'', ' ', ':', '='])
-            .next()
-            .unwrap_or_default()
-    });
+    let method = so_far
+        .rfind('$')
+        .map_or("", |_| so_far.rsplit(['"', '\'', ' ', ':', '=']).next().unwrap_or_default());
     let (head, length) = match method {
         m if m.starts_with("$1$") || m.starts_with("$apr1$") => ("", 22),
         m if m.starts_with("$5$") || m.starts_with("$y$") => ("", 43),
@@ -305,11 +287,7 @@ pub(super) fn complete_crypt_hash(so_far: &str) -> String {
         _ => ("$6$", 86),
     };
     let salted = method.starts_with("$2") || (method.matches('$').count() > 2 && method.ends_with('$'));
-    let salt = if salted {
-        String::new()
-    } else {
-        format!("{}$", filler.text(BASE62, 8))
-    };
+    let salt = if salted { String::new() } else { format!("{}$", filler.text(BASE62, 8)) };
     format!("{head}{salt}{}", filler.text(BASE62, length))
 }
 
@@ -324,10 +302,7 @@ mod tests {
         assert_eq!(aws_account(id.as_bytes()), Some(29_608_264_753));
         assert_eq!(aws_key_id(id.as_bytes()), Verdict::Pass);
         assert_eq!(aws_key_id(format!("AKIA7{}", &id[5..]).as_bytes()), Verdict::Fail);
-        assert_eq!(
-            aws_key_id(format!("AKIAI{}", &id[5..]).as_bytes()),
-            Verdict::Unknown
-        );
+        assert_eq!(aws_key_id(format!("AKIAI{}", &id[5..]).as_bytes()), Verdict::Unknown);
         assert_eq!(aws_key_id(id.replace('G', "1").as_bytes()), Verdict::Fail);
     }
 
@@ -361,10 +336,7 @@ mod tests {
     fn slack_ids_are_numbers() {
         let token = format!("xoxb-{}", complete_slack("xoxb-"));
         assert_eq!(slack(token.as_bytes()), Verdict::Pass);
-        assert_eq!(
-            slack(format!("xoxb-abc-{}", "a".repeat(24)).as_bytes()),
-            Verdict::Fail
-        );
+        assert_eq!(slack(format!("xoxb-abc-{}", "a".repeat(24)).as_bytes()), Verdict::Fail);
         assert_eq!(slack(b"xoxz-1-2"), Verdict::Unknown);
     }
 }

@@ -17,9 +17,7 @@ pub(super) fn base58check(token: &[u8]) -> Verdict {
     let Some(bytes) = base58_decode(token) else {
         return Verdict::Fail;
     };
-    let Some((payload, sum)) = bytes
-        .split_last_chunk::<4>()
-        .filter(|(payload, _)| payload.len() >= 17)
+    let Some((payload, sum)) = bytes.split_last_chunk::<4>().filter(|(payload, _)| payload.len() >= 17)
     else {
         return Verdict::Fail;
     };
@@ -68,14 +66,7 @@ fn base58_encode(bytes: &[u8]) -> String {
         }
     }
     let zeros = bytes.iter().take_while(|b| **b == 0).map(|_| '1');
-    zeros
-        .chain(
-            digits
-                .iter()
-                .rev()
-                .map(|digit| char::from(BASE58[usize::from(*digit)])),
-        )
-        .collect()
+    zeros.chain(digits.iter().rev().map(|digit| char::from(BASE58[usize::from(*digit)]))).collect()
 }
 
 /// A key for imports (a version byte, 32 bytes and for the short form a one), or an extended key after `xprv`.
@@ -99,11 +90,7 @@ pub(super) fn bech32(token: &[u8]) -> Verdict {
     let token = trimmed(token);
     let lower = token.to_ascii_lowercase();
     let mixed = token.iter().any(u8::is_ascii_uppercase) && token.iter().any(u8::is_ascii_lowercase);
-    let Some(one) = lower
-        .iter()
-        .rposition(|b| *b == b'1')
-        .filter(|at| *at > 0 && !mixed)
-    else {
+    let Some(one) = lower.iter().rposition(|b| *b == b'1').filter(|at| *at > 0 && !mixed) else {
         return Verdict::Fail;
     };
     let values: Option<Vec<u8>> = lower[one + 1..].iter().map(|b| position(BECH32, *b)).collect();
@@ -117,17 +104,14 @@ fn polymod(prefix: &[u8], values: &[u8]) -> u32 {
     const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
     let high = prefix.iter().map(|b| b >> 5);
     let low = prefix.iter().map(|b| b & 31);
-    high.chain([0])
-        .chain(low)
-        .chain(values.iter().copied())
-        .fold(1, |sum: u32, value| {
-            let top = sum >> 25;
-            let mut next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
-            for (bit, generator) in GENERATOR.iter().enumerate() {
-                next ^= generator * ((top >> bit) & 1);
-            }
-            next
-        })
+    high.chain([0]).chain(low).chain(values.iter().copied()).fold(1, |sum: u32, value| {
+        let top = sum >> 25;
+        let mut next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
+        for (bit, generator) in GENERATOR.iter().enumerate() {
+            next ^= generator * ((top >> bit) & 1);
+        }
+        next
+    })
 }
 
 /// The six letters that end the token which `so_far` ends with.
@@ -142,11 +126,7 @@ pub(super) fn complete_bech32(so_far: &str) -> String {
     let sum = polymod(prefix.as_bytes(), &values) ^ 1;
     let letter = |at: u32| char::from(BECH32[(sum >> (5 * (5 - at))) as usize & 31]);
     let tail: String = (0..6).map(letter).collect();
-    if word.bytes().any(|b| b.is_ascii_uppercase()) {
-        tail.to_ascii_uppercase()
-    } else {
-        tail
-    }
+    if word.bytes().any(|b| b.is_ascii_uppercase()) { tail.to_ascii_uppercase() } else { tail }
 }
 
 /// Stellar's secret keys: base32 of a version byte, 32 bytes and CRC16 (SEP-0023).
@@ -172,18 +152,12 @@ pub(super) fn complete_nats_seed(so_far: &str) -> String {
         [b'S', role] => position(BASE32, *role).unwrap_or(20),
         _ => 20,
     };
-    let payload = [
-        vec![18 << 3 | role >> 2, role << 6],
-        Filler::after(so_far).bytes(32),
-    ]
-    .concat();
+    let payload = [vec![18 << 3 | role >> 2, role << 6], Filler::after(so_far).bytes(32)].concat();
     missing(so_far, &with_sum16(payload))
 }
 
 fn sum16_agrees(bytes: &[u8]) -> bool {
-    bytes
-        .split_last_chunk::<2>()
-        .is_some_and(|(payload, sum)| crc16(payload).to_le_bytes() == *sum)
+    bytes.split_last_chunk::<2>().is_some_and(|(payload, sum)| crc16(payload).to_le_bytes() == *sum)
 }
 
 fn with_sum16(mut payload: Vec<u8>) -> String {
@@ -225,11 +199,7 @@ mod tests {
     fn seeds_begin_with_the_letters_of_their_role() {
         for start in ["SU", "SA", "SO", "SN", "SC"] {
             let seed = format!("{start}{}", complete_nats_seed(start));
-            assert_eq!(
-                (seed.len(), nats_seed(seed.as_bytes())),
-                (58, Verdict::Pass),
-                "{seed}"
-            );
+            assert_eq!((seed.len(), nats_seed(seed.as_bytes())), (58, Verdict::Pass), "{seed}");
         }
         let key = complete_stellar("");
         assert!(key.starts_with('S') && key.len() == 56, "{key}");
@@ -238,9 +208,6 @@ mod tests {
     #[test]
     fn a_scalar_stays_under_the_order() {
         assert_eq!(secp256k1("f".repeat(64).as_bytes()), Verdict::Fail);
-        assert_eq!(
-            secp256k1(format!("{}1", "0".repeat(63)).as_bytes()),
-            Verdict::Fail
-        );
+        assert_eq!(secp256k1(format!("{}1", "0".repeat(63)).as_bytes()), Verdict::Fail);
     }
 }
