@@ -59,7 +59,7 @@ pub(super) fn join(drafts: &mut Vec<Draft>, entries: Vec<Draft>, problems: &mut 
             Match::OtherLayers => problems
                 .push(disagreement(&entry.place, "has other layers for this config than index.json has")),
             Match::None if images => {
-                problems.push(disagreement(&entry.place, "names an image that index.json does not name"))
+                problems.push(disagreement(&entry.place, "names an image that index.json does not name"));
             }
             Match::None => {}
         }

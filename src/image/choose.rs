@@ -150,7 +150,7 @@ fn fate(candidate: &Candidate, selection: &Selection, excused: bool, problems: &
     let excused = excused && *selection == Selection::Available && draft.platform.is_some();
     match candidate.presence {
         Presence::Nothing => {
-            problems.push(absent(candidate, excused, "the manifest of an image is not there"))
+            problems.push(absent(candidate, excused, "the manifest of an image is not there"));
         }
         Presence::Bare if excused => {
             problems.push(absent(candidate, excused, "none of the layers of an image is there"));

@@ -17,12 +17,12 @@ const BUDGET: usize = 1 << 18;
 /// Nesting of the fields that are read: `manifests[].annotations.key` is four deep.
 const DEPTH: usize = 8;
 
-/// Why a document cannot be read. Its text quotes nothing of the document, which may hold credentials.
+/// Why a document cannot be read, as the end of a sentence about it. The text quotes nothing of the document, which may hold credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
     /// Not JSON, or nested too deeply for a reader that must follow every level.
-    #[error("not valid JSON at line {line}, column {column}")]
+    #[error("is not valid JSON, or nested too deeply, at line {line}, column {column}")]
     Syntax {
         /// 1 = the first.
         line: usize,
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn an_error_names_its_place_and_quotes_nothing() {
         let error = prune(b"{\"a\": 1,\n \"pass\" word}", &["a"]).err().unwrap();
-        assert_eq!(error.to_string(), "not valid JSON at line 2, column 9");
+        assert_eq!(error.to_string(), "is not valid JSON, or nested too deeply, at line 2, column 9");
         assert!(prune(b"{} {}", &[]).is_err());
         assert!(prune(b"", &[]).is_err());
     }

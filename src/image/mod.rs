@@ -17,6 +17,7 @@ mod path;
 mod place;
 mod platform;
 mod resolve;
+mod text;
 
 use std::fmt;
 
@@ -28,6 +29,7 @@ pub use self::path::clean_path;
 pub use self::place::PlaceKind;
 pub use self::platform::{ParsePlatformError, PlatformFilter, Selection};
 pub use self::resolve::{Attestation, Documents, Resolution, Roots, resolve};
+pub use self::text::{Text, each_text, texts};
 use crate::digest::Digest;
 
 /// How a document names a blob.
