@@ -8,6 +8,7 @@ pub mod limits;
 pub mod matcher;
 pub mod problem;
 pub mod report;
+pub mod scan;
 pub mod secret;
 pub mod signature;
 pub mod source;

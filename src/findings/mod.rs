@@ -4,11 +4,13 @@
 //! (see `redact`), except inside [`Secret`].
 
 mod fix;
+mod redact;
 mod visibility;
 
 use serde::Serialize;
 
 pub use self::fix::{Credential, fix};
+pub use self::redact::Redactor;
 pub use self::visibility::{Fate, Query, fates};
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub use self::check::{Complaint, check};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
-pub use self::resolve::{Claim, resolve};
+pub use self::resolve::{Claim, resolve, specific};
 use self::verify::Compiled;
 use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
 

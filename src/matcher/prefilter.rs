@@ -34,6 +34,14 @@ pub struct Candidate {
     pub(super) literal: usize,
 }
 
+impl Candidate {
+    /// The same literal at another offset: that of a text which starts elsewhere.
+    #[must_use]
+    pub fn moved(self, at: usize) -> Self {
+        Self { at, ..self }
+    }
+}
+
 impl Prefilter {
     pub(super) fn new(rules: &[Rule]) -> Self {
         let mut folded: Vec<Vec<u8>> = Vec::new();

@@ -60,8 +60,9 @@ fn shares(a: &Rule, b: &Rule) -> bool {
     a.also().iter().any(|id| id == b.id()) || b.also().iter().any(|id| id == a.id())
 }
 
-/// A provider's own format says more than a word beside a common shape, and that more than a name that sounds secret.
-fn specific(rule: &Rule) -> u8 {
+/// How specific a rule is: a provider's own format says more than a word beside a common shape, and that more than a
+/// name that sounds secret.
+pub fn specific(rule: &Rule) -> u8 {
     match rule.shape() {
         Shape::Pattern(_) => 2,
         Shape::Keyed { judged: false, .. } => 1,

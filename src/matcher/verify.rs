@@ -122,7 +122,9 @@ fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
 /// Shannon entropy in bits a byte.
 fn entropy(bytes: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
-    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in bytes {
+        counts[usize::from(*byte)] += 1;
+    }
     #[expect(clippy::cast_precision_loss, reason = "a credential has some thousand bytes at most")]
     let length = bytes.len() as f64;
     let share = |count: u32| f64::from(count) / length;
@@ -145,11 +147,15 @@ fn compile(pattern: &str) -> Regex {
     build(pattern).expect("the patterns of a rule set were parsed and compiled when it was checked")
 }
 
-fn build(pattern: &str) -> Result<Regex, regex_automata::meta::BuildError> {
+fn build(pattern: &str) -> Result<Regex, String> {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
         .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(NFA_BYTES)))
         .build(pattern)
+        .map_err(|error| match error.size_limit() {
+            Some(_) => format!("the pattern is too large: its automaton may have {NFA_BYTES} bytes"),
+            None => error.to_string(),
+        })
 }
 
 /// Bytes that the automaton of one pattern may have.

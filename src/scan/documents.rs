@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::image::{self, BlobRef, DocumentKind, Resolution, Roots, Selection, classify, resolve};
 use crate::limits::{Limit, Limits};
 use crate::source::Blob;
-use crate::stream::{fill, read_bounded};
+use crate::stream::fill;
 
 /// One document.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Document {
 /// All documents of an input, and the names of its other blobs.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
-    documents: BTreeMap<String, Document>,
+    by_name: BTreeMap<String, Document>,
     by_digest: BTreeMap<Digest, String>,
     /// Names of blobs that are no documents.
     others: BTreeSet<String>,
@@ -62,12 +62,14 @@ pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limi
     if error.is_some() || !matches!(first, Some(b'{' | b'[')) || size > bound.min(room) {
         return Taken::Other(Cursor::new(head));
     }
-    let rest = match read_bounded(reader, bound) {
-        Ok(Some(rest)) => rest,
-        // The member is cut off; reading it again where it is mapped says so.
-        Ok(None) | Err(_) => return Taken::Other(Cursor::new(head)),
-    };
-    head.extend(rest);
+    let size = usize::try_from(size).expect("the limit on documents is far below the address space");
+    head.resize(size.max(filled), 0);
+    let (more, error) = fill(reader, &mut head[filled..]);
+    head.truncate(filled + more);
+    // A member that is cut off is mapped like any other blob, which reports the cut.
+    if error.is_some() {
+        return Taken::Other(Cursor::new(head));
+    }
     match classify(&head) {
         Some(kind) => Taken::Document(Document { digest: Digest::of(&head), bytes: head, kind }),
         None => Taken::Other(Cursor::new(head)),
@@ -78,7 +80,7 @@ impl Documents {
     pub(crate) fn insert(&mut self, name: String, document: Document) {
         self.bytes += document.bytes.len() as u64;
         self.by_digest.insert(document.digest, name.clone());
-        self.documents.insert(name, document);
+        self.by_name.insert(name, document);
     }
 
     /// Takes the names of all other blobs, and further names of blobs.
@@ -91,8 +93,15 @@ impl Documents {
         self.others.extend(others.into_iter().map(str::to_owned));
     }
 
+    /// Takes the digests of other blobs, once they are known.
+    pub(crate) fn name_digests(&mut self, digests: impl IntoIterator<Item = (Digest, String)>) {
+        for (digest, name) in digests {
+            self.by_digest.entry(digest).or_insert(name);
+        }
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Document)> {
-        self.documents.iter().map(|(name, document)| (name.as_str(), document))
+        self.by_name.iter().map(|(name, document)| (name.as_str(), document))
     }
 
     /// The name under which the input holds `blob`, as far as names and the digests of documents tell.
@@ -107,12 +116,12 @@ impl Documents {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Document> {
-        self.documents.get(name)
+        self.by_name.get(name)
     }
 
     /// The images that the documents describe.
     pub(crate) fn resolve(&self, selection: &Selection, limits: &Limits) -> Resolution {
-        let named = |name: &str| self.documents.get(name).map(|document| &document.bytes[..]);
+        let named = |name: &str| self.by_name.get(name).map(|document| &document.bytes[..]);
         let of = |kinds: &[DocumentKind]| {
             let wanted = self.iter().filter(|(_, document)| kinds.contains(&document.kind));
             wanted.map(|(name, document)| (BlobRef::Path(name.to_owned()), &document.bytes[..])).collect()
@@ -131,13 +140,14 @@ impl Documents {
         resolution.deselected.iter().any(|blob| self.name(blob) == Some(name))
     }
 
-    fn follow<'s>(&'s self, path: &'s str) -> Option<&'s str> {
+    fn follow(&self, path: &str) -> Option<&str> {
+        let known = |path: &str| {
+            let document = self.by_name.get_key_value(path).map(|(name, _)| name);
+            document.or_else(|| self.others.get(path)).map(String::as_str)
+        };
         let mut path = path;
         for _ in 0..HOPS {
-            if let Some((name, _)) = self.documents.get_key_value(path) {
-                return Some(name);
-            }
-            if let Some(name) = self.others.get(path) {
+            if let Some(name) = known(path) {
                 return Some(name);
             }
             path = self.aliases.get(path)?;
@@ -148,7 +158,7 @@ impl Documents {
 
 impl image::Documents for Documents {
     fn document(&self, blob: &BlobRef) -> Option<&[u8]> {
-        self.documents.get(self.name(blob)?).map(|document| &document.bytes[..])
+        self.by_name.get(self.name(blob)?).map(|document| &document.bytes[..])
     }
 
     fn exists(&self, blob: &BlobRef) -> bool {

@@ -86,7 +86,7 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, most: usize) -> Matches 
     let owned = &chunk.owned;
     let searched = owned.start..chunk.bytes.len().min(owned.end + MAX_LITERAL);
     for candidate in matcher.candidates(&chunk.bytes[searched.clone()]) {
-        let candidate = Candidate { at: candidate.at + searched.start, ..candidate };
+        let candidate = candidate.moved(candidate.at + searched.start);
         if candidate.at < owned.end {
             work.candidate(candidate);
         }
@@ -112,7 +112,9 @@ impl Work<'_> {
     fn candidate(&mut self, candidate: Candidate) {
         let at = self.chunk.base + candidate.at as u64;
         let index = self.chunk.segments.partition_point(|segment| segment.end <= at);
-        let Some(segment) = self.chunk.segments.get(index).filter(|segment| segment.start <= at) else { return };
+        let Some(segment) = self.chunk.segments.get(index).filter(|segment| segment.start <= at) else {
+            return;
+        };
         match segment.kind {
             SegmentKind::Header => {
                 let entry = segment.entry.clone();
@@ -131,7 +133,7 @@ impl Work<'_> {
         let from = start.max(candidate.at.saturating_sub(BEFORE));
         let text = &self.chunk.bytes[from..end.min(candidate.at + AFTER)];
         let path = segment.entry.as_ref().map(|entry| &entry.path[..]);
-        let local = Candidate { at: candidate.at - from, ..candidate };
+        let local = candidate.moved(candidate.at - from);
         self.matcher.verify(local, text, Surroundings { path, pair: None }, &mut self.hits);
         for hit in self.hits.drain(..) {
             let secret = hit.secret.start + from..hit.secret.end + from;
@@ -159,11 +161,12 @@ impl Work<'_> {
                 }
                 let from = candidate.at.saturating_sub(BEFORE / 2);
                 let window = &text[from..text.len().min(candidate.at + AFTER / 2)];
-                let local = Candidate { at: candidate.at - from, ..candidate };
+                let local = candidate.moved(candidate.at - from);
                 self.matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
                 for hit in self.hits.drain(..) {
                     let secret = Secret::new(&window[hit.secret.clone()]);
-                    let place = start + run.offset(hit.secret.start + from)..start + run.offset(hit.secret.end + from);
+                    let place = start + run.offset(hit.secret.start + from)
+                        ..start + run.offset(hit.secret.end + from);
                     let mut found = found(&hit, secret, segment, self.chunk.base, place);
                     found.decoded = Some(run.encoding(content_base));
                     self.found.push(found);
@@ -213,7 +216,9 @@ impl Work<'_> {
     /// The segment's bytes in the chunk.
     fn local(&self, segment: &Segment) -> Range<usize> {
         let offset = |at: u64| {
-            usize::try_from(at.saturating_sub(self.chunk.base)).unwrap_or(usize::MAX).min(self.chunk.bytes.len())
+            usize::try_from(at.saturating_sub(self.chunk.base))
+                .unwrap_or(usize::MAX)
+                .min(self.chunk.bytes.len())
         };
         offset(segment.start)..offset(segment.end)
     }
@@ -253,7 +258,9 @@ impl Work<'_> {
                 Some((segment, from, lines)) if segment == base && from <= at => (from, lines),
                 _ => (base.max(owned_start), 0),
             };
-            let local = |at: u64| usize::try_from(at - self.chunk.base).unwrap_or(usize::MAX).min(self.chunk.bytes.len());
+            let local = |at: u64| {
+                usize::try_from(at - self.chunk.base).unwrap_or(usize::MAX).min(self.chunk.bytes.len())
+            };
             // A credential may start before the bytes that the chunk owns: count backwards then.
             let line = if at >= from {
                 lines.cast_signed() + newlines(&self.chunk.bytes[local(from)..local(at)]).cast_signed()
@@ -270,7 +277,8 @@ impl Work<'_> {
 
 /// Where in the stream the content of a match starts, for matches in content.
 fn content_start(chunk: &Chunk, found: &Match) -> Option<u64> {
-    let content = |s: &&Segment| s.kind == SegmentKind::Content && found.kind == file_kind(s) && same(found, s);
+    let content =
+        |s: &&Segment| s.kind == SegmentKind::Content && found.kind == file_kind(s) && same(found, s);
     match &found.entry {
         Some(entry) => {
             let from = chunk.segments.partition_point(|segment| ordinal(segment) < Some(entry.ordinal));

@@ -8,9 +8,11 @@ mod budget;
 mod chunk;
 mod collect;
 mod documents;
+mod group;
 mod join;
 mod lane;
 mod matching;
+mod places;
 mod pump;
 mod texts;
 
@@ -150,7 +152,7 @@ impl Scanner {
                 }
                 Opened::Stream(stream) => (self.drain(&context, stream), false),
             };
-            Ok(join::join(self, input, gathered, folder)?)
+            Ok(join::join(self, &context, input, gathered, folder)?)
         })
     }
 
@@ -222,7 +224,12 @@ impl Scanner {
     }
 
     /// What stands behind the end of an archive, or behind damage in it.
-    fn behind(&self, context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathered: &mut Gathered) {
+    fn behind(
+        &self,
+        context: &Context<'_>,
+        mut rest: Streamed<Box<dyn Read + Send>>,
+        gathered: &mut Gathered,
+    ) {
         let mut head = vec![0; 64 << 10];
         loop {
             let (filled, error) = fill(&mut rest, &mut head);

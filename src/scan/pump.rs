@@ -94,7 +94,9 @@ fn limit(context: &Context<'_>, plain: u64, stored: u64) -> Option<Problem> {
     if plain > bytes {
         problem(Limit::LayerBytes, format!("more than {bytes} bytes; the rest was not looked at"))
     } else if plain > RATIO_FLOOR && plain / stored.max(1) > ratio {
-        let message = format!("{stored} stored bytes became {plain}, more than {ratio} times as many; the rest was not looked at");
+        let message = format!(
+            "{stored} stored bytes became {plain}, more than {ratio} times as many; the rest was not looked at"
+        );
         problem(Limit::Ratio, message)
     } else {
         None
@@ -137,7 +139,12 @@ impl Walk<'_> {
             if !self.raw && is_tar(&new[..new.len().min(header::BLOCK)]) {
                 self.walker = Some(Walker::new(self.limits));
             } else {
-                out.segments.push(Segment { start: 0, end: u64::MAX, kind: SegmentKind::Content, entry: None });
+                out.segments.push(Segment {
+                    start: 0,
+                    end: u64::MAX,
+                    kind: SegmentKind::Content,
+                    entry: None,
+                });
             }
         }
         self.content = self.content || new.iter().any(|byte| *byte != 0);

@@ -1,0 +1,245 @@
+//! Where each match stands in the images: layer, build step, state. One match of a layer that two images share has a
+//! place in each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Gathered;
+use super::blob::BlobReport;
+use super::join::report_of;
+use super::matching::Match;
+use super::texts::TextMatch;
+use crate::findings::{Fate, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates};
+use crate::image::{BlobRef, Image, Layer, PlaceKind, Resolution, Step};
+use crate::secret::Secret;
+use crate::signature::Confidence;
+use crate::stream::PathIndex;
+
+/// A match and its place.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) rule: usize,
+    pub(super) confidence: Confidence,
+    pub(super) secret: Secret,
+    pub(super) place: Place,
+}
+
+/// What places are made of.
+pub(super) struct Places<'p> {
+    pub(super) gathered: &'p Gathered,
+    pub(super) resolution: &'p Resolution,
+    /// By the name of the document.
+    pub(super) texts: &'p BTreeMap<String, Vec<TextMatch>>,
+}
+
+impl Places<'_> {
+    /// The places of all matches, of images first.
+    pub(super) fn all(&self) -> Vec<Located> {
+        let mut out = Vec::new();
+        let (mut documents, mut blobs) = (BTreeSet::new(), BTreeSet::new());
+        for image in &self.resolution.images {
+            for digest in [image.config, image.manifest].into_iter().flatten() {
+                if let Some(name) = self.gathered.documents.name(&BlobRef::Digest(digest)) {
+                    documents.insert(name);
+                    self.document(name, Some(image), &mut out);
+                }
+            }
+            for layer in &image.layers {
+                // A layer that is a document, in an artifact or by mistake, is searched as one.
+                let name = self.gathered.documents.name(&layer.blob);
+                match report_of(self.gathered, layer) {
+                    Some((name, _)) => drop(blobs.insert(name)),
+                    None => name.into_iter().filter(|name| documents.insert(name)).for_each(|name| {
+                        self.document(name, Some(image), &mut out);
+                    }),
+                }
+            }
+            self.layers(image, &mut out);
+        }
+        for name in self.texts.keys().filter(|name| !documents.contains(name.as_str())) {
+            if !self.gathered.documents.deselected(self.resolution, name) {
+                self.document(name, self.subject(name), &mut out);
+            }
+        }
+        for (name, report) in &self.gathered.reports {
+            if !blobs.contains(name.as_str()) && !self.gathered.documents.deselected(self.resolution, name) {
+                out.extend(report.matches.iter().map(|found| unbound(name, report, found)));
+            }
+        }
+        out
+    }
+
+    /// The image that the attestation `name` is about.
+    fn subject(&self, name: &str) -> Option<&Image> {
+        let attestations = &self.resolution.attestations;
+        let named = |blob: &BlobRef| self.gathered.documents.name(blob) == Some(name);
+        let subject = attestations.iter().find(|attestation| named(&attestation.blob))?.subject?;
+        self.resolution.images.iter().find(|image| image.manifest == Some(subject))
+    }
+
+    fn document(&self, name: &str, image: Option<&Image>, out: &mut Vec<Located>) {
+        for found in self.texts.get(name).into_iter().flatten() {
+            let step = image.and_then(|image| step_of(image, found));
+            let layer =
+                step.zip(image).and_then(|(step, image)| image.layers.get(step.layer?)).map(place_layer);
+            let own = matches!(
+                found.kind,
+                PlaceKind::Metadata | PlaceKind::Annotation | PlaceKind::Attestation | PlaceKind::Config
+            );
+            let place = Place {
+                kind: found.kind,
+                image: image.and_then(|image| image.names.first().cloned()),
+                platform: image.and_then(|image| image.platform.clone()),
+                layer,
+                step: step.map(place_step),
+                path: (own || image.is_none()).then(|| name.to_owned()),
+                inner: Vec::new(),
+                name: found.name.clone(),
+                line: Some(found.line),
+                offset: Some(found.offset),
+                decoded: Vec::new(),
+                state: None,
+                state_by: None,
+            };
+            out.push(Located {
+                rule: found.rule,
+                confidence: found.confidence,
+                secret: found.secret.clone(),
+                place,
+            });
+        }
+    }
+
+    fn layers(&self, image: &Image, out: &mut Vec<Located>) {
+        let reports: Vec<Option<&BlobReport>> = image
+            .layers
+            .iter()
+            .map(|layer| report_of(self.gathered, layer).map(|(_, report)| report))
+            .collect();
+        let indexes: Vec<Option<&PathIndex>> =
+            reports.iter().map(|report| report.map(|report| &report.paths)).collect();
+        let mut queries: Vec<Query> = Vec::new();
+        let mut numbers: BTreeMap<(usize, u64), usize> = BTreeMap::new();
+        for (layer, report) in reports.iter().enumerate() {
+            for entry in
+                report.iter().flat_map(|report| &report.matches).filter_map(|found| found.entry.as_ref())
+            {
+                numbers.entry((layer, entry.ordinal)).or_insert_with(|| {
+                    queries.push(Query { layer, path: entry.path.clone(), ordinal: entry.ordinal });
+                    queries.len() - 1
+                });
+            }
+        }
+        let fates = fates(&indexes, &queries);
+        for (index, report) in reports.iter().enumerate() {
+            let Some(report) = report else { continue };
+            for found in &report.matches {
+                let entry = found.entry.as_ref().and_then(|entry| numbers.get(&(index, entry.ordinal)));
+                let place = base(image, &image.layers[index], report, found);
+                let names: &[Fate] = entry.map(|number| &fates[*number][..]).unwrap_or_default();
+                out.extend(named(image, place, found, names).into_iter().map(|place| locate(found, place)));
+            }
+        }
+    }
+}
+
+fn locate(found: &Match, place: Place) -> Located {
+    Located { rule: found.rule, confidence: found.confidence, secret: found.secret.clone(), place }
+}
+
+/// The place of a match in a layer, without the state.
+fn base(image: &Image, layer: &Layer, report: &BlobReport, found: &Match) -> Place {
+    let step = layer.step.and_then(|step| image.steps.get(step));
+    let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+    let layer = PlaceLayer {
+        index: Some(layer.index),
+        digest: layer.digest.or(Some(report.digest)),
+        diff_id: Some(report.diff_id).filter(|_| report.plain_complete).or(layer.diff_id),
+    };
+    Place {
+        kind: found.kind,
+        image: image.names.first().cloned(),
+        platform: image.platform.clone(),
+        layer: Some(layer),
+        step: step.map(place_step),
+        path,
+        inner: Vec::new(),
+        name: found.name.clone(),
+        line: found.line,
+        offset: Some(found.range.start),
+        decoded: found.decoded.iter().map(ToString::to_string).collect(),
+        state: None,
+        state_by: None,
+    }
+}
+
+/// The place with its state, once for every name that the content has.
+fn named(image: &Image, place: Place, found: &Match, names: &[Fate]) -> Vec<Place> {
+    // Names, links and headers are in the layer whatever becomes of the file; only content goes by every hard link.
+    let names = if found.kind == PlaceKind::File { names } else { &names[..names.len().min(1)] };
+    if names.is_empty() || found.kind == PlaceKind::Padding {
+        return vec![place];
+    }
+    let with = |fate: &Fate| Place {
+        path: Some(String::from_utf8_lossy(&fate.path).into_owned()),
+        state: Some(fate.state),
+        state_by: fate.by.filter(|_| fate.state != State::Visible).map(|layer| StateBy {
+            layer,
+            step: image.layers[layer].step.and_then(|step| image.steps.get(step)).map(place_step),
+        }),
+        ..place.clone()
+    };
+    names.iter().map(with).collect()
+}
+
+/// The place of a match in a blob that belongs to no image.
+fn unbound(name: &str, report: &BlobReport, found: &Match) -> Located {
+    let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+    let place = Place {
+        kind: found.kind,
+        image: None,
+        platform: None,
+        layer: Some(PlaceLayer { index: None, digest: Some(report.digest), diff_id: Some(report.diff_id) }),
+        step: None,
+        inner: Vec::new(),
+        path: path.or_else(|| Some(name.to_owned())),
+        name: found.name.clone(),
+        line: found.line,
+        offset: Some(found.range.start),
+        decoded: found.decoded.iter().map(ToString::to_string).collect(),
+        state: None,
+        state_by: None,
+    };
+    locate(found, place)
+}
+
+/// The step that a text belongs to: its own, or the last that set what it is the value of.
+fn step_of<'i>(image: &'i Image, found: &TextMatch) -> Option<&'i Step> {
+    if let Some(step) = found.step {
+        return image.steps.get(step);
+    }
+    let instruction = match found.kind {
+        PlaceKind::Env => "ENV",
+        PlaceKind::Label => "LABEL",
+        PlaceKind::Cmd => "CMD",
+        PlaceKind::Entrypoint => "ENTRYPOINT",
+        PlaceKind::Healthcheck => "HEALTHCHECK",
+        PlaceKind::Onbuild => "ONBUILD",
+        _ => return None,
+    };
+    let keyed = matches!(found.kind, PlaceKind::Env | PlaceKind::Label);
+    let name = found.name.as_deref().filter(|_| keyed).unwrap_or_default();
+    let sets = |step: &&Step| step.instruction == instruction && step.created_by.contains(name);
+    image.steps.iter().rev().find(sets)
+}
+
+fn place_layer(layer: &Layer) -> PlaceLayer {
+    PlaceLayer { index: Some(layer.index), digest: layer.digest, diff_id: layer.diff_id }
+}
+
+fn place_step(step: &Step) -> PlaceStep {
+    PlaceStep {
+        index: step.index,
+        instruction: step.instruction.clone(),
+        created_by: step.created_by.clone(),
+    }
+}

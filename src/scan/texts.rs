@@ -1,0 +1,95 @@
+//! Searches the documents of an image: every text in them, as what it is.
+
+use super::Context;
+use super::documents::Document;
+use crate::image::{PlaceKind, Text, each_text};
+use crate::limits::Limit;
+use crate::matcher::{Hit, Matcher, Surroundings};
+use crate::problem::{Problem, ProblemKind};
+use crate::secret::Secret;
+use crate::signature::Confidence;
+
+/// A credential in a document.
+#[derive(Debug, Clone)]
+pub(crate) struct TextMatch {
+    /// Index into the rule set.
+    pub(crate) rule: usize,
+    pub(crate) confidence: Confidence,
+    pub(crate) secret: Secret,
+    pub(crate) kind: PlaceKind,
+    /// What it is the value of.
+    pub(crate) name: Option<String>,
+    /// Position of the history entry.
+    pub(crate) step: Option<usize>,
+    /// Bytes before it in its text.
+    pub(crate) offset: u64,
+    /// Line in its text, 1 = the first.
+    pub(crate) line: u64,
+}
+
+/// The credentials of `document`, in its order.
+pub(crate) fn search(
+    context: &Context<'_>,
+    name: &str,
+    document: &Document,
+    problems: &mut Vec<Problem>,
+) -> Vec<TextMatch> {
+    let most = context.limits.get_usize(Limit::Matches);
+    let mut found = Vec::new();
+    let mut sink = |text: Text| {
+        if found.len() <= most {
+            search_text(context.matcher, &text, &mut found);
+        }
+    };
+    let walked = each_text(document.kind, &document.bytes, &mut sink);
+    if let Err(error) = walked {
+        let message = format!("{error}; the document was also searched as raw bytes");
+        let remedy = "build or push the image again";
+        problems.push(Problem::new(ProblemKind::Damaged, name, message, remedy));
+        let hits = context.matcher.scan(&document.bytes, Surroundings::default());
+        found.extend(hits.iter().map(|hit| of(hit, &document.bytes, PlaceKind::Metadata, None)));
+    }
+    if found.len() > most {
+        let message = format!("more than {most} matches; the others were dropped");
+        problems.push(Problem::new(ProblemKind::Limit, name, message, Limit::Matches.remedy()));
+        found.truncate(most);
+    }
+    found
+}
+
+fn search_text(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
+    let bytes = text.text.as_bytes();
+    let first = found.len();
+    match &text.name {
+        // A value is judged by its name too; the name stands in front, as in `NAME=value`.
+        Some(name) if text.kind != PlaceKind::History => {
+            let pair = [name.as_bytes(), b"=", bytes].concat();
+            let around = Surroundings { path: None, pair: Some(name.len()) };
+            let value = name.len() + 1;
+            let hits = matcher.scan(&pair, around);
+            found.extend(hits.iter().filter(|hit| hit.secret.start >= value).map(|hit| {
+                let hit = Hit { secret: hit.secret.start - value..hit.secret.end - value, ..hit.clone() };
+                of(&hit, bytes, text.kind, text.name.clone())
+            }));
+        }
+        _ => {
+            let hits = matcher.scan(bytes, Surroundings::default());
+            found.extend(hits.iter().map(|hit| of(hit, bytes, text.kind, text.name.clone())));
+        }
+    }
+    found[first..].iter_mut().for_each(|found| found.step = text.step);
+}
+
+fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatch {
+    let line = memchr::memchr_iter(b'\n', &text[..hit.secret.start]).count();
+    TextMatch {
+        rule: hit.rule,
+        confidence: hit.confidence,
+        secret: Secret::new(&text[hit.secret.clone()]),
+        kind,
+        name,
+        step: None,
+        offset: hit.secret.start as u64,
+        line: line as u64 + 1,
+    }
+}
