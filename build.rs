@@ -18,7 +18,8 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for file in &files {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        writeln!(list, "    ({name:?}, include_str!({:?})),").map_err(io::Error::other)?;
+        let path = file.display().to_string();
+        writeln!(list, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
     }
     list.push(']');
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
