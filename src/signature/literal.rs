@@ -139,7 +139,9 @@ struct Best {
 
 impl Best {
     fn better(a: Option<Self>, b: Option<Self>) -> Option<Self> {
-        let score = |best: &Option<Self>| best.as_ref().and_then(|best| best.set.score());
+        // What is too far from the start would be found only in short matches.
+        let near = |best: &Self| best.before_max.is_some_and(|before| before <= MAX_BEFORE);
+        let score = |best: &Option<Self>| best.as_ref().and_then(|best| Some((near(best), best.set.score()?)));
         if score(&b) > score(&a) { b } else { a }
     }
 
@@ -319,6 +321,11 @@ mod tests {
         assert!(derive(&parse_pattern("(?:token)?[0-9a-f]{32}").unwrap()).is_none());
         assert!(derive(&parse_pattern("(?:token|[0-9])[0-9a-f]{32}").unwrap()).is_none());
         assert_eq!(literals("(?:https?://)hooks"), ["http://hooks", "https://hooks"]);
+    }
+
+    #[test]
+    fn a_literal_near_the_start_is_better_than_a_rarer_one_far_behind() {
+        assert_eq!(literals("(?:begin)[a-z]{64,}----THE-END----"), ["begin"]);
     }
 
     #[test]

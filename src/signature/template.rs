@@ -48,8 +48,7 @@ fn fill(item: &str, before: &str, random: &mut Random) -> Option<String> {
         return Some(groups.join("-"));
     }
     if let Some(checksum) = checksum::named(item) {
-        let token = before.rsplit(|c: char| c.is_whitespace() || "\"'=:,;/@<>()[]{}".contains(c)).next();
-        return Some((checksum.complete)(token.unwrap_or_default()));
+        return Some((checksum.complete)(begun(before)));
     }
     let (name, argument) = item.split_once(':')?;
     if name == "pem" {
@@ -57,6 +56,16 @@ fn fill(item: &str, before: &str, random: &mut Random) -> Option<String> {
     }
     let length: usize = argument.parse().ok().filter(|length| *length <= 8192)?;
     alphabet(name).map(|alphabet| random.text(alphabet, length))
+}
+
+/// The token that `before` ends with: an open PEM block, or what stands after the last delimiter.
+fn begun(before: &str) -> &str {
+    let armour = before.rfind("-----BEGIN ").map(|at| &before[at..]);
+    if let Some(armour) = armour.filter(|armour| !armour.contains("-----END")) {
+        return armour;
+    }
+    let delimiter = |c: char| c.is_whitespace() || "\"'=:,;/@<>()[]{}".contains(c);
+    before.rsplit(delimiter).next().unwrap_or_default()
 }
 
 fn alphabet(name: &str) -> Option<&'static [u8]> {
