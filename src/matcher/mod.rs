@@ -6,7 +6,11 @@
 //! makes a scan in chunks give the findings of a scan of the whole.
 
 mod check;
+pub mod entropy;
+mod famous;
+pub mod placeholder;
 mod prefilter;
+pub mod reference;
 mod resolve;
 mod verify;
 
