@@ -105,7 +105,7 @@ fn classify_object(fields: &Map<String, Value>) -> DocumentKind {
         DocumentKind::LayoutMarker
     } else if is_config(fields) {
         DocumentKind::Config
-    } else if has("id") && (has("created") || has("parent") || has("container_config") || has("config")) {
+    } else if is_legacy_layer(fields) {
         DocumentKind::LegacyLayer
     } else {
         DocumentKind::Json
@@ -156,6 +156,18 @@ fn is_config(fields: &Map<String, Value>) -> bool {
         || (!legacy && object("config").is_some_and(execution))
 }
 
+fn is_legacy_layer(fields: &Map<String, Value>) -> bool {
+    let id = fields.get("id").and_then(Value::as_str);
+    let has = |name: &str| fields.contains_key(name);
+    // The lowest layer of an archive by podman or skopeo has nothing but its id.
+    id.is_some_and(is_layer_id)
+        || (has("id") && (has("created") || has("parent") || has("container_config") || has("config")))
+}
+
+fn is_layer_id(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn is_descriptor(value: &Value) -> bool {
     value.get("digest").is_some_and(Value::is_string)
 }
@@ -175,8 +187,7 @@ fn is_repositories(bytes: &[u8]) -> bool {
     let tags = serde_json::from_slice::<BTreeMap<String, BTreeMap<String, String>>>(bytes);
     tags.is_ok_and(|names| {
         let mut ids = names.values().flat_map(BTreeMap::values).peekable();
-        ids.peek().is_some()
-            && ids.all(|id| id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        ids.peek().is_some() && ids.all(|id| is_layer_id(id))
     })
 }
 
@@ -241,6 +252,13 @@ mod tests {
         let text = format!(r#"{{"app":{{"latest":"{id}"}},"b":{{"1":"{id}","2":"{id}"}}}}"#);
         assert_eq!(classify(text.as_bytes()), Some(Kind::Repositories));
         assert_eq!(classify(br#"{"app":{"latest":"x"}}"#), Some(Kind::Json));
+    }
+
+    #[test]
+    fn a_legacy_layer_may_have_an_id_alone() {
+        let text = format!(r#"{{"id":"{}"}}"#, "0123456789abcdef".repeat(4));
+        assert_eq!(classify(text.as_bytes()), Some(Kind::LegacyLayer));
+        assert_eq!(classify(br#"{"id":"0a"}"#), Some(Kind::Json));
     }
 
     #[test]

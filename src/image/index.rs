@@ -93,6 +93,9 @@ impl<'a> Walk<'a> {
 
     /// Follows the document `blob` that no index names.
     pub(super) fn loose(&mut self, blob: &BlobRef, bytes: &[u8]) {
+        // An index names it by its digest, however the input names it.
+        let digest = BlobRef::Digest(Digest::of(bytes));
+        let blob = if self.documents.exists(&digest) { &digest } else { blob };
         let known = self.found.indexes.contains(blob) || self.drafts.contains_key(blob);
         if known || !self.count(&blob.to_string()) {
             return;

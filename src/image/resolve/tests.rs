@@ -510,7 +510,7 @@ fn without_an_index_the_manifests_that_are_there_are_used_and_then_the_configs()
     let mut store = Store::default();
     let image = store.image("amd64", &["a"]);
     let inner = store.put(INDEX, &index(&[on(image.clone(), "amd64")]));
-    let of = |descriptor: &Value| BlobRef::Digest(descriptor["digest"].as_str().unwrap().parse().unwrap());
+    let of = |descriptor: &Value| BlobRef::Path(format!("blobs/sha256/{}", hex(descriptor)));
     let manifests = [&image, &inner].map(|it| (of(it), store.document(&of(it)).unwrap()));
     let roots = Roots { manifests: manifests.to_vec(), ..Roots::default() };
     let resolution = resolve(&roots, &store, &Selection::Available, &Limits::default());
