@@ -1,2 +1,7 @@
-//! The command line: parse, run, exit code.
-fn main() {}
+//! The program: everything is in `cli`.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

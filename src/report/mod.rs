@@ -46,6 +46,11 @@ impl Format {
     }
 }
 
+/// `text` with every character escaped that could drive a terminal or deceive its reader.
+pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+    sanitize::sanitize(text, true)
+}
+
 /// The JSON Schema (draft 2020-12) of the `json` format, and of the lines of `jsonl` as `#/$defs/line`.
 pub const JSON_SCHEMA: &str = include_str!("report.schema.json");
 

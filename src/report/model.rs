@@ -275,7 +275,7 @@ impl Totals {
             entries: total.entries,
             matched_bytes: total.matched_bytes,
             skipped_bytes: total.skipped.iter().filter_map(|skipped| skipped.bytes).sum(),
-            verified: total.verified,
+            verified: total.verified && !outcome.coverage.blobs.is_empty(),
         }
     }
 }

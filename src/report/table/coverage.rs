@@ -136,6 +136,9 @@ fn write_skipped(page: &mut Page, total: &Ledger) -> io::Result<()> {
 pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
     let gaps = gaps_of(outcome);
     match (outcome.findings.len(), gaps) {
+        (0, 0) if outcome.coverage.blobs.is_empty() => {
+            page.line(0, &[warning("nothing was there to be looked at")])?;
+        }
         (0, 0) => page.line(0, &[good("clean: everything was looked at")])?,
         (0, gaps) => page.line(0, &[warning(unsure(gaps))])?,
         (found, gaps) => {
@@ -167,11 +170,13 @@ pub(super) fn write_grand_total(page: &mut Page, outcomes: &[Outcome]) -> io::Re
         spans.push(plain(":"));
         spans.extend(by_severity(outcomes));
     }
+    let empty = outcomes.iter().any(|outcome| outcome.coverage.blobs.is_empty());
     match (found, gaps) {
-        (0, 0) => spans.push(good("; clean: everything was looked at")),
+        (0, 0) if !empty => spans.push(good("; clean: everything was looked at")),
         (_, 0) => {}
         (_, gaps) => {
-            spans.push(warning(format!("; not everything could be looked at: {}", count(gaps as u64, "gap"))))
+            let gaps = count(gaps as u64, "gap");
+            spans.push(warning(format!("; not everything could be looked at: {gaps}")));
         }
     }
     page.line(0, &spans)

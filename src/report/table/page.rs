@@ -193,7 +193,7 @@ impl<'a> Page<'a> {
     }
 
     fn styled(&mut self, style: Style, text: &str) -> io::Result<()> {
-        if self.options.color && style != Style::new() {
+        if self.options.color && style != Style::new() && !text.is_empty() {
             write!(self.out, "{style}{text}{style:#}")
         } else {
             self.out.write_all(text.as_bytes())

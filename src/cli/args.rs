@@ -1,0 +1,217 @@
+//! What was typed. Nothing is decided here: `config` merges the settings, the subcommands do the work.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
+use layersift::limits::LIMITS;
+
+use super::settings::{SETTINGS, Setting, typed_default};
+
+/// Finds every credential that a container image leaks: in its layers, deleted files, build history and config.
+#[derive(Parser)]
+#[command(name = "layersift", version, subcommand_required = true, arg_required_else_help = true, after_help = ABOUT_MORE)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Subcommands,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Subcommands {
+    Scan(ScanArgs),
+    Rules(RulesArgs),
+}
+
+/// Scan saved images.
+#[derive(clap::Args)]
+#[command(after_help = SCAN_MORE)]
+pub(crate) struct ScanArgs {
+    /// An archive (docker save, podman save, OCI), the folder of an OCI layout, or `-` for standard input
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) images: Vec<OsString>,
+
+    /// Write the report to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write the credentials themselves and not only what lets their owner recognise them
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// Take the settings of this file instead of the nearest layersift.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: Typed,
+}
+
+/// Look at the rules, or check rules of your own.
+#[derive(clap::Args)]
+pub(crate) struct RulesArgs {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List every rule
+    List,
+    /// Show all that is known of one rule
+    Show {
+        /// Id of the rule
+        id: String,
+    },
+    /// Check rule files: their form, and that their examples are found
+    Check {
+        /// A rule file, or a folder of them; the rules of this program if none is named
+        #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+        path: Option<PathBuf>,
+    },
+}
+
+/// Name and value of every setting that was typed, in the order of the table.
+#[derive(Default)]
+pub(crate) struct Typed(pub(crate) Vec<(&'static str, String)>);
+
+impl Args for Typed {
+    fn augment_args(command: Command) -> Command {
+        let limits = LIMITS.iter().map(|row| {
+            let kind = if row.bytes { "BYTES" } else { "N" };
+            let about = format!("{} [default: {}]", sentence(row.about), typed_default(row.limit));
+            Arg::new(row.name).long(row.name).value_name(kind).help(about).help_heading("Limits")
+        });
+        command.args(SETTINGS.iter().map(flag)).args(limits)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Typed {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let typed_setting = |setting: &Setting| {
+            let typed = if setting.is_switch() {
+                matches.get_flag(setting.name).then(|| "true".to_owned())
+            } else {
+                matches.get_one::<String>(setting.name).cloned()
+            };
+            typed.map(|value| (setting.name, value))
+        };
+        let limits = LIMITS
+            .iter()
+            .filter_map(|row| matches.get_one::<String>(row.name).map(|value| (row.name, value.clone())));
+        Ok(Self(SETTINGS.iter().filter_map(typed_setting).chain(limits).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn flag(setting: &Setting) -> Arg {
+    let flag = Arg::new(setting.name).long(setting.name).help(setting.about);
+    let flag = match setting.short {
+        Some(short) => flag.short(short),
+        None => flag,
+    };
+    if setting.is_switch() {
+        return flag.action(ArgAction::SetTrue);
+    }
+    let flag = flag.value_name(setting.value);
+    match (setting.values)() {
+        values if values.is_empty() => flag,
+        values => flag.value_parser(PossibleValuesParser::new(values)),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+const ABOUT_MORE: &str = "\
+Examples:
+  docker save app:latest | layersift scan -
+  layersift scan app.tar
+  layersift scan --help";
+
+const SCAN_MORE: &str = "\
+Examples:
+  layersift scan app.tar                          an archive
+  docker save app:latest | layersift scan -       one pass, no temporary file
+  layersift scan ./layout --platform linux/arm64  one platform of an OCI layout
+  layersift scan --format json -o report.json a.tar b.tar
+  layersift scan --fail-on high --allow-partial app.tar
+
+Exit codes:
+  0  nothing found, and everything was looked at
+  1  a finding of the severity that --fail-on names, or a worse one
+  2  the command line or a setting is wrong
+  3  an image could not be read at all, or the report not be written
+  4  nothing found, but not everything could be looked at
+     (--allow-partial makes it 0)
+
+Settings:
+  Every option but -o, --show-secrets and --config can also stand in
+  layersift.toml, found upwards from the working folder (format = \"json\",
+  limits under [limits]), or in the environment (LAYERSIFT_FORMAT=json).
+  Flags win over the environment, and the environment over the file.
+  LAYERSIFT_FINGERPRINT_KEY may hold a key of your own for the fingerprints
+  in reports.";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn typed(line: &str) -> Result<ScanArgs, clap::Error> {
+        match Cli::try_parse_from(line.split(' '))?.command {
+            Subcommands::Scan(args) => Ok(args),
+            Subcommands::Rules(_) => panic!("not a scan: {line}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_a_flag() {
+        for setting in SETTINGS {
+            let value = match (setting.values)().first() {
+                _ if setting.is_switch() => String::new(),
+                Some(value) => format!(" {value}"),
+                None => " 1".to_owned(),
+            };
+            let args = typed(&format!("layersift scan - --{}{value}", setting.name)).unwrap();
+            let value = if setting.is_switch() { "true" } else { value.trim() };
+            assert_eq!(args.settings.0, [(setting.name, value.to_owned())]);
+        }
+        for row in LIMITS {
+            let args = typed(&format!("layersift scan - --{} 1KiB", row.name)).unwrap();
+            assert_eq!(args.settings.0, [(row.name, "1KiB".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn nothing_typed_is_nothing_stored() {
+        let args = typed("layersift scan a.tar -").unwrap();
+        assert_eq!(args.images, ["a.tar", "-"]);
+        assert!(args.settings.0.is_empty() && args.output.is_none() && !args.show_secrets);
+    }
+
+    #[test]
+    fn a_value_that_is_none_of_the_list_is_a_usage_error() {
+        for line in
+            ["layersift scan - --fail-on hgih", "layersift scan", "layersift", "layersift scan - --nothing"]
+        {
+            assert_eq!(typed(line).err().map(|error| error.exit_code()), Some(2), "{line}");
+        }
+    }
+}

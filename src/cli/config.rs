@@ -1,0 +1,292 @@
+//! One merge of all settings: defaults, then `layersift.toml`, then the environment, then the flags.
+//!
+//! The file is the nearest one upwards from the working folder, or the one that `--config` names. What it holds and
+//! no setting knows is refused with its line, because a key that nobody reads is a setting that somebody relies on.
+
+use std::borrow::Cow;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use layersift::limits::LIMITS;
+use layersift::secret::FingerprintKey;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::settings::{SETTINGS, Setting, Settings, limit_named, set_limit};
+
+/// The name of the configuration file.
+const FILE: &str = "layersift.toml";
+/// More than any such file needs.
+const LARGEST: u64 = 1 << 20;
+
+/// Where settings come from beside the defaults.
+pub(crate) struct Origins<'a> {
+    /// The file that `--config` names.
+    pub(crate) file: Option<&'a Path>,
+    /// The folder where the search for a file begins.
+    pub(crate) folder: &'a Path,
+    /// The environment.
+    pub(crate) environment: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Name and value of each flag, as typed.
+    pub(crate) flags: &'a [(&'static str, String)],
+}
+
+/// What the merge yields.
+pub(crate) struct Config {
+    /// The settings.
+    pub(crate) settings: Settings,
+    /// The file that was read.
+    pub(crate) file: Option<PathBuf>,
+    /// From the environment only: a flag would be seen in the list of processes.
+    pub(crate) fingerprint_key: FingerprintKey,
+}
+
+/// Merges.
+pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
+    let mut settings = Settings::default();
+    let variable = |name: &str| (origins.environment)(name).filter(|value| !value.is_empty());
+    let named = match (origins.file, variable("LAYERSIFT_CONFIG")) {
+        (Some(file), _) => Some(file.to_owned()),
+        (None, Some(file)) => Some(file.into()),
+        (None, None) => {
+            origins.folder.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file())
+        }
+    };
+    if let Some(file) = &named {
+        let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        apply_file(&mut settings, &file.display().to_string(), &text)?;
+    }
+    for name in names() {
+        let key = variable_name(name);
+        let Some(value) = variable(&key) else { continue };
+        let value = value.to_str().ok_or_else(|| anyhow!("{key} is not UTF-8"))?;
+        apply(&mut settings, name, value).map_err(|message| anyhow!("{key}: {message}"))?;
+    }
+    for (name, value) in origins.flags {
+        apply(&mut settings, name, value).map_err(|message| anyhow!("--{name}: {message}"))?;
+    }
+    let key = variable("LAYERSIFT_FINGERPRINT_KEY");
+    let fingerprint_key =
+        key.map_or_else(FingerprintKey::default, |key| FingerprintKey::new(key.as_encoded_bytes()));
+    Ok(Config { settings, file: named, fingerprint_key })
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|setting| setting.name).chain(LIMITS.iter().map(|row| row.name))
+}
+
+/// The environment variable of a setting.
+fn variable_name(name: &str) -> String {
+    format!("LAYERSIFT_{}", name.replace('-', "_").to_ascii_uppercase())
+}
+
+fn apply(settings: &mut Settings, name: &str, value: &str) -> Result<(), String> {
+    match (Setting::named(name), limit_named(name)) {
+        (Some(setting), _) => setting.set(settings, value),
+        (None, Some(row)) => set_limit(row, settings, value),
+        (None, None) => Err("there is no such setting".into()),
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > LARGEST {
+        return Err(io::Error::other(format!(
+            "it has {length} bytes, and a configuration at most {LARGEST}"
+        )));
+    }
+    std::fs::read_to_string(path)
+}
+
+fn apply_file(settings: &mut Settings, file: &str, text: &str) -> anyhow::Result<()> {
+    let complain = |(at, message): Complaint| {
+        let line = text[..at.min(text.len())].matches('\n').count() + 1;
+        anyhow!("{file}:{line}: {message}")
+    };
+    let parsed = DeTable::parse(text);
+    let table = parsed
+        .map_err(|error| complain((error.span().map_or(0, |span| span.start), error.message().to_owned())))?;
+    sorted(table.get_ref())
+        .into_iter()
+        .try_for_each(|(key, value)| apply_entry(settings, key, value))
+        .map_err(complain)
+}
+
+/// A position in the file and what is wrong there.
+type Complaint = (usize, String);
+type Key<'i> = Spanned<Cow<'i, str>>;
+
+fn apply_entry(settings: &mut Settings, key: &Key, value: &Spanned<DeValue>) -> Result<(), Complaint> {
+    let name = key.get_ref().as_ref();
+    let at_value = |message| (value.span().start, format!("{name}: {message}"));
+    if name == "limits" {
+        let DeValue::Table(limits) = value.get_ref() else {
+            return Err(at_value("expected a table: write [limits]".to_owned()));
+        };
+        return sorted(limits).into_iter().try_for_each(|(key, value)| apply_limit(settings, key, value));
+    }
+    let Some(setting) = Setting::named(name) else {
+        let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits"]);
+        return Err((key.span().start, unknown(name, known)));
+    };
+    as_text(value).and_then(|text| setting.set(settings, &text)).map_err(at_value)
+}
+
+fn apply_limit(settings: &mut Settings, key: &Key, value: &Spanned<DeValue>) -> Result<(), Complaint> {
+    let name = key.get_ref().as_ref();
+    let Some(row) = limit_named(name) else {
+        return Err((key.span().start, unknown(name, LIMITS.iter().map(|row| row.name))));
+    };
+    let set = as_text(value).and_then(|text| set_limit(row, settings, &text));
+    set.map_err(|message| (value.span().start, format!("{name}: {message}")))
+}
+
+/// The entries in the order of the file, so that the first mistake is named first.
+fn sorted<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Key<'i>, &'t Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn as_text(value: &Spanned<DeValue>) -> Result<String, String> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().to_owned()),
+        DeValue::Boolean(on) => Ok(on.to_string()),
+        other => Err(format!("expected a text, a number or true or false, not {}", other.type_str())),
+    }
+}
+
+fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let known: Vec<_> = known.collect();
+    let mut message = format!("there is no setting `{name}`");
+    let near = known.iter().filter(|known| known.contains(name) || similar(known, name)).collect::<Vec<_>>();
+    let _ = match &*near {
+        [near] => write!(message, "; did you mean `{near}`?"),
+        _ => write!(message, "; there are {}", known.join(", ")),
+    };
+    message
+}
+
+/// Whether two names differ by one letter, left out, added, changed or swapped with the next.
+fn similar(a: &str, b: &str) -> bool {
+    let (a, b): (Vec<_>, Vec<_>) = (a.chars().collect(), b.chars().collect());
+    let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[head..], &b[head..]);
+    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
+    let swapped = matches!((a, b), ([a0, a1], [b0, b1]) if a0 == b1 && a1 == b0);
+    swapped || (a.len() <= 1 && b.len() <= 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use layersift::limits::Limit;
+
+    use super::*;
+
+    fn merged(
+        file: &str,
+        environment: &[(&str, &str)],
+        flags: &[(&'static str, String)],
+    ) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir()?;
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep)?;
+        std::fs::write(folder.path().join(FILE), file)?;
+        let environment = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        };
+        merge(&Origins { file: None, folder: &deep, environment: &environment, flags })
+    }
+
+    fn complaint(file: &str) -> String {
+        let error = merged(file, &[], &[]).err().expect("a complaint").to_string();
+        let at = error.rfind(FILE).expect("the name of the file");
+        error[at..].to_owned()
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_over_the_file_over_defaults() {
+        let file = "format = \"json\"\njobs = 3\nfail-on = \"high\"\n[limits]\nmax-depth = 3\nmax-ratio = 4";
+        let environment =
+            [("LAYERSIFT_JOBS", "4"), ("LAYERSIFT_FAIL_ON", "critical"), ("LAYERSIFT_MAX_DEPTH", "9")];
+        let flags = [("jobs", "5".to_owned())];
+        let config = merged(file, &environment, &flags).unwrap();
+        let settings = config.settings;
+        assert_eq!(settings.format.name, "json");
+        assert_eq!(settings.jobs, 5);
+        assert_eq!(settings.fail_on.map(layersift::signature::Severity::as_str), Some("critical"));
+        assert_eq!(settings.limits.get(Limit::Depth), 9);
+        assert_eq!(settings.limits.get(Limit::Ratio), 4);
+        assert!(config.file.is_some_and(|file| file.ends_with(FILE)));
+    }
+
+    #[test]
+    fn switches_can_be_turned_off_again() {
+        let flags = [("verbose", "true".to_owned())];
+        let config =
+            merged("quiet = true\nallow-partial = true", &[("LAYERSIFT_ALLOW_PARTIAL", "false")], &flags);
+        let settings = config.unwrap().settings;
+        assert!(!settings.allow_partial);
+        assert_eq!(settings.detail, layersift::report::Detail::Full);
+    }
+
+    #[test]
+    fn what_nobody_reads_is_refused_with_its_line() {
+        insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
+        insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, limits");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, limits");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_with_their_line() {
+        insta::assert_snapshot!(complaint("jobs = 1\nfail-on = \"very\""), @"layersift.toml:2: fail-on: `very`: no such severity (one of critical, high, medium, low, none)");
+        insta::assert_snapshot!(complaint("jobs = [1]"), @"layersift.toml:1: jobs: expected a text, a number or true or false, not array");
+        insta::assert_snapshot!(complaint("limits = 1"), @"layersift.toml:1: limits: expected a table: write [limits]");
+        insta::assert_snapshot!(complaint("[limits]\nmax-layer-bytes = \"1 pound\""), @"layersift.toml:2: max-layer-bytes: `1 pound`: not a size such as 64MiB");
+        insta::assert_snapshot!(complaint("jobs = 1\njobs = 2"), @"layersift.toml:2: duplicate key");
+        insta::assert_snapshot!(complaint("jobs ="), @"layersift.toml:1: string values must be quoted, expected literal string");
+    }
+
+    #[test]
+    fn a_wrong_variable_is_named() {
+        let error =
+            |value| merged("", &[("LAYERSIFT_JOBS", value)], &[]).err().map(|error| error.to_string());
+        insta::assert_snapshot!(error("many").unwrap(), @"LAYERSIFT_JOBS: `many`: not a number that is possible here");
+        assert_eq!(error(""), None);
+    }
+
+    #[test]
+    fn a_named_file_must_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("own.toml");
+        let origins = |file| Origins {
+            file: Some(file),
+            folder: Path::new("/nowhere"),
+            environment: &|_| None,
+            flags: &[],
+        };
+        assert!(merge(&origins(&file)).is_err());
+        std::fs::write(&file, "jobs = 2").unwrap();
+        assert_eq!(merge(&origins(&file)).unwrap().settings.jobs, 2);
+    }
+
+    #[test]
+    fn a_fingerprint_key_comes_from_the_environment() {
+        use layersift::secret::Secret;
+
+        let secret = Secret::new("a secret");
+        let print = |environment: &[(&str, &str)]| {
+            secret.fingerprint(&merged("", environment, &[]).unwrap().fingerprint_key)
+        };
+        assert_eq!(print(&[]), secret.fingerprint(&FingerprintKey::default()));
+        assert_ne!(print(&[]), print(&[("LAYERSIFT_FINGERPRINT_KEY", "ours")]));
+    }
+}

@@ -1,0 +1,144 @@
+//! The exit code, decided in one place.
+//!
+//! Findings win over gaps: who sees 1 has something to do, whatever else was not looked at. 0 means that everything
+//! was looked at, unless somebody said that parts are enough.
+
+use layersift::findings::Outcome;
+use layersift::signature::Severity;
+
+/// How a run ended, as its caller sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Nothing found, and everything looked at.
+    Clean = 0,
+    /// A finding that fails the run.
+    Findings = 1,
+    /// The command line, the environment or the configuration file is wrong.
+    Usage = 2,
+    /// An image could not be read at all, or the report could not be written.
+    Failed = 3,
+    /// No finding that fails the run, and something was not looked at.
+    Partial = 4,
+}
+
+/// What the exit code depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate {
+    /// The least severity that fails a run; none lets every finding pass.
+    pub(crate) fail_on: Option<Severity>,
+    /// Whether gaps are accepted.
+    pub(crate) allow_partial: bool,
+}
+
+impl Gate {
+    /// The exit code after scanning inputs of which `unreadable` could not be read at all.
+    pub(crate) fn exit<'a>(self, outcomes: impl IntoIterator<Item = &'a Outcome>, unreadable: usize) -> Exit {
+        let (mut failing, mut gaps) = (false, false);
+        for outcome in outcomes {
+            let fails = |severity| self.fail_on.is_some_and(|least| severity >= least);
+            failing |= outcome.findings.iter().any(|finding| fails(finding.severity));
+            gaps |= outcome.has_gaps();
+        }
+        match (failing, unreadable > 0, gaps && !self.allow_partial) {
+            (true, _, _) => Exit::Findings,
+            (false, true, _) => Exit::Failed,
+            (false, false, true) => Exit::Partial,
+            (false, false, false) => Exit::Clean,
+        }
+    }
+}
+
+/// Why a run ended early, and with which code.
+pub(crate) struct Stopped {
+    pub(crate) exit: Exit,
+    pub(crate) error: anyhow::Error,
+}
+
+/// Gives an error its exit code.
+pub(crate) trait OrStop<T> {
+    fn or_stop(self, exit: Exit) -> Result<T, Stopped>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrStop<T> for Result<T, E> {
+    fn or_stop(self, exit: Exit) -> Result<T, Stopped> {
+        self.map_err(|error| Stopped { exit, error: error.into() })
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use layersift::findings::Finding;
+    use layersift::problem::{Problem, ProblemKind};
+    use layersift::secret::{FingerprintKey, Secret};
+    use layersift::signature::Confidence;
+
+    use super::*;
+
+    fn outcome(severity: Option<Severity>, problem: Option<ProblemKind>) -> Outcome {
+        let secret = Secret::new("a secret");
+        let finding = severity.map(|severity| Finding {
+            id: String::new(),
+            rule: String::new(),
+            provider: String::new(),
+            name: String::new(),
+            severity,
+            confidence: Confidence::Likely,
+            fingerprint: secret.fingerprint(&FingerprintKey::default()),
+            secret,
+            why: String::new(),
+            revoke: None,
+            fix: Vec::new(),
+            places: Vec::new(),
+        });
+        Outcome {
+            findings: finding.into_iter().collect(),
+            problems: problem.map(|kind| Problem::new(kind, "", "", "")).into_iter().collect(),
+            ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn every_combination_has_its_code() {
+        use Exit::{Clean, Failed, Findings, Partial};
+        let clean = || outcome(None, None);
+        let found = |severity| outcome(Some(severity), None);
+        let gap = || outcome(None, Some(ProblemKind::Damaged));
+        let both = |severity| outcome(Some(severity), Some(ProblemKind::Limit));
+        let any = Gate { fail_on: Some(Severity::Low), allow_partial: false };
+        let high = Gate { fail_on: Some(Severity::High), ..any };
+        let never = Gate { fail_on: None, ..any };
+        let partial = Gate { allow_partial: true, ..any };
+        let table = [
+            (any, vec![clean()], 0, Clean),
+            (any, vec![outcome(None, Some(ProblemKind::Note))], 0, Clean),
+            (any, vec![found(Severity::Low)], 0, Findings),
+            (any, vec![gap()], 0, Partial),
+            (any, vec![both(Severity::Low)], 0, Findings),
+            (any, vec![], 1, Failed),
+            (any, vec![clean()], 1, Failed),
+            (any, vec![gap()], 1, Failed),
+            (any, vec![found(Severity::Medium)], 1, Findings),
+            (any, vec![clean(), gap()], 0, Partial),
+            (any, vec![gap(), found(Severity::Low)], 0, Findings),
+            (high, vec![found(Severity::Medium)], 0, Clean),
+            (high, vec![found(Severity::High)], 0, Findings),
+            (high, vec![found(Severity::Critical)], 0, Findings),
+            (high, vec![both(Severity::Medium)], 0, Partial),
+            (never, vec![found(Severity::Critical)], 0, Clean),
+            (never, vec![both(Severity::Critical)], 0, Partial),
+            (never, vec![found(Severity::Critical)], 1, Failed),
+            (partial, vec![gap()], 0, Clean),
+            (partial, vec![both(Severity::Low)], 0, Findings),
+            (partial, vec![gap()], 1, Failed),
+        ];
+        for (row, (gate, outcomes, unreadable, expected)) in table.into_iter().enumerate() {
+            assert_eq!(gate.exit(&outcomes, unreadable), expected, "row {row}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The command line: what was typed becomes the library's options, and what comes of it an exit code.
+//!
+//! Each subcommand is a file with a `run`. Errors end here: one line that says what, where and why, on standard error.
+
+mod args;
+mod config;
+mod exit;
+mod interrupt;
+mod output;
+mod progress;
+mod rules;
+mod scan;
+mod settings;
+mod terminal;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use layersift::signature::RuleSet;
+
+use self::args::{Cli, Subcommands};
+use self::exit::{Exit, OrStop, Stopped};
+use self::output::Output;
+use self::terminal::complain;
+
+/// Does what the command line asks for.
+pub(crate) fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(Cli { command: Subcommands::Scan(args) }) => scan::run(&args),
+        Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => version(),
+        Err(error) => {
+            // Help that nobody reads any more is no error.
+            let _ = error.print();
+            Ok(if error.use_stderr() { Exit::Usage } else { Exit::Clean })
+        }
+    };
+    let exit = done.unwrap_or_else(|Stopped { exit, error }| {
+        complain(&format!("{error:#}"));
+        exit
+    });
+    exit.into()
+}
+
+/// The rules are counted here, and not by whoever builds the command line: to read them all takes its time.
+fn version() -> Result<Exit, Stopped> {
+    let (version, rules) = (env!("CARGO_PKG_VERSION"), RuleSet::embedded().rules().len());
+    let write = |out: &mut dyn Write| writeln!(out, "layersift {version} ({rules} rules)");
+    Output::Stdout.write(write).or_stop(Exit::Failed)?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,99 @@
+//! `layersift scan`: each input in turn, then one report and one exit code.
+
+use std::env::{current_dir, var_os};
+
+use anyhow::anyhow;
+use layersift::findings::Outcome;
+use layersift::problem::{Problem, ProblemKind};
+use layersift::report::Detail;
+use layersift::scan::{Options, Progress, ScanError, Scanner};
+use layersift::secret::FingerprintKey;
+use layersift::signature::RuleSet;
+use layersift::source::{Input, SourceError};
+
+use super::args::ScanArgs;
+use super::config::{self, Config, Origins};
+use super::exit::{Exit, Gate, OrStop, Stopped};
+use super::interrupt::Interrupt;
+use super::output::Output;
+use super::progress::Bar;
+use super::settings::Settings;
+use super::terminal::{complain, inform, is_dumb, report_options};
+
+pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
+    let Config { settings, file, fingerprint_key } = configure(args).or_stop(Exit::Usage)?;
+    let inputs = inputs(args).or_stop(Exit::Usage)?;
+    if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
+        inform(&format!("settings are taken from {}", file.display()));
+    }
+    let interrupt = Interrupt::listen();
+    let output = Output::open(args.output.as_deref(), args.show_secrets, &interrupt).or_stop(Exit::Failed)?;
+    let rules = RuleSet::embedded();
+    let options = report_options(&settings, &rules, args.output.is_some(), args.show_secrets);
+    let scanner = Scanner::new(rules, scan_options(&settings, fingerprint_key));
+    let (mut outcomes, mut unreadable) = (Vec::new(), 0);
+    for input in &inputs {
+        outcomes.push(scan(&scanner, input, &settings).unwrap_or_else(|error| {
+            unreadable += 1;
+            complain(&error.to_string());
+            nothing(input, &error)
+        }));
+    }
+    // Errors were told already, and a person needs no table of them.
+    let nothing_to_show =
+        unreadable == inputs.len() && settings.format.name == "table" && args.output.is_none();
+    if !nothing_to_show {
+        output.write(|out| (settings.format.write)(out, &outcomes, &options)).or_stop(Exit::Failed)?;
+    }
+    let gate = Gate { fail_on: settings.fail_on, allow_partial: settings.allow_partial };
+    Ok(gate.exit(&outcomes, unreadable))
+}
+
+fn configure(args: &ScanArgs) -> anyhow::Result<Config> {
+    config::merge(&Origins {
+        file: args.config.as_deref(),
+        folder: &current_dir().unwrap_or_default(),
+        environment: &|name| var_os(name),
+        flags: &args.settings.0,
+    })
+}
+
+fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
+    let inputs: Vec<_> = args.images.iter().cloned().map(Input::from).collect();
+    if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
+        return Err(anyhow!("standard input (`-`) can be scanned once"));
+    }
+    Ok(inputs)
+}
+
+fn scan_options(settings: &Settings, fingerprint_key: FingerprintKey) -> Options {
+    Options {
+        limits: settings.limits.clone(),
+        jobs: settings.jobs,
+        selection: settings.selection.clone(),
+        min_confidence: settings.min_confidence,
+        fingerprint_key,
+    }
+}
+
+fn scan(scanner: &Scanner, input: &Input, settings: &Settings) -> Result<Outcome, ScanError> {
+    let wanted = !settings.no_progress && settings.detail > Detail::Brief && !is_dumb();
+    let bar = wanted.then(|| Bar::new(input)).flatten();
+    let progress: &dyn Progress = bar.as_ref().map_or(&(), |bar| bar);
+    scanner.scan(input, progress)
+}
+
+/// What is known of an input that could not be read at all: that it could not, and why.
+fn nothing(input: &Input, error: &ScanError) -> Outcome {
+    let problem = match error {
+        ScanError::Source(SourceError::NotAnImage { found, remedy, .. }) => {
+            let message = format!("this is not a saved image: {found}");
+            Problem::new(ProblemKind::Unsupported, input.to_string(), message, remedy)
+        }
+        error => {
+            let remedy = "see that it is there and can be read, and scan it again";
+            Problem::new(ProblemKind::Unreadable, input.to_string(), error.to_string(), remedy)
+        }
+    };
+    Outcome { source: input.to_string(), problems: vec![problem], ..Outcome::default() }
+}

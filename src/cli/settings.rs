@@ -1,0 +1,347 @@
+//! Every setting as one table: a flag, a key of `layersift.toml` and an environment variable of the same name.
+//!
+//! A setting's value is text until [`Setting::set`] understands it, so the flag, the file and the environment accept
+//! the same and complain alike. The limits of [`LIMITS`] are settings too. What only makes sense for one run (the
+//! output file, showing secrets) is no setting, but a flag of its command.
+
+use std::str::FromStr;
+
+use layersift::image::Selection;
+use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
+use layersift::report::{Detail, FORMATS, Format};
+use layersift::signature::{Confidence, Severity};
+
+/// What all settings amount to.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) format: &'static Format,
+    pub(crate) selection: Selection,
+    /// None: no finding fails the run.
+    pub(crate) fail_on: Option<Severity>,
+    pub(crate) min_confidence: Confidence,
+    pub(crate) allow_partial: bool,
+    /// 0: as many as there are cores.
+    pub(crate) jobs: usize,
+    pub(crate) color: anstream::ColorChoice,
+    pub(crate) no_progress: bool,
+    pub(crate) detail: Detail,
+    pub(crate) limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            format: &FORMATS[0],
+            selection: Selection::default(),
+            fail_on: Some(Severity::Low),
+            min_confidence: Confidence::Likely,
+            allow_partial: false,
+            jobs: 0,
+            color: anstream::ColorChoice::Auto,
+            no_progress: false,
+            detail: Detail::Normal,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// One setting.
+pub(crate) struct Setting {
+    /// Flag without the leading dashes, and key of the file.
+    pub(crate) name: &'static str,
+    /// Flag of one letter.
+    pub(crate) short: Option<char>,
+    /// What its value is, for the help; empty for a switch, which is on or off.
+    pub(crate) value: &'static str,
+    /// What it does, for the help.
+    pub(crate) about: &'static str,
+    /// Every value, where there is a list of them.
+    pub(crate) values: fn() -> Vec<&'static str>,
+    set: fn(&mut Settings, &str) -> Result<(), String>,
+}
+
+const SWITCH: Setting = Setting {
+    name: "",
+    short: None,
+    value: "",
+    about: "",
+    values: || vec!["true", "false"],
+    set: |_, _| Ok(()),
+};
+
+/// Every setting but the limits. To add one: a field of [`Settings`] and a row here.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "format",
+        short: Some('f'),
+        value: "FORMAT",
+        about: "How to write the report [default: table]",
+        values: || FORMATS.iter().map(|format| format.name).collect(),
+        set: |settings, text| {
+            settings.format = Format::named(text).ok_or("there is no such format")?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "platform",
+        short: None,
+        value: "OS/ARCH[/VARIANT]",
+        about: "Scan this platform only, or `all` that are named [default: all that are there]",
+        values: Vec::new,
+        set: |settings, text| {
+            settings.selection = text.parse().map_err(|error| format!("{error}"))?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "fail-on",
+        short: None,
+        value: "SEVERITY",
+        about: "Least severity of a finding that makes the exit code 1 [default: low, so any that is shown]",
+        values: || Severity::ALL.iter().map(|severity| severity.as_str()).chain(["none"]).collect(),
+        set: |settings, text| {
+            settings.fail_on = match text {
+                "none" => None,
+                name => Some(severity(name)?),
+            };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "min-confidence",
+        short: None,
+        value: "CONFIDENCE",
+        about: "Least confidence of a finding that is shown; others are counted [default: likely]",
+        values: || Confidence::ALL.iter().map(|confidence| confidence.as_str()).collect(),
+        set: |settings, text| {
+            settings.min_confidence = confidence(text)?;
+            Ok(())
+        },
+    },
+    Setting {
+        name: "allow-partial",
+        about: "Exit with 0 instead of 4 if something could not be looked at and nothing was found",
+        set: |settings, text| switch(text).map(|on| settings.allow_partial = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "jobs",
+        short: Some('j'),
+        value: "N",
+        about: "Threads to use [default: 0, as many as there are cores]",
+        values: Vec::new,
+        set: |settings, text| number(text).map(|jobs| settings.jobs = jobs),
+    },
+    Setting {
+        name: "color",
+        short: None,
+        value: "WHEN",
+        about: "Whether to use colours [default: auto]",
+        values: || vec!["auto", "always", "never"],
+        set: |settings, text| color(text).map(|choice| settings.color = choice),
+    },
+    Setting {
+        name: "no-progress",
+        about: "Draw no progress bar",
+        set: |settings, text| switch(text).map(|on| settings.no_progress = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "quiet",
+        short: Some('q'),
+        about: "Say nothing but findings and gaps",
+        set: |settings, text| switch(text).map(|on| settings.detail = detail(on, Detail::Brief)),
+        ..SWITCH
+    },
+    Setting {
+        name: "verbose",
+        short: Some('v'),
+        about: "Show every place and every blob",
+        set: |settings, text| switch(text).map(|on| settings.detail = detail(on, Detail::Full)),
+        ..SWITCH
+    },
+];
+
+impl Setting {
+    /// The setting of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Whether it is on or off.
+    pub(crate) fn is_switch(&self) -> bool {
+        self.value.is_empty()
+    }
+
+    /// Takes a value as it was typed.
+    pub(crate) fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
+        (self.set)(settings, text).map_err(|message| complain(text, &message, &(self.values)()))
+    }
+}
+
+/// The limit of that name.
+pub(crate) fn limit_named(name: &str) -> Option<&'static LimitRow> {
+    LIMITS.iter().find(|row| row.name == name)
+}
+
+/// Takes a limit as it was typed.
+pub(crate) fn set_limit(row: &LimitRow, settings: &mut Settings, text: &str) -> Result<(), String> {
+    let value = if row.bytes { size(text) } else { number(text) };
+    let value = value.map_err(|message| complain(text, &message, &[]))?;
+    settings.limits = settings.limits.clone().with(row.limit, value);
+    Ok(())
+}
+
+/// A limit's default as it would be typed.
+pub(crate) fn typed_default(limit: Limit) -> String {
+    let value = Limits::default().get(limit);
+    let bytes = LIMITS.iter().any(|row| row.limit == limit && row.bytes);
+    let unit = UNITS.iter().filter(|(name, _)| name.ends_with("iB")).rev();
+    match unit.into_iter().find(|(_, unit)| value >= *unit && value.is_multiple_of(*unit)) {
+        Some((name, unit)) if bytes => format!("{}{name}", value / unit),
+        _ => value.to_string(),
+    }
+}
+
+fn complain(text: &str, message: &str, values: &[&str]) -> String {
+    let values = match values {
+        [] => String::new(),
+        values => format!(" (one of {})", values.join(", ")),
+    };
+    format!("`{text}`: {message}{values}")
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" | "" => Ok(false),
+        _ => Err("neither true nor false".into()),
+    }
+}
+
+fn detail(on: bool, detail: Detail) -> Detail {
+    if on { detail } else { Detail::Normal }
+}
+
+fn number<N: FromStr>(text: &str) -> Result<N, String> {
+    text.replace('_', "").parse().map_err(|_| "not a number that is possible here".into())
+}
+
+fn color(text: &str) -> Result<anstream::ColorChoice, String> {
+    use anstream::ColorChoice::{Always, Auto, Never};
+    match text {
+        "auto" => Ok(Auto),
+        "always" => Ok(Always),
+        "never" => Ok(Never),
+        _ => Err("no such choice".into()),
+    }
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == text);
+    found.ok_or_else(|| "no such severity".into())
+}
+
+fn confidence(text: &str) -> Result<Confidence, String> {
+    let found = Confidence::ALL.into_iter().find(|confidence| confidence.as_str() == text);
+    found.ok_or_else(|| "no such confidence".into())
+}
+
+/// Units of sizes, each name before those that it ends with.
+const UNITS: &[(&str, u64)] = &[
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("K", 1 << 10),
+    ("M", 1 << 20),
+    ("G", 1 << 30),
+    ("T", 1 << 40),
+    ("B", 1),
+];
+
+/// A number of bytes, with or without a unit, in any case: `64MiB`, `64m`, `1_000_000`.
+fn size(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let unit = UNITS.iter().find_map(|(name, unit)| {
+        upper.strip_suffix(&name.to_ascii_uppercase()).map(|digits| (digits.trim_end(), *unit))
+    });
+    let (digits, unit) = unit.unwrap_or((&upper, 1));
+    let digits: u64 = number(digits).map_err(|_| "not a size such as 64MiB")?;
+    digits.checked_mul(unit).ok_or_else(|| "too large".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn set(name: &str, text: &str) -> Result<Settings, String> {
+        let mut settings = Settings::default();
+        Setting::named(name).unwrap().set(&mut settings, text).map(|()| settings)
+    }
+
+    #[test]
+    fn names_are_unique_and_every_listed_value_is_taken() {
+        let names: BTreeSet<_> =
+            SETTINGS.iter().map(|setting| setting.name).chain(LIMITS.iter().map(|row| row.name)).collect();
+        assert_eq!(names.len(), SETTINGS.len() + LIMITS.len());
+        for setting in SETTINGS {
+            assert!(!setting.about.is_empty(), "{}", setting.name);
+            for value in (setting.values)() {
+                assert_eq!(set(setting.name, value).err(), None, "{}", setting.name);
+            }
+            assert!(set(setting.name, "no such value").is_err(), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn a_complaint_names_the_value_and_those_that_are_possible() {
+        insta::assert_snapshot!(set("fail-on", "hgih").err().unwrap(), @"`hgih`: no such severity (one of critical, high, medium, low, none)");
+        insta::assert_snapshot!(set("jobs", "-1").err().unwrap(), @"`-1`: not a number that is possible here");
+    }
+
+    #[test]
+    fn platforms_are_understood() {
+        let selection = |text| set("platform", text).map(|settings| settings.selection);
+        assert_eq!(selection("all"), Ok(Selection::All));
+        assert!(matches!(selection("linux/arm/v7"), Ok(Selection::Platform(_))));
+        assert!(selection("linux/").is_err());
+        assert_eq!(Settings::default().selection, Selection::Available);
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1_000", 1_000),
+            ("64MiB", 64 << 20),
+            ("64mib", 64 << 20),
+            ("64 M", 64 << 20),
+            ("2gb", 2_000_000_000),
+            ("7B", 7),
+            ("1TiB", 1 << 40),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for wrong in ["", "MiB", "1.5MiB", "-1", "1 MiB x", "99999999999TiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_takes_its_own_default_back() {
+        for row in LIMITS {
+            let mut settings = Settings::default();
+            set_limit(row, &mut settings, &typed_default(row.limit)).unwrap();
+            assert_eq!(settings.limits, Limits::default(), "{}", row.name);
+            set_limit(row, &mut settings, "7").unwrap();
+            assert_eq!(settings.limits.get(row.limit), 7);
+        }
+    }
+}
