@@ -408,13 +408,24 @@ fn a_bomb_runs_into_a_limit() {
 }
 
 #[test]
-fn a_full_disk_and_a_closed_pipe_are_told_without_a_panic() {
+fn a_full_disk_is_told() {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), oci(leaky(), Compression::Gzip).tar()).unwrap();
     let run = scanner().path(file.path()).args(["--output", "/dev/full"]).run();
     assert!(!run.stderr.contains("panicked"), "{run:?}");
     assert_eq!(run.code, 3, "{run:?}");
     assert!(run.stderr.contains("/dev/full"), "{run:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_causes_no_panic() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), oci(leaky(), Compression::Gzip).tar()).unwrap();
+    for format in ["table", "json", "jsonl"] {
+        let run = scanner().path(file.path()).args(["--format", format]).run_with_closed_stdout();
+        assert!(!run.stderr.contains("panicked"), "{format}: {run:?}");
+        assert_ne!(run.code, 101, "{format}: {run:?}");
+    }
 }
 
 #[test]

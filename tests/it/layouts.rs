@@ -58,6 +58,14 @@ fn skopeo_reads_every_form() {
 }
 
 #[test]
+fn skopeo_reads_the_image_that_is_made_while_it_is_piped() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    super::memory::write_archive(&mut fs::File::create(&archive).unwrap(), 8 << 20).unwrap();
+    copy(&format!("docker-archive:{}", archive.display()), &folder.path().join("copy")).unwrap();
+}
+
+#[test]
 fn tar_reads_a_layer_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let layer = folder.path().join("layer.tar");

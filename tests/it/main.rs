@@ -4,10 +4,14 @@
     reason = "tests read small files whole and look at their own environment"
 )]
 
+mod architecture;
 mod builders;
 mod cases;
+mod demo;
 mod faults;
 mod formats;
 mod layouts;
+mod limits;
+mod memory;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,6 +3,7 @@
 //! `testdata/README.md` describes it for people. Unknown keys are refused, so that a typing error is no silent pass.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -159,13 +160,18 @@ pub(crate) struct ExpectedProblem {
 }
 
 impl Case {
-    /// Reads `testdata/cases/<name>.toml`, with its credentials made.
+    /// Reads `testdata/cases/<name>.toml`.
     pub(crate) fn read(name: &str) -> Self {
-        let path = super::root().join("testdata/cases").join(format!("{name}.toml"));
+        Self::read_from(&super::root().join("testdata/cases").join(format!("{name}.toml")))
+    }
+
+    /// Reads a file of the language, with its credentials made.
+    pub(crate) fn read_from(path: &Path) -> Self {
         let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut case: Self =
             toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_stem().unwrap().to_string_lossy();
         for (key, template) in &mut case.secrets {
             *template = expand(template, &format!("{name}/{key}"));
         }
@@ -271,7 +277,9 @@ impl Case {
             .secrets
             .iter()
             .fold(text.to_owned(), |text, (name, secret)| text.replace(&format!("${{{name}}}"), secret));
-        assert!(!filled.contains("${"), "no such secret: {filled}");
+        // Upper case is a variable of the image's own.
+        let wrong = filled.split("${").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+        assert!(!wrong, "no such secret: {filled}");
         filled
     }
 

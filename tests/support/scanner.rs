@@ -43,15 +43,26 @@ impl Scanner {
         self.args(["-"])
     }
 
-    /// Runs it away from this repository's own settings.
+    /// Runs it with a standard output that nobody reads.
+    pub(crate) fn run_with_closed_stdout(self) -> Run {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        self.run_with(writer.into())
+    }
+
     pub(crate) fn run(self) -> Run {
+        self.run_with(Stdio::piped())
+    }
+
+    /// Runs it away from this repository's own settings.
+    fn run_with(self, stdout: Stdio) -> Run {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_layersift"))
             .args(self.args)
             .current_dir(home.path())
             .env_clear()
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();

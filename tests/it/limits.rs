@@ -1,0 +1,86 @@
+//! Every limit of the table: an image that exceeds it gives a problem that names the flag, and never looks clean.
+
+use serde_json::Value;
+
+use layersift::limits::LIMITS;
+
+use crate::support::compression::Compression;
+use crate::support::formats::named;
+use crate::support::image::ImageBuilder;
+use crate::support::scanner::scanner;
+use layersift::signature::template::expand;
+
+/// A value for the limit called `name`, and an archive that exceeds it.
+fn excess(name: &str) -> (&'static str, Vec<u8>) {
+    let zeros = || image().layer(|layer| layer.file("zeros", vec![0; 8 << 20]));
+    let oci = |image, compression| (named("oci-archive").write)(&[image], compression).tar();
+    match name {
+        "max-layer-bytes" => ("1MiB", oci(zeros(), Compression::Plain)),
+        "max-ratio" => ("50", oci(zeros(), Compression::Zstd)),
+        "max-layer-entries" => {
+            let fill = |layer| {
+                (0..100).fold(layer, |layer: crate::support::layer::LayerBuilder, n| layer.dir(n.to_string()))
+            };
+            ("50", oci(image().layer(fill), Compression::Gzip))
+        }
+        "max-document-bytes" => {
+            ("1KiB", oci(image().label("long", &"long ".repeat(1000)), Compression::Gzip))
+        }
+        "max-header-bytes" => (
+            "1KiB",
+            oci(image().layer(|layer| layer.pax("comment", [b'x'; 5000]).file("a", "a")), Compression::Gzip),
+        ),
+        "max-path-bytes" => {
+            ("1KiB", oci(image().layer(|layer| layer.file("d/".repeat(5000) + "a", "a")), Compression::Gzip))
+        }
+        "max-matches" => {
+            let text = (0..50)
+                .map(|n| expand("ghp_{base62:30}{github-crc32}\n", &n.to_string()))
+                .collect::<String>();
+            ("10", oci(image().layer(|layer| layer.file("tokens", text)), Compression::Gzip))
+        }
+        "max-depth" => ("1", (named("oci-index-in-index").write)(&[image()], Compression::Gzip).tar()),
+        "max-manifests" => {
+            let images: Vec<_> =
+                (0..5).map(|n| image().name(&format!("image:{n}")).env("N", &n.to_string())).collect();
+            ("2", (named("oci-archive").write)(&images, Compression::Gzip).tar())
+        }
+        "max-link-bytes" => {
+            let fill = |layer: crate::support::layer::LayerBuilder| {
+                let first = layer.file("first", "x");
+                (0..500).fold(first, |layer, n| {
+                    layer.hardlink(format!("a-rather-long-name-of-a-link/{n}"), "first")
+                })
+            };
+            ("1KiB", oci(image().layer(fill), Compression::Gzip))
+        }
+        _ => panic!("no image exceeds --{name}: add one here"),
+    }
+}
+
+fn image() -> ImageBuilder {
+    ImageBuilder::new().layer(|layer| layer.file("hello", "hello\n"))
+}
+
+#[test]
+fn every_limit_that_bites_is_a_problem_that_names_its_flag() {
+    let mut wrong = Vec::new();
+    for row in LIMITS {
+        let (value, archive) = excess(row.name);
+        let flag = format!("--{}", row.name);
+        let calm = scanner().stdin(archive.clone()).report();
+        if calm.problem_kinds().contains(&"limit") {
+            wrong.push(format!("{flag} bites at its default: {:#}", calm.json["problems"]));
+        }
+        let report = scanner().stdin(archive).args([flag.as_str(), value]).report();
+        let named =
+            |problem: &Value| problem["kind"] == "limit" && problem["remedy"].to_string().contains(&flag);
+        if !report.problems().iter().any(named) {
+            wrong.push(format!("{flag} {value}: {:#}", report.json["problems"]));
+        }
+        if ![1, 4].contains(&report.code) {
+            wrong.push(format!("{flag} {value}: exit code {}", report.code));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

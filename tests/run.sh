@@ -1,0 +1,12 @@
+#!/bin/bash
+# Run all tests: install what they need, build the fixtures, test, and measure memory with a release build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+tests/install.sh
+testdata/build-fixtures.sh target/fixtures
+
+cargo build --release
+cargo test --lib --bins --tests
+cargo test --doc
+LAYERSIFT_RELEASE=$PWD/target/release/layersift cargo test --test it memory
