@@ -173,10 +173,18 @@ fn shown_url(url: &str) -> String {
     if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
 }
 
-/// `names` without repetitions, in the same order.
+/// `names` as people write them, without repetitions, in the same order.
 fn distinct(names: Vec<String>) -> Vec<String> {
+    let names = names.iter().map(|name| familiar(name).to_owned());
     let mut seen = HashSet::new();
-    names.into_iter().filter(|name| seen.insert(name.clone())).collect()
+    names.filter(|name| seen.insert(name.clone())).collect()
+}
+
+/// Engines write the name of one image in full or without its default registry and user (distribution reference,
+/// "familiar name"); the short form is the one that everybody types.
+fn familiar(name: &str) -> &str {
+    let short = name.strip_prefix("docker.io/").unwrap_or(name);
+    short.strip_prefix("library/").filter(|rest| short != name && !rest.contains('/')).unwrap_or(short)
 }
 
 #[cfg(test)]

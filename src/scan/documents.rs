@@ -1,12 +1,12 @@
 //! The JSON documents of an input: told from other blobs by content, kept in memory, found by name or digest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Cursor, Read};
+use std::io::{Cursor, Read};
 
 use crate::digest::Digest;
 use crate::image::{self, BlobRef, DocumentKind, Resolution, Roots, Selection, classify, resolve};
 use crate::limits::{Limit, Limits};
-use crate::source::Blob;
+use crate::problem::{Problem, ProblemKind};
 use crate::stream::fill;
 
 /// One document.
@@ -35,20 +35,11 @@ const HOPS: usize = 8;
 /// Bytes of a blob that tell whether it could be JSON.
 const HEAD: usize = 512;
 
-/// The content of `blob` if it is a JSON document that can be kept.
-pub(crate) fn read(blob: &Blob, documents: &Documents, limits: &Limits) -> io::Result<Option<Document>> {
-    let mut stored = blob.open()?;
-    match take(&mut stored, blob.size, documents, limits) {
-        Taken::Document(document) => Ok(Some(document)),
-        Taken::Other(_) => Ok(None),
-    }
-}
-
 /// What a blob turned out to be.
 pub(crate) enum Taken {
     Document(Document),
-    /// No document; the bytes that were read to find out.
-    Other(Cursor<Vec<u8>>),
+    /// No document; the bytes that were read to find out, and whether it could be one that is too large to keep.
+    Other(Cursor<Vec<u8>>, Option<Problem>),
 }
 
 /// Reads the content of a blob of `size` bytes if it is a JSON document that can be kept.
@@ -59,8 +50,14 @@ pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limi
     let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
     let bound = limits.get(Limit::DocumentBytes);
     let room = (bound * LARGEST).saturating_sub(documents.bytes);
-    if error.is_some() || !matches!(first, Some(b'{' | b'[')) || size > bound.min(room) {
-        return Taken::Other(Cursor::new(head));
+    if error.is_some() || !matches!(first, Some(b'{' | b'[')) {
+        return Taken::Other(Cursor::new(head), None);
+    }
+    if size > bound.min(room) {
+        let message =
+            format!("a JSON document of {size} bytes is too large to follow; it was searched as raw bytes");
+        let problem = Problem::new(ProblemKind::Limit, "", message, Limit::DocumentBytes.remedy());
+        return Taken::Other(Cursor::new(head), Some(problem));
     }
     let size = usize::try_from(size).expect("the limit on documents is far below the address space");
     head.resize(size.max(filled), 0);
@@ -68,11 +65,11 @@ pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limi
     head.truncate(filled + more);
     // A member that is cut off is mapped like any other blob, which reports the cut.
     if error.is_some() {
-        return Taken::Other(Cursor::new(head));
+        return Taken::Other(Cursor::new(head), None);
     }
     match classify(&head) {
         Some(kind) => Taken::Document(Document { digest: Digest::of(&head), bytes: head, kind }),
-        None => Taken::Other(Cursor::new(head)),
+        None => Taken::Other(Cursor::new(head), None),
     }
 }
 

@@ -120,7 +120,7 @@ fn no_tars<'i>(gathered: &'i Gathered, image: &'i Image) -> impl Iterator<Item =
     })
 }
 
-fn located(blob: &str, problem: &Problem) -> Problem {
+pub(super) fn located(blob: &str, problem: &Problem) -> Problem {
     let place = if problem.place.is_empty() { blob.to_owned() } else { format!("{blob}: {}", problem.place) };
     Problem { place, ..problem.clone() }
 }

@@ -63,7 +63,10 @@ mod tests {
     fn items_pass_in_order_whoever_hands_them_in() {
         for _ in 0..50 {
             let lane = Lane::new(Vec::new());
-            (0..200_u32).into_par_iter().rev().for_each(|number| lane.hand_in(number.into(), number, Vec::push));
+            (0..200_u32)
+                .into_par_iter()
+                .rev()
+                .for_each(|number| lane.hand_in(number.into(), number, Vec::push));
             assert_eq!(lane.finish(), (0..200).collect::<Vec<_>>());
         }
     }

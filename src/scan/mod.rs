@@ -161,9 +161,15 @@ impl Scanner {
         let mut gathered = Gathered { problems: blobs.problems, ..Gathered::default() };
         let mut queue: Vec<Blob> = Vec::new();
         for blob in blobs.blobs {
-            match documents::read(&blob, &gathered.documents, context.limits) {
-                Ok(Some(bytes)) => gathered.documents.insert(blob.name, bytes),
-                Ok(None) => queue.push(blob),
+            let taken = blob.open().map(|mut stored| {
+                documents::take(&mut stored, blob.size, &gathered.documents, context.limits)
+            });
+            match taken {
+                Ok(documents::Taken::Document(document)) => gathered.documents.insert(blob.name, document),
+                Ok(documents::Taken::Other(_, problem)) => {
+                    gathered.problems.extend(problem.map(|problem| join::located(&blob.name, &problem)));
+                    queue.push(blob);
+                }
                 Err(error) => gathered.problems.push(unreadable(&blob.name, &error)),
             }
         }
@@ -192,7 +198,10 @@ impl Scanner {
         loop {
             let member = match members.next_member() {
                 Ok(Some(member)) => member,
-                Ok(None) => break,
+                Ok(None) => {
+                    gathered.problems.extend(members.unmarked().map(source::unmarked));
+                    break;
+                }
                 Err(error) => {
                     gathered.problems.push(source::damaged(&error));
                     break;
@@ -206,7 +215,8 @@ impl Scanner {
             let mut body = members.body();
             match documents::take(&mut body, member.size, &gathered.documents, context.limits) {
                 documents::Taken::Document(bytes) => gathered.documents.insert(name, bytes),
-                documents::Taken::Other(head) => {
+                documents::Taken::Other(head, problem) => {
+                    gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
                     let report = blob::map(context, &name, &mut head.chain(&mut body));
                     context.progress.layer();
                     gathered.reports.insert(name, report);

@@ -9,7 +9,7 @@ use super::join::report_of;
 use super::matching::Match;
 use super::texts::TextMatch;
 use crate::findings::{Fate, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates};
-use crate::image::{BlobRef, Image, Layer, PlaceKind, Resolution, Step};
+use crate::image::{BlobRef, DocumentKind, Image, Layer, PlaceKind, Resolution, Step};
 use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::PathIndex;
@@ -57,7 +57,16 @@ impl Places<'_> {
         }
         for name in self.texts.keys().filter(|name| !documents.contains(name.as_str())) {
             if !self.gathered.documents.deselected(self.resolution, name) {
+                let from = out.len();
                 self.document(name, self.subject(name), &mut out);
+                if self
+                    .gathered
+                    .documents
+                    .get(name)
+                    .is_some_and(|document| document.kind == DocumentKind::LegacyLayer)
+                {
+                    drop_known(&mut out, from);
+                }
             }
         }
         for (name, report) in &self.gathered.reports {
@@ -140,6 +149,21 @@ impl Places<'_> {
             }
         }
     }
+}
+
+/// Drops what stands in a legacy layer's `json` and in the image's config too, of which the former is a copy.
+fn drop_known(out: &mut Vec<Located>, from: usize) {
+    let copies = out.split_off(from);
+    let known = |copy: &Located| {
+        let same = |other: &&Located| {
+            other.secret == copy.secret
+                && other.place.kind == copy.place.kind
+                && other.place.name == copy.place.name
+        };
+        out.iter().any(|other| same(&other))
+    };
+    let new: Vec<Located> = copies.into_iter().filter(|copy| !known(copy)).collect();
+    out.extend(new);
 }
 
 fn locate(found: &Match, place: Place) -> Located {

@@ -36,8 +36,8 @@ pub(super) struct Plain {
     pub(super) error: Option<io::Error>,
 }
 
-/// Plain bytes up to which no ratio is a bomb.
-const RATIO_FLOOR: u64 = 1 << 30;
+/// Stored bytes that every blob is taken to have more for its ratio: small blobs of zeros are no bombs.
+const RATIO_SLACK: u64 = 1 << 20;
 
 /// Reads `reader` to its end. `stored` counts the stored bytes that were read for it. Bytes that are no tar, or that
 /// `raw` says are none, are searched as they are.
@@ -93,7 +93,7 @@ fn limit(context: &Context<'_>, plain: u64, stored: u64) -> Option<Problem> {
     let problem = |limit: Limit, message| Some(Problem::new(ProblemKind::Limit, "", message, limit.remedy()));
     if plain > bytes {
         problem(Limit::LayerBytes, format!("more than {bytes} bytes; the rest was not looked at"))
-    } else if plain > RATIO_FLOOR && plain / stored.max(1) > ratio {
+    } else if plain / (stored + RATIO_SLACK) >= ratio {
         let message = format!(
             "{stored} stored bytes became {plain}, more than {ratio} times as many; the rest was not looked at"
         );

@@ -141,7 +141,8 @@ impl Best {
     fn better(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         // What is too far from the start would be found only in short matches.
         let near = |best: &Self| best.before_max.is_some_and(|before| before <= MAX_BEFORE);
-        let score = |best: &Option<Self>| best.as_ref().and_then(|best| Some((near(best), best.set.score()?)));
+        let score =
+            |best: &Option<Self>| best.as_ref().and_then(|best| Some((near(best), best.set.score()?)));
         if score(&b) > score(&a) { b } else { a }
     }
 

@@ -29,11 +29,19 @@ pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> io::Result<B
         match members.next_member() {
             Ok(Some(member)) if member.kind == Kind::File => {
                 let offset = members.offset();
+                if member.size > length.saturating_sub(offset) {
+                    blobs.problems.push(cut(&name(&member.path), length));
+                }
                 // A cut archive keeps what is there; reading it says where it ends.
                 blobs.blobs.push(section(name(&member.path), offset, member.size));
             }
             Ok(Some(member)) => blobs.aliases.extend(alias(&member)),
-            Ok(None) => break members.offset(),
+            Ok(None) => {
+                // An end before the end of the last member was reported with that member.
+                let unmarked = members.unmarked().filter(|end| *end <= length);
+                blobs.problems.extend(unmarked.map(self::unmarked));
+                break members.offset();
+            }
             Err(error) => {
                 let offset = offset(&error);
                 blobs.problems.push(damaged(&error));
@@ -79,6 +87,19 @@ pub(crate) fn damaged(error: &ArchiveError) -> Problem {
             "the archive is cut off or damaged: save the image again",
         ),
     }
+}
+
+const CUT: &str = "the archive is cut off: save the image again";
+
+fn cut(member: &str, length: u64) -> Problem {
+    let message = format!("the archive ends at byte {length}, in the middle of this member");
+    Problem::new(ProblemKind::Damaged, member, message, CUT)
+}
+
+/// What to say of an archive that ends at byte `end` without an end marker.
+pub(crate) fn unmarked(end: u64) -> Problem {
+    let message = format!("the archive ends at byte {end} without its end marker, so members may be missing");
+    Problem::new(ProblemKind::Damaged, "the archive", message, CUT)
 }
 
 /// What to say of an archive with more members than anybody needs.

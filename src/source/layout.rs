@@ -1,7 +1,8 @@
 //! A folder: an OCI layout, or any folder of blobs and documents, such as skopeo's `dir:`.
 //!
-//! Every regular file below it is a blob. Symbolic links to regular files are followed, because build systems make
-//! layouts of them; what is neither is a problem and not opened, since opening a FIFO or a device could hang.
+//! Every regular file below it is a blob. Symbolic links are followed to regular files of the same folder only: the
+//! folder may be a stranger's, and must not make this program read anything else. What is neither is a problem and not
+//! opened, since opening a FIFO or a device could hang.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,12 @@ pub(super) fn open(root: &Path, limits: &Limits) -> Result<Blobs, SourceError> {
 fn add(root: &Path, path: PathBuf, depth: usize, open: &mut Vec<(PathBuf, usize)>, blobs: &mut Blobs) {
     let linked = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
     match fs::metadata(&path) {
+        Ok(_) if linked && !inside(root, &path) => blobs.problems.push(Problem::new(
+            ProblemKind::Unsupported,
+            relative(root, &path),
+            "a symbolic link that leads out of the folder; it was not followed",
+            "copy the folder with `cp -rL`, which replaces links by what they stand for",
+        )),
         Ok(metadata) if metadata.is_file() => {
             let name = relative(root, &path);
             blobs.blobs.push(Blob { name, size: metadata.len(), location: Location::File(path) });
@@ -68,6 +75,11 @@ fn add(root: &Path, path: PathBuf, depth: usize, open: &mut Vec<(PathBuf, usize)
         )),
         Err(error) => blobs.problems.push(unreadable(root, &path, &error)),
     }
+}
+
+fn inside(root: &Path, path: &Path) -> bool {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    real(path).zip(real(root)).is_some_and(|(path, root)| path.starts_with(root))
 }
 
 fn unreadable(root: &Path, path: &Path, error: &std::io::Error) -> Problem {

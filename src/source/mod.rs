@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use self::archive::{REST, alias, damaged, too_many};
+pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
 use crate::limits::{Limit, Limits};
 use crate::problem::Problem;
 use crate::stream::{Compression, Decoder, Section, header, is_tar};

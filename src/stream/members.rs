@@ -85,13 +85,23 @@ pub struct Members<R> {
     padding: u64,
     header_bytes: u64,
     extensions: Extensions,
+    /// Whether the stream ended where the end marker should be.
+    unmarked: bool,
 }
 
 impl<R: Forward> Members<R> {
     /// Reads the archive that starts at the next byte of `inner`.
     pub fn new(inner: R, limits: &Limits) -> Self {
         let header_bytes = limits.get(Limit::HeaderBytes);
-        Self { inner, offset: 0, left: 0, padding: 0, header_bytes, extensions: Extensions::default() }
+        Self {
+            inner,
+            offset: 0,
+            left: 0,
+            padding: 0,
+            header_bytes,
+            extensions: Extensions::default(),
+            unmarked: false,
+        }
     }
 
     /// The next member, or none at the end of the archive. What was not read of the last member is passed over.
@@ -127,6 +137,12 @@ impl<R: Forward> Members<R> {
     /// The content of the current member.
     pub fn body(&mut self) -> Body<'_, R> {
         Body(self)
+    }
+
+    /// Where the stream ended, if it ended without the end marker that every archive has: it may have been cut between
+    /// two members. Asked after [`Members::next_member`] gave none.
+    pub fn unmarked(&self) -> Option<u64> {
+        self.unmarked.then_some(self.offset)
     }
 
     /// Offset in the archive of the current member's next byte.

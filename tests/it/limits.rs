@@ -16,7 +16,7 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
     let oci = |image, compression| (named("oci-archive").write)(&[image], compression).tar();
     match name {
         "max-layer-bytes" => ("1MiB", oci(zeros(), Compression::Plain)),
-        "max-ratio" => ("50", oci(zeros(), Compression::Zstd)),
+        "max-ratio" => ("5", oci(zeros(), Compression::Zstd)),
         "max-layer-entries" => {
             let fill = |layer| {
                 (0..100).fold(layer, |layer: crate::support::layer::LayerBuilder, n| layer.dir(n.to_string()))
