@@ -202,7 +202,7 @@ fn two_manifests_of_one_image_are_one_image_with_the_names_of_both() {
     let resolution = store.resolve();
     assert_eq!(resolution.problems, []);
     assert_eq!(resolution.images.len(), 1);
-    assert_eq!(resolution.images[0].names, ["app:latest", "docker.io/library/app:latest"]);
+    assert_eq!(resolution.images[0].names, ["app:latest"]);
     assert_eq!(resolution.images[0].layers[0].size, Some(3));
 }
 
