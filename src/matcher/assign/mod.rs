@@ -309,7 +309,7 @@ fn begins_line(before: &[u8]) -> bool {
     let words = line.split(|b| *b == b' ').collect::<Vec<_>>();
     !cut && matches!(
         words.as_slice(),
-        [b""] | [b"ENV" | b"ARG" | b"export" | b"set" | b"setenv" | b"-"] | [.., b"login" | b"user", _]
+        [b"" | b"ENV" | b"ARG" | b"export" | b"set" | b"setenv" | b"-"] | [.., b"login" | b"user", _]
     )
 }
 
