@@ -100,7 +100,7 @@ fn check(input: &Input, how: &str, expected: &[Expected], report: &Report, failu
         let docker = !input.format.starts_with("oci");
         for wanted in expected.places.iter().filter(|wanted| docker || !wanted.docker_only) {
             if !places.iter().any(|place| fits(wanted, place)) {
-                fail(format!("{}: no {wanted:?} in {places:#?}", expected.name));
+                fail(format!("{}: no {wanted:?}", expected.name));
             }
         }
         for place in places.iter().filter(|place| !is_repeated(place)) {
