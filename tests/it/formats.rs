@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::compression::{COMPRESSIONS, Compression};
 use crate::support::formats::{FORMATS, Format, named};
 use crate::support::image::ImageBuilder;
-use crate::support::scanner::{Report, scanner};
+use crate::support::scanner::{Report, is_copy, scanner};
 use layersift::signature::template::expand;
 
 /// A credential of its own for each `seed`.
@@ -37,7 +37,7 @@ fn check(form: &str, report: &Report) {
         let finding = report.finding(&token(seed)).unwrap_or_else(|| panic!("{form}: no {seed}"));
         let places = finding["places"].as_array().unwrap().iter();
         let mut places: Vec<String> = places
-            .filter(|place| place["kind"] != "metadata")
+            .filter(|place| !is_copy(place))
             .map(|place| {
                 format!("{} {} {}", place["kind"], place["layer"]["index"], place["state"]).replace('"', "")
             })

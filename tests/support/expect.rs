@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::case::{Case, ExpectedPlace};
-use super::scanner::Report;
+use super::scanner::{Report, is_copy};
 
 /// What differs, in lines for a person; empty if nothing does.
 pub(crate) fn differences(case: &Case, report: &Report) -> Vec<String> {
@@ -61,8 +61,7 @@ fn problems(case: &Case, report: &Report, all: &mut Vec<String>) {
 
 fn places(secret: &str, expected: &[ExpectedPlace], found: &Value, all: &mut Vec<String>) {
     let mut left: Vec<&Value> = found["places"].as_array().expect("places").iter().collect();
-    // Archives of old hold the config a second time.
-    left.retain(|place| place["kind"] != "metadata" || expected.iter().any(|place| place.kind == "metadata"));
+    left.retain(|place| !is_copy(place));
     for wanted in expected {
         let fit = left.iter().position(|place| misfits(wanted, place).is_empty());
         if let Some(at) = fit {

@@ -121,22 +121,28 @@ impl Report {
         kinds
     }
 
-    /// The findings without what has to differ between two forms of the same image: the digests of blobs, and the
-    /// copies of the config that only some archives hold (`<id>/json` of old docker archives).
+    /// The findings without what has to differ between two forms of the same image: names and digests of blobs, the
+    /// way in which a form writes the image's name, and copies of the config that only some forms hold.
     pub(crate) fn comparable(&self) -> Vec<Value> {
         let mut findings = self.findings().to_vec();
         for finding in &mut findings {
             let places = finding["places"].as_array_mut().expect("a finding has places");
-            places.retain(|place| place["kind"] != "metadata");
+            places.retain(|place| !is_copy(place));
             for place in places {
+                place.as_object_mut().expect("a place is an object").remove("image");
                 if let Some(layer) = place["layer"].as_object_mut() {
                     layer.remove("digest");
                 }
-                if place["path"].as_str().is_some_and(|path| path.starts_with("sha256:")) {
+                if place["path"].as_str().is_some_and(|path| path.contains("sha256")) {
                     place["path"] = "<blob>".into();
                 }
             }
         }
         findings
     }
+}
+
+/// Whether a place is in the `<id>/json` of an old docker archive, which repeats the config.
+pub(crate) fn is_copy(place: &Value) -> bool {
+    place["path"].as_str().is_some_and(|path| path.len() == 64 + "/json".len() && path.ends_with("/json"))
 }
