@@ -1,7 +1,7 @@
 //! Pumps a stream of plain bytes through the walker, the matcher and the hash.
 //!
-//! The calling thread reads; what it reads goes out in chunks to any thread of the pool while the budget has tickets,
-//! and is handled on the spot otherwise. Chunks may finish in any order: hashing and counting take them in turn.
+//! The calling thread reads; what it reads goes out in chunks to any thread of the pool, as many at a time as the budget
+//! has tickets. Chunks may finish in any order: hashing and counting take them in turn.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,22 +48,16 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
     let mut walk = Walk { walker: None, started: false, raw, content: false, limits: context.limits };
     let (mut bytes, mut problems) = (0, Vec::new());
     let (mut error, mut complete) = (None, false);
-    rayon::in_place_scope(|scope| {
+    rayon::in_place_scope_fifo(|scope| {
         let mut chunker = Chunker::default();
         loop {
             let buffer = context.budget.buffer();
             let Filled { chunk, last, error: failed } =
                 chunker.fill(reader, buffer, &mut |new, out| walk.push(new, out));
             bytes += (chunk.bytes.len() - chunk.new) as u64;
-            if context.budget.try_take() {
-                let stages = &stages;
-                scope.spawn(move |_| {
-                    stages.run(chunk);
-                    stages.context.budget.put_back();
-                });
-            } else {
-                stages.run(chunk);
-            }
+            context.budget.take();
+            let stages = &stages;
+            scope.spawn_fifo(move |_| stages.run(chunk));
             let over = limit(context, bytes, stored.load(Ordering::Relaxed));
             complete = last && failed.is_none() && over.is_none();
             error = failed;
@@ -118,7 +112,7 @@ impl Stages<'_> {
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {
             hasher.update(&chunk.bytes[chunk.new..]);
-            context.budget.recycle(chunk.bytes);
+            context.budget.put_back(chunk.bytes);
         });
     }
 }
