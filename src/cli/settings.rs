@@ -89,7 +89,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Scan this platform only, or `all` that are named [default: all that are there]",
         values: Vec::new,
         set: |settings, text| {
-            settings.selection = text.parse().map_err(|error| format!("{error}"))?;
+            settings.selection = text
+                .parse()
+                .map_err(|_| "expected os/arch, os/arch/variant or all, for example linux/arm64")?;
             Ok(())
         },
     },

@@ -7,6 +7,7 @@
 mod architecture;
 mod builders;
 mod cases;
+mod command;
 mod demo;
 mod faults;
 mod formats;

@@ -77,10 +77,9 @@ fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> 
 
 /// Path, members, line and name; for what is not a file the name comes first.
 fn position(place: &Place) -> Vec<Span> {
+    let in_layer = is_in_layer(place.kind);
     let mut path = match &place.path {
-        Some(path) if place.layer.is_none() => {
-            path.parse().map_or(path.clone(), |digest: Digest| digest.short())
-        }
+        Some(path) if !in_layer => path.parse().map_or(path.clone(), |digest: Digest| digest.short()),
         Some(path) if !path.starts_with('/') => format!("/{path}"),
         Some(path) => path.clone(),
         None => String::new(),
@@ -99,7 +98,8 @@ fn position(place: &Place) -> Vec<Span> {
         _ => {}
     }
     let mut spans = match &place.name {
-        Some(name) if place.layer.is_none() => vec![strong(name).middle(), dim(format!("  {path}")).middle()],
+        Some(name) if path.is_empty() => vec![strong(name).middle()],
+        Some(name) if !in_layer => vec![strong(name).middle(), dim(format!("  {path}")).middle()],
         Some(name) => vec![strong(path).middle(), plain(format!("  {name}")).middle()],
         None => vec![strong(path).middle()],
     };
@@ -107,6 +107,12 @@ fn position(place: &Place) -> Vec<Span> {
         spans.push(dim(format!("  ({})", place.decoded.join(", "))));
     }
     spans
+}
+
+/// Whether a place of this kind is named by its path in a layer.
+fn is_in_layer(kind: PlaceKind) -> bool {
+    use PlaceKind::{File, Link, Padding, Path, TarHeader};
+    matches!(kind, File | Path | Link | TarHeader | Padding)
 }
 
 fn origin(place: &Place) -> String {
@@ -135,6 +141,8 @@ fn describe_step(step: &PlaceStep) -> String {
         text = text.strip_prefix(around).unwrap_or(text).trim_start();
     }
     text = text.strip_suffix("# buildkit").unwrap_or(text);
-    let words: Vec<_> = text.split_whitespace().take(200).collect();
-    format!("step {} {} {}", step.index, step.instruction, words.join(" "))
+    let step_words = ["step", &step.index.to_string(), &step.instruction].map(str::to_owned);
+    let words = text.split_whitespace().take(200).map(str::to_owned);
+    let words: Vec<_> = step_words.into_iter().chain(words).filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
