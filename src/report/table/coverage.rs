@@ -1,7 +1,6 @@
 //! What was looked at, what was not, and the totals.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 
 use super::page::{Page, Span, badge, bytes, count, dim, good, plain, strong, thousands, warning};
@@ -51,6 +50,8 @@ pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage) -> io::Result<(
     page.blank()?;
     if page.detail() == Detail::Full {
         page.line(0, &[strong("blobs")])?;
+        let titles = columns("role", "form", ["stored", "plain", "searched", "entries"]);
+        page.line(2, &[dim(titles)])?;
         for blob in &coverage.blobs {
             write_blob(page, blob)?;
         }
@@ -77,25 +78,18 @@ pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage) -> io::Result<(
 }
 
 fn write_blob(page: &mut Page, blob: &Ledger) -> io::Result<()> {
-    let (stored, plain_size) = (bytes(blob.stored_bytes), bytes(blob.plain_bytes));
-    let mut figures = format!("{:11} {:9} {stored:>10}", blob.role, blob.form);
-    if blob.stored_bytes == blob.plain_bytes {
-        figures.push_str(&" ".repeat(14));
-    } else {
-        let _ = write!(figures, " -> {plain_size:>10}");
-    }
-    if blob.matched_bytes < blob.plain_bytes {
-        let _ = write!(figures, ", {} searched", bytes(blob.matched_bytes));
-    }
-    if blob.entries > 0 {
-        let _ = write!(figures, ", {}", entries(blob.entries));
-    }
-    let mut spans = vec![plain(figures)];
+    let [stored, plain_size, searched] = [blob.stored_bytes, blob.plain_bytes, blob.matched_bytes].map(bytes);
+    let figures = [&*stored, &plain_size, &searched, &thousands(blob.entries)];
+    let mut spans = vec![plain(columns(&blob.role, &blob.form, figures))];
     if !blob.verified {
-        spans.push(warning(", not verified"));
+        spans.push(warning("  not verified"));
     }
     spans.push(dim(format!("  {}", blob.blob)).middle());
     page.line(2, &spans)
+}
+
+fn columns(role: &str, form: &str, [stored, plain, searched, entries]: [&str; 4]) -> String {
+    format!("{role:11} {form:9} {stored:>10} {plain:>10} {searched:>10} {entries:>10}")
 }
 
 fn entries(number: u64) -> String {

@@ -133,14 +133,12 @@ impl<'a> Page<'a> {
     pub(super) fn line(&mut self, indent: usize, spans: &[Span]) -> io::Result<()> {
         write!(self.out, "{:indent$}", "")?;
         let mut room = self.room(indent);
-        let mut overflow =
-            spans.iter().map(|span| self.columns(&span.text, room)).sum::<usize>().saturating_sub(room);
-        for span in spans {
-            let natural = self.columns(&span.text, room);
-            let mut columns = natural;
+        let natural: Vec<_> = spans.iter().map(|span| self.columns(&span.text, room)).collect();
+        let mut overflow = natural.iter().sum::<usize>().saturating_sub(room);
+        for (span, mut columns) in spans.iter().zip(natural) {
             if span.middle {
-                let given = overflow.min(natural.saturating_sub(KEPT));
-                (columns, overflow) = (natural - given, overflow - given);
+                let given = overflow.min(columns.saturating_sub(KEPT));
+                (columns, overflow) = (columns - given, overflow - given);
             }
             let (text, used) = self.fit(&span.text, columns.min(room), span.middle);
             self.styled(span.style, &text)?;
@@ -286,6 +284,8 @@ mod tests {
             drawn(40, |page| page.line(0, &[plain(&*long).middle(), plain(" tail")])),
             "abcdefghijabcdefg…defghijabcdefghij tail\n"
         );
+        let line = drawn(60, |page| page.line(0, &[plain("a head "), plain(&long[..60]).middle()]));
+        assert_eq!(line.trim_end().chars().count(), 60, "{line}");
     }
 
     #[test]

@@ -126,9 +126,10 @@ fn everything_is_listed_when_asked() {
                    -> none of the steps is attributed
 
     blobs
-      layer       tar+gzip     3.0 MiB ->    9.0 MiB, 1,234 entries  blobs/sha256/layer
-      config      json         1.9 KiB                blobs/sha256/config
-      layer       tar+gzip     3.0 MiB ->    9.0 MiB, 1,234 entries, not verified  blobs/sha256/damaged
+      role        form          stored      plain   searched    entries
+      layer       tar+gzip     3.0 MiB    9.0 MiB    9.0 MiB      1,234  blobs/sha256/layer
+      config      json         1.9 KiB    1.9 KiB    1.9 KiB          0  blobs/sha256/config
+      layer       tar+gzip     3.0 MiB    9.0 MiB    9.0 MiB      1,234  not verified  blobs/s…6/damaged
     looked at  2 layers, 3 blobs: 6.2 MiB stored, 18.1 MiB plain, 2,468 entries, 18.1 MiB searched
     verified   all but 1 blob
     skipped    4.8 KiB, 1 time: the archive ends here
