@@ -172,7 +172,7 @@ fn the_reader_of_names_reads_groups() {
 fn every_file_opens_with_its_story_and_stays_short() {
     let mut wrong = Vec::new();
     for source in sources() {
-        if !source.text.starts_with("//! ") {
+        if !source.path.ends_with("tests.rs") && !source.text.starts_with("//! ") {
             wrong.push(format!("{}: no //! at its head", source.path));
         }
         let lines = source.code.lines().count();

@@ -57,7 +57,8 @@ fn every_builder_and_format_gives_the_same_findings() {
             assert_eq!(report.comparable(), piped.comparable(), "{}", input.how);
         }
     }
-    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures.join("\n"));
+    let first = failures.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
+    assert!(failures.is_empty(), "{} failures, the first ones:\n{first}", failures.len());
     assert!(inputs.len() >= 20, "only {} inputs", inputs.len());
 }
 
