@@ -9,6 +9,7 @@ pub mod assign;
 mod check;
 pub mod entropy;
 mod famous;
+pub mod judge;
 pub mod placeholder;
 mod prefilter;
 pub mod reference;

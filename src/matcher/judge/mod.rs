@@ -1,0 +1,241 @@
+//! Decides whether a pair of a name and a value is a secret: does the name say so, and is the value one?
+//!
+//! What kind of secret the name calls for decides what the value has to look like. A password may be a word with digits
+//! that a person chose; a token or a key was drawn, and has to look it. The place decides how sure that is: a variable of
+//! the environment is set to be used, an example in a text is not. Formats of providers are not known here; those have
+//! rules of their own.
+
+mod name;
+mod plain;
+mod setting;
+
+use self::name::says_example;
+pub use self::name::{Role, name_says_secret};
+use self::plain::plain;
+pub use self::setting::Setting;
+use super::assign::Style;
+use super::entropy::{distinct, relative, surprise};
+use super::placeholder::placeholder;
+use super::reference::reference;
+use crate::signature::Confidence;
+use crate::signature::checksum::{Verdict, named};
+
+/// Where a pair stands and how it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Context {
+    /// The kind of text.
+    pub setting: Setting,
+    /// How the assignment is written.
+    pub style: Style,
+    /// Whether the value stands in quotation marks.
+    pub quoted: bool,
+    /// Whether the value is a literal.
+    pub literal: bool,
+}
+
+/// What [`judge`] says of a pair that it takes for a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// How sure it is: likely or to be reviewed.
+    pub confidence: Confidence,
+    /// Why, for people.
+    pub reason: &'static str,
+}
+
+/// Whether `value` is the secret that `name` calls it. `None` if the name says something else, or the value is none.
+pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
+    let role = name_says_secret(name)?;
+    let value = value.trim_ascii();
+    if !context.literal || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+        return None;
+    }
+    if reference(value).is_some() || placeholder(value).is_some() {
+        return None;
+    }
+    let found = match role {
+        Role::ConnectionString => connection_string(value)?,
+        _ if plain(value).is_some() => return None,
+        Role::Password => password(value, context)?,
+        Role::Passphrase => passphrase(value, context)?,
+        Role::Secret => token(value, context, 12).or_else(|| secret(value, context))?,
+        Role::Credential => credential(value, context)?,
+        Role::Token | Role::Key => token(value, context, 16)?,
+        Role::SomeKey => token(value, context, 20).map(weaker)?,
+    };
+    Some(weigh(found, name, role, context))
+}
+
+const fn likely(reason: &'static str) -> Judgement {
+    Judgement { confidence: Confidence::Likely, reason }
+}
+
+const fn review(reason: &'static str) -> Judgement {
+    Judgement { confidence: Confidence::Review, reason }
+}
+
+fn weaker(found: Judgement) -> Judgement {
+    Judgement { confidence: Confidence::Review, ..found }
+}
+
+/// Names of tests and places where nothing is used make of a likely secret one to look at.
+fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgement {
+    let chosen = matches!(role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
+    let doubtful = match context.setting {
+        Setting::Documentation => true,
+        Setting::Minified => chosen || !context.quoted,
+        Setting::Source => !context.quoted || context.style == Style::Space,
+        Setting::Unknown => context.style == Style::Space,
+        Setting::Environment | Setting::Config | Setting::Shell => false,
+    };
+    if doubtful || says_example(name) { weaker(found) } else { found }
+}
+
+const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";
+const CHOSEN: &str = "the name says that it is a password, and the value looks like one that a person chose";
+
+/// `password: password`, `API_KEY=api-key`, `token: TOKEN`, `dbPassword = "db_password"`.
+fn repeats_name(name: &str, value: &[u8]) -> bool {
+    let bare = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    let (name, value) = (bare(name.as_bytes()), bare(value));
+    !value.is_empty()
+        && (name == value || (value.len() >= 3 && name.ends_with(&value)) || value.ends_with(&name))
+}
+
+/// How many of lower case, upper case, digits and signs occur.
+fn classes(value: &[u8]) -> usize {
+    let any = |class: fn(&u8) -> bool| usize::from(value.iter().any(class));
+    any(u8::is_ascii_lowercase)
+        + any(u8::is_ascii_uppercase)
+        + any(u8::is_ascii_digit)
+        + any(|b| b.is_ascii_punctuation())
+}
+
+fn password(value: &[u8], context: &Context) -> Option<Judgement> {
+    if value.len() > 96 || value.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
+        return token(value, context, 16);
+    }
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    if !value.is_ascii() && (digits == 0 || letters == 0) {
+        return None;
+    }
+    let random = surprise(value);
+    if value.len() >= 8 && random > 5.6 && classes(value) >= 2 && distinct(value) >= 6 {
+        return Some(likely(DRAWN));
+    }
+    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
+    if letters == 0 {
+        return (digits >= 6 && set).then_some(review(CHOSEN));
+    }
+    let signs = value.len() - digits - letters;
+    let only_joins = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    let joins = value.iter().filter(|b| matches!(b, b'-' | b'_' | b'.')).count();
+    if digits == 0 && (signs == 0 || only_joins) {
+        // Words alone are names of things far more often than passwords.
+        let odd = random > 5.8 && value.len() >= 8;
+        return if odd {
+            Some(likely(DRAWN))
+        } else {
+            (set && joins == 0 && value.len() >= 5).then_some(review(CHOSEN))
+        };
+    }
+    if only_joins && joins > 0 && random < 4.9 {
+        // `caching_sha2_password`, `input-1`
+        return set.then_some(review(CHOSEN));
+    }
+    let enough = value.len() >= 6 && (digits >= 2 || classes(value) >= 3);
+    Some(if enough { likely(CHOSEN) } else { review(CHOSEN) })
+}
+
+fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
+    let words = value.split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
+    if words < 2 {
+        return password(value, context);
+    }
+    (words >= 3 && context.setting != Setting::Source).then_some(review(CHOSEN))
+}
+
+/// A secret that a developer chose: more than a word, and not made of words only.
+fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
+    let word = value.iter().all(|b| b.is_ascii_graphic()) && value.iter().any(u8::is_ascii_alphabetic);
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
+    if !word || !digits || value.len() < 8 || context.setting == Setting::Minified {
+        return None;
+    }
+    Some(if classes(value) >= 3 && !joined { likely(CHOSEN) } else { review(CHOSEN) })
+}
+
+/// User and password in one: encoded, or with a colon.
+fn credential(value: &[u8], context: &Context) -> Option<Judgement> {
+    if named("base64-user-pass").is_some_and(|row| (row.check)(value) == Verdict::Pass) {
+        return Some(likely("user and password, encoded"));
+    }
+    token(value, context, 20)
+}
+
+/// A text that nobody chose: long enough, of the letters of tokens, and as mixed as chance makes it.
+fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
+    let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-.~!@#$%^&*:|(){}[]?<>,;".contains(b);
+    if value.len() < least || !value.iter().all(allowed) {
+        return None;
+    }
+    let body = value.iter().rposition(|b| *b != b'=').map_or(value, |last| &value[..=last]);
+    let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
+    let letters = body.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    if digits == body.len() || relative(body) < 0.75 || distinct(body) < 8.min(least / 2 + 2) {
+        return None;
+    }
+    if is_uuid(body) {
+        return Some(likely(DRAWN));
+    }
+    if body.iter().all(u8::is_ascii_hexdigit) {
+        let mixed = digits > 0 && letters > 0 && distinct(body) >= 7;
+        return mixed.then_some(likely(DRAWN));
+    }
+    let signs = body.iter().filter(|b| b.is_ascii_punctuation() && !b"_-.+/".contains(b)).count();
+    if signs > 0 && matches!(context.setting, Setting::Minified | Setting::Documentation) {
+        return None;
+    }
+    let random = surprise(body);
+    let sure = random > if body.len() >= 24 { 5.1 } else { 5.4 };
+    if sure && (digits > 0 || classes(body) >= 2) {
+        return Some(likely(DRAWN));
+    }
+    (random > 4.9 && digits > 0).then_some(review(DRAWN))
+}
+
+fn is_uuid(value: &[u8]) -> bool {
+    named("uuid").is_some_and(|row| (row.check)(value) != Verdict::Fail)
+}
+
+/// An address with a password, or settings with one.
+fn connection_string(value: &[u8]) -> Option<Judgement> {
+    let secret = userinfo_password(value).or_else(|| setting_password(value))?;
+    let none = secret.is_empty() || reference(secret).is_some() || placeholder(secret).is_some();
+    (!none).then_some(likely("an address with a password"))
+}
+
+/// The password of `scheme://user:password@host`.
+fn userinfo_password(value: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::find(value, b"://")?;
+    let authority = value[at + 3..].split(|b| matches!(b, b'/' | b'?' | b'#')).next()?;
+    let userinfo = &authority[..authority.iter().rposition(|b| *b == b'@')?];
+    let colon = userinfo.iter().position(|b| *b == b':')?;
+    Some(&userinfo[colon + 1..])
+}
+
+/// The password of `Server=x;User Id=y;Password=z`.
+fn setting_password(value: &[u8]) -> Option<&[u8]> {
+    value.split(|b| matches!(b, b';' | b'&' | b' ')).find_map(|part| {
+        let equals = part.iter().position(|b| *b == b'=')?;
+        let name = part[..equals].trim_ascii().to_ascii_lowercase();
+        let secret = matches!(name.as_slice(), b"password" | b"pwd" | b"accountkey" | b"sharedaccesskey");
+        secret.then_some(part[equals + 1..].trim_ascii())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! Whether a name says that its value is secret, and of what kind.
+//!
+//! A name is split into words at separators, at changes of case and where known words are written as one. What counts is
+//! the last word that names a thing: `db_password_prod` names a password, `password_file` a file. Languages other than
+//! English are known for the words of passwords only.
+
+/// What a name calls its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// What a person or a program logs in with: may be chosen by a person.
+    Password,
+    /// Protects a key: may be words with blanks.
+    Passphrase,
+    /// A secret of an application (`client_secret`, `JWT_SECRET`): drawn at random or chosen by a developer.
+    Secret,
+    /// A token that a service issued.
+    Token,
+    /// A key that a service issued or that encrypts (`api_key`, `SECRET_KEY`).
+    Key,
+    /// Something with `_key` at its end and nothing that tells more.
+    SomeKey,
+    /// User and password in one, mostly encoded (`_auth`, `credentials`).
+    Credential,
+    /// An address or a list of settings that may hold a password.
+    ConnectionString,
+}
+
+/// What `name` calls its value, if that is something secret.
+pub fn name_says_secret(name: &str) -> Option<Role> {
+    let words = words(name.get(name.len().saturating_sub(128)..)?);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words.first().is_some_and(|first| listed(VERBS, first)) {
+        return None;
+    }
+    // Digits, stages and encodings behind the noun do not change what it is.
+    let mut end = words.len();
+    while end > 0 && (listed(MODIFIERS, words[end - 1]) || words[end - 1].bytes().all(|b| b.is_ascii_digit()))
+    {
+        end -= 1;
+    }
+    match words[..end].split_last() {
+        Some((noun, before)) => role(noun, before).or_else(|| first_noun(&words[..end])),
+        // `PASS_TEXT`: the modifier is all there is.
+        None => None,
+    }
+}
+
+/// Whether a name says that its value is made up for a test or as an example.
+pub(super) fn says_example(name: &str) -> bool {
+    words(name)
+        .iter()
+        .any(|word| listed("test tests testing example examples dummy fake mock sample demo fixture", word))
+}
+
+/// `TOKEN_GITHUB`, `password_admin`: the noun first, then a word that does not change what it is.
+fn first_noun(words: &[&str]) -> Option<Role> {
+    let (first, rest) = words.split_first()?;
+    let strong = listed("password passwd pwd passphrase token secret apikey", first);
+    let harmless = rest.len() <= 2
+        && rest.iter().all(|word| word.len() > 2 && !listed(OTHERS, word) && !listed(VERBS, word));
+    (strong && harmless).then(|| role(first, &[])).flatten()
+}
+
+fn role(noun: &str, before: &[&str]) -> Option<Role> {
+    let last = before.last().copied().unwrap_or_default();
+    let ends = |list: &str| list.split(' ').any(|tail| noun.len() > tail.len() && noun.ends_with(tail));
+    if listed("passphrase mnemonic", noun) || (noun == "phrase" && listed("pass seed recovery", last)) {
+        return Some(Role::Passphrase);
+    }
+    if listed(PASSWORDS, noun) || ends("password passwd passwort passphrase") || listed(JOINED_PASS, noun) {
+        return Some(Role::Password);
+    }
+    if noun == "word" && last == "pass" {
+        return Some(Role::Password);
+    }
+    if matches!(noun, "pass" | "pw" | "psw") && !listed("by first second render single multi cam", last) {
+        return Some(Role::Password);
+    }
+    if matches!(noun, "secret" | "secrets") || (ends("secret") && noun != "nonsecret") {
+        return Some(Role::Secret);
+    }
+    if matches!(noun, "token" | "jwt" | "authtoken") || ends("token") {
+        let other = before.iter().any(|word| listed(OTHER_TOKENS, word))
+            || noun == "nexttoken"
+            || noun.contains("csrf")
+            || noun.contains("xsrf");
+        return (!other).then_some(Role::Token);
+    }
+    if noun == "bearer"
+        || (noun == "pat" && !before.is_empty())
+        || (noun == "authorization" && before.len() < 2)
+    {
+        return Some(Role::Token);
+    }
+    if matches!(noun, "credential" | "credentials" | "creds" | "userpass")
+        || (noun == "auth" && before.len() < 2)
+    {
+        return Some(Role::Credential);
+    }
+    if noun == "base" && before.ends_with(&["secret", "key"]) {
+        return Some(Role::Key);
+    }
+    connection(noun, last).or_else(|| key(noun, before))
+}
+
+fn connection(noun: &str, last: &str) -> Option<Role> {
+    let known = listed("dsn connectionstring connstr connstring jdbcurl databaseurl", noun)
+        || (matches!(noun, "string" | "str") && matches!(last, "connection" | "conn"))
+        || matches!(noun, "url" | "uri" | "proxy");
+    known.then_some(Role::ConnectionString)
+}
+
+fn key(noun: &str, before: &[&str]) -> Option<Role> {
+    let joined = noun.strip_suffix("keys").or_else(|| noun.strip_suffix("key"))?;
+    let kind = if joined.is_empty() { before.last().copied().unwrap_or_default() } else { joined };
+    if listed(SECRET_KEYS, kind)
+        || (!joined.is_empty()
+            && SECRET_KEYS.split_ascii_whitespace().any(|k| k.len() > 3 && joined.ends_with(k)))
+    {
+        let public =
+            before.iter().any(|word| matches!(*word, "public" | "publishable" | "pub" | "site" | "client"))
+                && kind != "secret";
+        return (!public || kind == "client").then_some(Role::Key);
+    }
+    let many = noun == "keys";
+    let named = joined.is_empty() && !before.is_empty() && !many;
+    let other = before.iter().any(|word| listed(OTHER_KEYS, word));
+    (named && !other && before.iter().all(|word| !listed(VERBS, word))).then_some(Role::SomeKey)
+}
+
+fn listed(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|known| known == word)
+}
+
+const PASSWORDS: &str = "password passwords passwd passwort pwd pswd passcode passw passwrd pasword kennwort senha \
+    contrasena contrasenia motdepasse wachtwoord parola haslo sifre requirepass masterauth secretpassword sshpass \
+    identified pgpassword";
+
+/// `pass` as the end of a longer word, which `bypass` and `compass` are not.
+const JOINED_PASS: &str = "dbpass userpass rootpass smtppass ftppass sshpass adminpass mypass mailpass sqlpass redispass \
+    repopass authpass httppass proxypass ldappass vncpass webpass keypass storepass bindpass srcstorepass deststorepass \
+    dbpasswd basicpass accountpass userpw rootpw dbpw adminpw mqttpass wifipass pgpass mysqlpass";
+
+/// What follows a noun without changing it.
+const MODIFIERS: &str = "prod production prd dev devel development staging stage stg test testing qa uat local live sandbox \
+    primary secondary main backup old new default current value val b64 base64 plain plaintext cleartext clear raw str env \
+    hex us eu v1 v2 v3 a b one two unencrypted decoded";
+
+/// Words that make of a name an action or a question.
+const VERBS: &str = "is has had get gets show hide toggle forgot forget reset change changed update validate verify check \
+    compare generate create hash encrypt decrypt require requires required need needs no without enter missing invalid \
+    wrong bad ask read load find parse fetch request obtain lookup delete remove revoke refreshes allow disallow use uses \
+    using can should must skip ignore disable enable match matches make build print log mask redact strip clear not how why \
+    weak strong empty confirm repeat retype re incorrect expired unknown";
+
+/// Words behind a noun that name something else: `password_file`, `token_type`.
+const OTHERS: &str = "file files filename path dir directory folder url urls uri endpoint host hostname server port name \
+    names id ids type types kind length len size min max count limit limits ttl expiry expires expiration expire expired \
+    age lifetime timeout duration interval date time timestamp at on in by of to for from with and or field fields column \
+    input inputs label labels placeholder hint prompt title text message messages error errors err msg regex regexp pattern \
+    format formats policy rule rules strength validator validation valid invalid required enabled disabled enable disable \
+    reset resets change changed forgot recovery hash hashed hashes hasher digest algorithm algo alg encoder encryption \
+    encrypted enc cipher manager provider service services store storage source sources generator factory builder handler \
+    helper util utils class object model schema resolver reader writer parser bucket index idx position pos start end begin \
+    prefix suffix header headers param params parameter parameters arg args argument option options flag variable ref refs \
+    reference version ver status state scope scopes usage used mode method methods script command cmd callback func function \
+    exists present missing set attempts retries retry queue list array map dict group groups arn alias fingerprint \
+    thumbprint checksum template form page dialog button link view screen widget item items element node tag tags attr \
+    attribute property props action event listener number num no char chars bytes bits rounds cost iterations audience \
+    issuer lookup cache info details metadata description desc doc docs comment help tooltip icon visible visibility hidden \
+    toggle encoding charset separator delimiter language quality score budget price rate per vocab sock agent exchange \
+    protocol request response data content body context config configuration settings support supported module plugin \
+    backend driver client user username users owner auth authentication authorizer protection management access stream \
+    tree table row cell level order literal char string utils ring rotation refresh renewal grant endpoint verification \
+    verifier check checker tests test case cases analyzer filter filters tokenizer loader spec specs identifier expr offset \
+    kinds stack sequence pair pairs line lines span spans value values entropy usage";
+
+/// Tokens of parsers, models, pages and forms.
+const OTHER_TOKENS: &str = "csrf xsrf pad bos eos unk mask cls sep max min num total prompt completion next page pagination \
+    continuation continue sync cancel cancellation parse parser syntax lexer lex design start end stop special first last \
+    prev previous public reserved keyword operator string number comment whitespace ident identifier cancellationtoken \
+    input output word sub expected unexpected peek open close left right current literal mapper skip antiforgery forgery \
+    request verification nonce per list is separator delimiter lookahead";
+
+/// What a key is secret with.
+const SECRET_KEYS: &str = "api access secret private priv signing sign encryption encrypt encode master auth authentication \
+    account shared license licence deploy service app application admin session crypt cipher aes hmac jwt webhook \
+    integration write server subscription consumer root vault unseal fernet crypto security activation ssl tls wrapping \
+    data machine preshared psk userapi restapi apisecret management ingest licensing upload publish push bot client \
+    instrumentation storageaccount apiaccess";
+
+/// What is called a key in programs and databases, and what is public.
+const OTHER_KEYS: &str = "primary foreign public pub sort cache partition hot row column index lookup map dict object group \
+    hash registry unique composite idempotency translation i18n message state query event config item kv route gpg pgp \
+    apt rpm signed known host hosts ssh id cache keyboard press down up shift ctrl alt arrow enter escape return tab any \
+    option parent child child field json yaml attr attribute property param label name type data table dedupe dedup \
+    grouping ordering header cookie metadata tag entity resource locale search result error weak strong symbol local \
+    session context store storage sorting bucket s3 redis memcache memo node tree left right first last next prev current \
+    default custom raw map env meta settings setting variable var input output request response route section menu item \
+    list page view form selector filter path file url uri color theme style count number int str string byte char word";
+
+/// The words of a name, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let bytes = name.as_bytes();
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        let next_lower = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+        let before = at.checked_sub(1).map(|before| bytes[before]);
+        let starts = byte.is_ascii_uppercase()
+            && before.is_some_and(|b| {
+                b.is_ascii_lowercase() || (b.is_ascii_uppercase() && next_lower) || b.is_ascii_digit()
+            });
+        let digit_starts =
+            byte.is_ascii_digit() != before.is_some_and(|b| b.is_ascii_digit()) && byte.is_ascii_digit();
+        if !byte.is_ascii_alphanumeric() || starts || digit_starts {
+            if !word.is_empty() {
+                words.push(std::mem::take(&mut word));
+            }
+        }
+        if byte.is_ascii_alphanumeric() {
+            word.push(char::from(byte.to_ascii_lowercase()));
+        }
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets_have_a_role() {
+        use Role::{ConnectionString, Credential, Key, Passphrase, Password, Secret, SomeKey, Token};
+        for (names, role) in [
+            (
+                "password DB_PASSWORD dbPassword PGPASSWORD MYSQL_PWD passwd user.password spring.datasource.password pass",
+                Password,
+            ),
+            (
+                "SMTP_PASS REPO_PASS sshpass PASSWORD_PROD password2 rootPassword requirepass userpw DBPASSWD password_admin",
+                Password,
+            ),
+            ("passphrase GPG_PASSPHRASE seed_phrase", Passphrase),
+            ("secret CLIENT_SECRET clientSecret JWT_SECRET app.secret sessionSecret cookie-secret", Secret),
+            (
+                "token GITHUB_TOKEN authToken _authToken accesstoken access_token npmAuthToken HF_TOKEN TOKEN_GITHUB",
+                Token,
+            ),
+            (
+                "api_key apiKey APIKEY X-Api-Key SECRET_KEY aws_secret_access_key accountKey signing_key SECRET_KEY_BASE",
+                Key,
+            ),
+            (
+                "license_key privateKey masterKey APP_KEY ENCRYPTION_KEY stripe_api_key FLICKR_APIKEY_PROD",
+                Key,
+            ),
+            ("STRIPE_KEY MAILGUN_KEY deepl_key", SomeKey),
+            ("credentials _auth basic_auth DB_CREDS", Credential),
+            ("DATABASE_URL connectionString dsn SENTRY_DSN redis_uri", ConnectionString),
+        ] {
+            for name in names.split(' ') {
+                assert_eq!(name_says_secret(name), Some(role), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_other_things_have_none() {
+        let names = "primary_key foreignKey public_key PUBLIC_KEY pubkey KEYCLOAK_VERSION TOKENIZERS_PARALLELISM \
+            PASSWORD_FILE POSTGRES_PASSWORD_FILE SSH_AUTH_SOCK token_type tokenType max_tokens cache_key key_id keyId \
+            AWS_ACCESS_KEY_ID TOKEN_TTL token_expires_in password_hash passwordHash PASSWORD_LENGTH password_field \
+            passwordInput password_reset reset_password isPassword hasToken csrf_token csrfmiddlewaretoken pad_token \
+            eos_token nextPageToken keyboard monkey hotkey key keys tokens token_count GPG_KEY sort_key partitionKey \
+            secret_name secretName SECRET_PATH password_policy passwordPolicy forgotPassword bypass compass tokenizer \
+            user username email description auth_type author KEY_PATH key_name host_key idempotency_key PRIVATE_KEY_PATH";
+        for name in names.split_ascii_whitespace() {
+            assert_eq!(name_says_secret(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn words_part_at_case_and_separators() {
+        assert_eq!(words("myDBPassword2-x_Y"), ["my", "db", "password", "2", "x", "y"]);
+    }
+}

@@ -1,0 +1,127 @@
+//! What kind of text a pair stands in, told by the file's name and by the lines around the pair.
+
+/// What kind of text a pair stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Setting {
+    /// A variable of the environment, an argument of a build, a label.
+    Environment,
+    /// A configuration file: YAML, JSON, INI, XML, properties, `.env`.
+    Config,
+    /// A script or a command line of a shell.
+    Shell,
+    /// The source of a program.
+    Source,
+    /// A program whose names and lines were shortened, or a binary.
+    Minified,
+    /// A manual, a readme, a translation, an example.
+    Documentation,
+    /// Not known.
+    #[default]
+    Unknown,
+}
+
+const CONFIG: &str = "yaml yml json ini cfg conf config properties toml xml env tfvars tfstate hcl tf plist reg cnf rc npmrc \
+    netrc pypirc service desired settings repo list sources ovpn pgpass htpasswd credentials auth envrc dockercfg gradle";
+const SHELL: &str = "sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile containerfile mk makefile profile bashrc zshrc history \
+    bash_history zsh_history ash_history";
+const SOURCE: &str = "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp hpp cxx m mm cs vb fs php phtml rb \
+    erb pl pm t lua r jl swift dart ex exs erl hs clj sql vue svelte html htm jsp asp aspx cshtml coffee proto graphql pyx \
+    ipynb ejs hbs tpl jinja j2 css scss less tcl el vim pyc class so";
+const DOCUMENTATION: &str = "md markdown rst adoc txt 1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
+    sample tmpl template dist map tex csv";
+
+impl Setting {
+    /// The kind of the text around `at`, of a file of that path.
+    pub fn of(path: Option<&[u8]>, text: &[u8], at: usize) -> Self {
+        let by_path = path.map_or(Self::Unknown, Self::of_path);
+        let program = matches!(by_path, Self::Source | Self::Unknown);
+        if program && long_line(text, at) { Self::Minified } else { by_path }
+    }
+
+    /// The kind that a file's path tells.
+    pub fn of_path(path: &[u8]) -> Self {
+        let lower = path[path.len().saturating_sub(512)..].to_ascii_lowercase();
+        let file = lower.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let has = |part: &[u8]| memchr::memmem::find(&lower, part).is_some();
+        let begins = |heads: &[&[u8]]| heads.iter().any(|head| file.starts_with(head));
+        if begins(&[b".env", b"env."]) && !file.ends_with(b"example") && !file.ends_with(b"sample") {
+            return Self::Config;
+        }
+        if begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"])
+            || [
+                &b"share/doc/"[..],
+                b"share/man/",
+                b"/docs/",
+                b"/doc/",
+                b"/examples/",
+                b"/example/",
+                b"share/info/",
+                b"/locale/",
+                b"/locales/",
+                b"/i18n/",
+                b"/lang/",
+                b"/translations/",
+            ]
+            .iter()
+            .any(|part| has(part))
+        {
+            return Self::Documentation;
+        }
+        let extension = file.iter().rposition(|b| *b == b'.').map_or(file, |dot| &file[dot + 1..]);
+        let listed = |list: &str| list.split_ascii_whitespace().any(|known| known.as_bytes() == extension);
+        if listed(SHELL) || begins(&[b"dockerfile", b"makefile"]) {
+            Self::Shell
+        } else if listed(SOURCE) {
+            Self::Source
+        } else if listed(CONFIG) {
+            Self::Config
+        } else if listed(DOCUMENTATION) {
+            Self::Documentation
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// Bytes to each side in which a line end is looked for.
+const LINE: usize = 200;
+
+/// Whether `at` stands in a line that is longer than people write.
+fn long_line(text: &[u8], at: usize) -> bool {
+    let at = at.min(text.len());
+    let (before, after) = (&text[at.saturating_sub(LINE)..at], &text[at..text.len().min(at + LINE)]);
+    let ends = |part: &[u8]| part.len() < LINE || part.contains(&b'\n');
+    !ends(before) && !ends(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_the_kind() {
+        for (path, setting) in [
+            ("app/config.yaml", Setting::Config),
+            ("app/.env", Setting::Config),
+            ("app/.env.production", Setting::Config),
+            ("app/.env.example", Setting::Documentation),
+            ("usr/share/doc/x/config.yaml", Setting::Documentation),
+            ("app/README.md", Setting::Documentation),
+            ("srv/main.py", Setting::Source),
+            ("root/.bashrc", Setting::Shell),
+            ("build/Dockerfile.prod", Setting::Shell),
+            ("root/.netrc", Setting::Config),
+            ("usr/bin/tool", Setting::Unknown),
+        ] {
+            assert_eq!(Setting::of_path(path.as_bytes()), setting, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_of_a_program_is_minified() {
+        let text = "a".repeat(1000);
+        assert_eq!(Setting::of(Some(b"x.js"), text.as_bytes(), 500), Setting::Minified);
+        assert_eq!(Setting::of(Some(b"x.json"), text.as_bytes(), 500), Setting::Config);
+        assert_eq!(Setting::of(Some(b"x.js"), text.as_bytes(), 50), Setting::Source);
+    }
+}
