@@ -2,6 +2,7 @@
 
 use super::document::{DocumentKind, classify};
 use super::json::DocumentError;
+use super::step::instruction;
 use super::{Platform, Step, lenient};
 
 /// A config document, judged by its content.
@@ -64,12 +65,16 @@ impl Facts {
         };
         let stated = !platform.os.is_empty() && !platform.architecture.is_empty();
         let history = config.history().as_deref().unwrap_or_default();
-        let steps = history.iter().enumerate().map(|(index, entry)| Step {
-            index,
-            instruction: String::new(),
-            created_by: entry.created_by().clone().unwrap_or_default(),
-            empty_layer: entry.empty_layer().unwrap_or_default(),
-            layer: None,
+        let steps = history.iter().enumerate().map(|(index, entry)| {
+            let created_by = entry.created_by().clone().unwrap_or_default();
+            let instruction = instruction(&created_by).to_owned();
+            Step {
+                index,
+                instruction,
+                created_by,
+                empty_layer: entry.empty_layer().unwrap_or_default(),
+                layer: None,
+            }
         });
         Ok(Self {
             platform: stated.then(|| platform.normalized()),

@@ -1,6 +1,6 @@
 //! What an image is: manifests, layers, the build history and their alignment. Immutable, and without bytes of layers.
 //!
-//! The documents of an image (index, manifest, config, attestations) are turned into these types by [`resolve`]; where
+//! The documents of an image (index, manifest, config, attestations) are turned into these types by [`resolve()`]; where
 //! their bytes come from is not known here. Nothing in this module reads a file or knows of credentials.
 
 mod archive;
@@ -17,6 +17,7 @@ mod path;
 mod place;
 mod platform;
 mod resolve;
+pub mod step;
 mod text;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use self::path::clean_path;
 pub use self::place::PlaceKind;
 pub use self::platform::{ParsePlatformError, PlatformFilter, Selection};
 pub use self::resolve::{Attestation, Documents, Resolution, Roots, resolve};
+pub use self::step::{Argument, ArgumentKind, ParsedStep};
 pub use self::text::{Text, each_text, texts};
 use crate::digest::Digest;
 

@@ -14,6 +14,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::document::DocumentKind;
 use super::json::DocumentError;
 use super::place::PlaceKind;
+use super::step::name_words;
 
 /// One text of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -255,37 +256,32 @@ impl Walker<'_> {
     }
 
     fn items(&mut self, list: List, items: Vec<(usize, String)>) {
-        let mut previous: Option<String> = None;
+        if list == List::Command {
+            return self.command(items);
+        }
         for (index, item) in items {
             self.path.push(Part::Index(index));
-            match list {
-                List::Plain => self.string(item),
-                List::Variables => match item.split_once('=') {
-                    Some((name, value)) => self.emit(Some(shorten(name, NAME).to_owned()), value.to_owned()),
-                    None => self.emit(None, item),
-                },
-                List::Command => {
-                    let (name, value) = word(previous.as_deref(), &item);
-                    self.emit(name, value);
-                    previous = Some(item);
-                }
+            match item.split_once('=').filter(|_| list == List::Variables) {
+                Some((name, value)) => self.emit(Some(shorten(name, NAME).to_owned()), value.to_owned()),
+                None if list == List::Variables => self.emit(None, item),
+                None => self.string(item),
             }
             self.path.pop();
         }
     }
-}
 
-/// Names a word of a command line: by what stands before its `=`, or by the option before it.
-fn word(previous: Option<&str>, item: &str) -> (Option<String>, String) {
-    if let Some((name, value)) = item.split_once('=')
-        && !name.is_empty()
-        && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c))
-    {
-        return (Some(shorten(name, NAME).to_owned()), value.to_owned());
+    fn command(&mut self, items: Vec<(usize, String)>) {
+        let (positions, words): (Vec<usize>, Vec<String>) = items.into_iter().unzip();
+        let names = name_words(&words);
+        for ((index, word), name) in positions.into_iter().zip(words).zip(names) {
+            self.path.push(Part::Index(index));
+            match name {
+                Some((name, at)) => self.emit(Some(name), word[at..].to_owned()),
+                None => self.emit(None, word),
+            }
+            self.path.pop();
+        }
     }
-    let option =
-        previous.filter(|word| word.starts_with('-') && !word.contains('=') && !item.starts_with('-'));
-    (option.map(|option| shorten(option, NAME).to_owned()), item.to_owned())
 }
 
 /// The first `bytes` bytes of `text`, or a few less to end at a character.
