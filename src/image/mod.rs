@@ -30,7 +30,7 @@ pub use self::path::clean_path;
 pub use self::place::PlaceKind;
 pub use self::platform::{ParsePlatformError, PlatformFilter, Selection};
 pub use self::resolve::{Attestation, Documents, Resolution, Roots, resolve};
-pub use self::step::{Argument, ArgumentKind, ParsedStep};
+pub use self::step::{Argument, ArgumentKind, ParsedStep, parse as parse_step};
 pub use self::text::{Text, each_text, texts};
 use crate::digest::Digest;
 

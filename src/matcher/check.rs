@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{AFTER, BEFORE, Candidate, Hit, Matcher, Surroundings};
 use crate::signature::template::{expand, expand_pair};
-use crate::signature::{Confidence, Rule, RuleSet};
+use crate::signature::{Confidence, Rule, RuleSet, Shape};
 
 /// What is wrong with one rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +51,7 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
     for (number, find) in rule.finds().iter().enumerate() {
         let (text, secret) = expand_pair(&find.text, &find.secret, &format!("{}/{number}", rule.id()));
         let path = find.path.as_deref().map(str::as_bytes);
-        for (form, text) in forms(&text) {
+        for (form, text) in forms(rule, &text) {
             let secret = if form == "with CRLF" { secret.replace('\n', "\r\n") } else { secret.clone() };
             let around = Surroundings { path, pair: None };
             if let Err(message) = one(matcher, index, &text, &secret, around) {
@@ -72,10 +72,12 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
 }
 
 /// The forms in which an example is tried.
-fn forms(text: &str) -> Vec<(&'static str, String)> {
+fn forms(rule: &Rule, text: &str) -> Vec<(&'static str, String)> {
     let line = ".".repeat(BEFORE + 100);
     let mut forms = vec![("as it is", text.to_owned()), ("with CRLF", text.replace('\n', "\r\n"))];
-    if !text.contains('\n') {
+    // A bare value may go on to the end of its line, so only tokens are tried inside one.
+    let token = matches!(rule.shape(), Shape::Pattern(_));
+    if token && !text.contains('\n') {
         let behind = " ".repeat(AFTER + 100);
         forms.push(("in a long line", format!("{line} {text} {behind}{line}")));
     }

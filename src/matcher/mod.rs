@@ -10,6 +10,7 @@ mod check;
 pub mod entropy;
 mod famous;
 pub mod judge;
+mod keyed;
 pub mod placeholder;
 mod prefilter;
 pub mod reference;

@@ -6,6 +6,10 @@ use regex_automata::meta::Regex;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
+use super::entropy::shannon;
+use super::keyed::{self, Wish};
+use super::placeholder::placeholder;
+use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
 use crate::signature::checksum::Verdict;
 use crate::signature::{Confidence, Rule, Shape};
@@ -29,7 +33,7 @@ impl Compiled {
     pub(super) fn new(rule: &Rule) -> Self {
         let pattern = match rule.shape() {
             Shape::Pattern(pattern) => compile(pattern),
-            Shape::Keyed { value, .. } => compile(&format!("(?<secret>{value})")),
+            Shape::Keyed { value, .. } => compile(&format!("(?<secret>(?:{value})$)")),
         };
         let secret = pattern
             .group_info()
@@ -57,8 +61,25 @@ impl Compiled {
                     sink(secret, confidence, None);
                 }
             }),
-            Shape::Keyed { .. } => {}
+            Shape::Keyed { and, judged, .. } => {
+                let wish = Wish { and, judged: *judged };
+                let Some(found) = keyed::find(wish, candidate, text, around) else { return };
+                let value = &text[found.value.clone()];
+                if !self.is_whole(value) {
+                    return;
+                }
+                if let Some(tier) = tier(rule, value) {
+                    let confidence = found.confidence.map_or(tier, |judged| judged.min(tier));
+                    sink(found.value, confidence, Some(found.key));
+                }
+            }
         }
+    }
+
+    /// Whether the pattern matches all of `value`.
+    fn is_whole(&self, value: &[u8]) -> bool {
+        let whole = self.pattern.search_half(&Input::new(value).anchored(Anchored::Yes));
+        whole.is_some_and(|end| end.offset() == value.len())
     }
 
     /// The match that contains the candidate, if the pattern matches there.
@@ -109,7 +130,10 @@ impl Compiled {
 
 /// The tier of a match, or none if it is no credential.
 fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
-    if rule.entropy().is_some_and(|least| entropy(secret) < least) {
+    if rule.entropy().is_some_and(|least| shannon(secret) < least) {
+        return None;
+    }
+    if secret.len() <= LONGEST_WORD && (placeholder(secret).is_some() || reference(secret).is_some()) {
         return None;
     }
     match rule.checksum().map(|checksum| ((checksum.check)(secret), checksum.proven)) {
@@ -119,17 +143,8 @@ fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
     }
 }
 
-/// Shannon entropy in bits a byte.
-fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
-    for byte in bytes {
-        counts[usize::from(*byte)] += 1;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a credential has some thousand bytes at most")]
-    let length = bytes.len() as f64;
-    let share = |count: u32| f64::from(count) / length;
-    counts.iter().filter(|count| **count > 0).map(|count| -share(*count) * share(*count).log2()).sum()
-}
+/// Longer credentials are documents, in which a word like `example` says nothing.
+const LONGEST_WORD: usize = 512;
 
 /// Whether the patterns of a rule compile within the bounds, and if not why.
 pub(super) fn try_compile(rule: &Rule) -> Result<(), String> {

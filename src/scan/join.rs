@@ -125,9 +125,9 @@ pub(super) fn located(blob: &str, problem: &Problem) -> Problem {
     Problem { place, ..problem.clone() }
 }
 
-/// Compares what the documents claim with what was computed. Returns the names of blobs that nothing vouches for.
+/// Compares what the documents claim with what was computed. Returns the names of blobs of which a
+/// claim is wrong or could not be checked to the end.
 fn verify(gathered: &Gathered, resolution: &Resolution, problems: &mut Vec<Problem>) -> BTreeSet<String> {
-    let mut vouched = BTreeSet::new();
     let mut unverified = BTreeSet::new();
     let mut claim = |name: &str, claims: &[Claim]| {
         let wrong: Vec<&Claim> = claims.iter().filter(|claim| claim.claimed != claim.computed).collect();
@@ -139,8 +139,6 @@ fn verify(gathered: &Gathered, resolution: &Resolution, problems: &mut Vec<Probl
         }
         if !wrong.is_empty() {
             unverified.insert(name.to_owned());
-        } else if !claims.is_empty() {
-            vouched.insert(name.to_owned());
         }
     };
     for (name, document) in gathered.documents.iter() {
@@ -158,12 +156,9 @@ fn verify(gathered: &Gathered, resolution: &Resolution, problems: &mut Vec<Probl
             claim(name, &layer_claims(layer, report));
         }
     }
-    let roots = |name: &str| gathered.documents.get(name).is_some();
     let names =
         gathered.reports.iter().filter(|(_, report)| !report.plain_complete || !report.stored_complete);
     unverified.extend(names.map(|(name, _)| name.clone()));
-    let all = gathered.reports.keys();
-    unverified.extend(all.filter(|name| !vouched.contains(*name) && !roots(name)).cloned());
     unverified
 }
 

@@ -2,9 +2,9 @@
 
 use super::Context;
 use super::documents::Document;
-use crate::image::{PlaceKind, Text, each_text};
+use crate::image::{ArgumentKind, PlaceKind, Text, each_text, parse_step};
 use crate::limits::Limit;
-use crate::matcher::{Hit, Matcher, Surroundings};
+use crate::matcher::{Hit, Matcher, Surroundings, resolve};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::signature::Confidence;
@@ -72,12 +72,39 @@ fn search_text(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
                 of(&hit, bytes, text.kind, text.name.clone())
             }));
         }
+        _ if text.kind == PlaceKind::History => step(matcher, text, found),
         _ => {
             let hits = matcher.scan(bytes, Surroundings::default());
             found.extend(hits.iter().map(|hit| of(hit, bytes, text.kind, text.name.clone())));
         }
     }
     found[first..].iter_mut().for_each(|found| found.step = text.step);
+}
+
+/// A build step: its text as a whole, and each argument as the pair of a name and a value that it is.
+fn step(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
+    let bytes = text.text.as_bytes();
+    let parsed = parse_step(&text.text);
+    let mut hits = matcher.scan(bytes, Surroundings::default());
+    for argument in parsed.arguments.iter().filter(|argument| !argument.name.is_empty()) {
+        let value = argument.value.clone();
+        let pair = [argument.name.as_bytes(), b"=", &bytes[value.clone()]].concat();
+        let around = Surroundings { path: None, pair: Some(argument.name.len()) };
+        let from = argument.name.len() + 1;
+        hits.extend(matcher.scan(&pair, around).into_iter().filter(|hit| hit.secret.start >= from).map(
+            |hit| {
+                let secret = hit.secret.start - from + value.start..hit.secret.end - from + value.start;
+                Hit { secret, key: None, ..hit }
+            },
+        ));
+    }
+    for hit in resolve(hits, matcher.rules()) {
+        let argument = parsed.argument_at(hit.secret.clone());
+        let build_arg = argument.is_some_and(|argument| argument.kind == ArgumentKind::BuildArg);
+        let kind = if build_arg { PlaceKind::BuildArg } else { PlaceKind::History };
+        let name = argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty());
+        found.push(of(&hit, bytes, kind, name.or_else(|| text.name.clone())));
+    }
 }
 
 fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatch {
