@@ -50,8 +50,8 @@ impl Compiled {
         around: Surroundings<'_>,
         sink: &mut Sink<'_>,
     ) {
-        if let (Some(pattern), Some(path)) = (&self.path, around.path)
-            && !pattern.is_match(path)
+        if let Some(pattern) = &self.path
+            && !around.path.is_some_and(|path| pattern.is_match(path))
         {
             return;
         }
