@@ -60,12 +60,20 @@ fn shares(a: &Rule, b: &Rule) -> bool {
     a.also().iter().any(|id| id == b.id()) || b.also().iter().any(|id| id == a.id())
 }
 
-/// How specific a rule is: a provider's own format says more than a word beside a common shape, and that more than a
-/// name that sounds secret.
+/// How specific a rule is: a token that speaks for itself says more than a place where any secret may stand (a URL's
+/// password, a header, an option), that more than a word beside a common shape, and that more than a name that sounds
+/// secret.
 pub fn specific(rule: &Rule) -> u8 {
     match rule.shape() {
+        Shape::Pattern(pattern) if speaks_for_itself(pattern) => 3,
         Shape::Pattern(_) => 2,
         Shape::Keyed { judged: false, .. } => 1,
         Shape::Keyed { judged: true, .. } => 0,
     }
+}
+
+/// Whether nothing but a boundary stands before the credential.
+fn speaks_for_itself(pattern: &str) -> bool {
+    let before = pattern.split("(?<secret>").next().unwrap_or_default();
+    before.is_empty() || before == r"\b" || before.starts_with("(?:^|[^")
 }
