@@ -11,6 +11,9 @@ mod setting;
 
 use self::name::says_example;
 pub use self::name::{Role, name_says_secret};
+use base64::Engine as _;
+
+use self::name::called;
 use self::plain::plain;
 pub use self::setting::Setting;
 use super::assign::Style;
@@ -44,9 +47,14 @@ pub struct Judgement {
 
 /// Whether `value` is the secret that `name` calls it. `None` if the name says something else, or the value is none.
 pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
-    let role = name_says_secret(name)?;
+    let (role, direct) = called(name)?;
     let value = value.trim_ascii();
-    if !context.literal || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+    let prompt = value.ends_with(b":") || value.ends_with(b"?");
+    if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+        return None;
+    }
+    // A verb of programs: `pass("x")` hands something on.
+    if context.style == Style::Call && name.rsplit('.').next() == Some("pass") {
         return None;
     }
     if reference(value).is_some() || placeholder(value).is_some() {
@@ -59,10 +67,10 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Passphrase => passphrase(value, context)?,
         Role::Secret => token(value, context, 12).or_else(|| secret(value, context))?,
         Role::Credential => credential(value, context)?,
-        Role::Token | Role::Key => token(value, context, 16)?,
+        Role::Token | Role::Key => encoded_login(value).unwrap_or_else(|| token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
-    Some(weigh(found, name, role, context))
+    Some(weigh(if direct { found } else { undirected(found, context) }, name, role, context))
 }
 
 const fn likely(reason: &'static str) -> Judgement {
@@ -75,6 +83,12 @@ const fn review(reason: &'static str) -> Judgement {
 
 fn weaker(found: Judgement) -> Judgement {
     Judgement { confidence: Confidence::Review, ..found }
+}
+
+/// A name that begins with the noun is trusted where values are set, and not in programs.
+fn undirected(found: Judgement, context: &Context) -> Judgement {
+    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
+    if set { found } else { weaker(found) }
 }
 
 /// Names of tests and places where nothing is used make of a likely secret one to look at.
@@ -113,6 +127,12 @@ fn classes(value: &[u8]) -> usize {
 }
 
 fn password(value: &[u8], context: &Context) -> Option<Judgement> {
+    // In a URL a password is percent-encoded: what it stands for decides.
+    let decoded = percent_decoded(value);
+    let value = decoded.as_deref().unwrap_or(value);
+    if value.len() < 4 {
+        return None;
+    }
     if value.len() > 96 || value.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
         return token(value, context, 16);
     }
@@ -149,6 +169,21 @@ fn password(value: &[u8], context: &Context) -> Option<Judgement> {
     Some(if enough { likely(CHOSEN) } else { review(CHOSEN) })
 }
 
+/// The bytes that `%41` and its like stand for, if there are any.
+fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
+    let digit = |at: usize| {
+        value.get(at).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok())
+    };
+    let mut out = Vec::with_capacity(value.len());
+    let mut at = 0;
+    while let Some(byte) = value.get(at) {
+        let encoded = (*byte == b'%').then(|| Some(digit(at + 1)? << 4 | digit(at + 2)?)).flatten();
+        out.push(encoded.unwrap_or(*byte));
+        at += if encoded.is_some() { 3 } else { 1 };
+    }
+    (out.len() < value.len()).then_some(out)
+}
+
 fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
     let words = value.split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
     if words < 2 {
@@ -170,10 +205,23 @@ fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
 
 /// User and password in one: encoded, or with a colon.
 fn credential(value: &[u8], context: &Context) -> Option<Judgement> {
-    if named("base64-user-pass").is_some_and(|row| (row.check)(value) == Verdict::Pass) {
-        return Some(likely("user and password, encoded"));
+    encoded_login(value).unwrap_or_else(|| token(value, context, 20))
+}
+
+/// Base64 of `user:password`: a secret, unless the password is a placeholder; none for other texts.
+fn encoded_login(value: &[u8]) -> Option<Option<Judgement>> {
+    let row = named("base64-user-pass")?;
+    if value.len() < 8 || (row.check)(value) != Verdict::Pass {
+        return None;
     }
-    token(value, context, 20)
+    let login = base64::engine::general_purpose::STANDARD_NO_PAD.decode(without_padding(value)).ok()?;
+    let colon = login.iter().position(|b| *b == b':')?;
+    let (user, password) = (&login[..colon], &login[colon + 1..]);
+    let secret = if password.is_empty() { user } else { password };
+    let none = secret == user && !password.is_empty()
+        || placeholder(secret).is_some()
+        || reference(secret).is_some();
+    Some((!none).then_some(likely("user and password, encoded")))
 }
 
 /// A text that nobody chose: long enough, of the letters of tokens, and as mixed as chance makes it.
@@ -182,7 +230,7 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
     if value.len() < least || !value.iter().all(allowed) {
         return None;
     }
-    let body = value.iter().rposition(|b| *b != b'=').map_or(value, |last| &value[..=last]);
+    let body = without_padding(value);
     let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = body.iter().filter(|b| b.is_ascii_alphabetic()).count();
     if digits == body.len() || relative(body) < 0.75 || distinct(body) < 8.min(least / 2 + 2) {
@@ -205,6 +253,10 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
         return Some(likely(DRAWN));
     }
     (random > 4.9 && digits > 0).then_some(review(DRAWN))
+}
+
+fn without_padding(value: &[u8]) -> &[u8] {
+    value.iter().rposition(|b| *b != b'=').map_or(value, |last| &value[..=last])
 }
 
 fn is_uuid(value: &[u8]) -> bool {

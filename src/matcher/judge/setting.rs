@@ -34,8 +34,11 @@ impl Setting {
     /// The kind of the text around `at`, of a file of that path.
     pub fn of(path: Option<&[u8]>, text: &[u8], at: usize) -> Self {
         let by_path = path.map_or(Self::Unknown, Self::of_path);
-        let program = matches!(by_path, Self::Source | Self::Unknown);
-        if program && long_line(text, at) { Self::Minified } else { by_path }
+        match by_path {
+            Self::Source | Self::Unknown if long_line(text, at) || binary(text, at) => Self::Minified,
+            Self::Source if quoted_session(text, at) => Self::Documentation,
+            other => other,
+        }
     }
 
     /// The kind that a file's path tells.
@@ -83,6 +86,39 @@ impl Setting {
     }
 }
 
+/// Whether a path is one of a tree in which packages are installed.
+fn vendored(lower: &[u8]) -> bool {
+    const TREES: [&[u8]; 9] = [
+        b"site-packages/",
+        b"dist-packages/",
+        b"node_modules/",
+        b"/vendor/",
+        b"usr/lib/",
+        b"usr/share/",
+        b"/gems/",
+        b"third_party/",
+        b"registry/src/",
+    ];
+    TREES.iter().any(|tree| memchr::memmem::find(lower, tree).is_some())
+}
+
+/// Whether a path is one of tests.
+fn tested(lower: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] = [
+        b"test",
+        b"tests",
+        b"testing",
+        b"testdata",
+        b"fixtures",
+        b"fixture",
+        b"spec",
+        b"specs",
+        b"mocks",
+        b"cassettes",
+    ];
+    lower.split(|b| matches!(b, b'/' | b'_' | b'-' | b'.')).any(|word| WORDS.contains(&word))
+}
+
 /// Bytes to each side in which a line end is looked for.
 const LINE: usize = 200;
 
@@ -92,6 +128,19 @@ fn long_line(text: &[u8], at: usize) -> bool {
     let (before, after) = (&text[at.saturating_sub(LINE)..at], &text[at..text.len().min(at + LINE)]);
     let ends = |part: &[u8]| part.len() < LINE || part.contains(&b'\n');
     !ends(before) && !ends(after)
+}
+
+/// Whether bytes that are no text stand close to `at`.
+fn binary(text: &[u8], at: usize) -> bool {
+    let at = at.min(text.len());
+    text[at.saturating_sub(LINE)..text.len().min(at + LINE)].iter().any(|b| matches!(b, 0..=8 | 14..=26))
+}
+
+/// Whether the line of `at` is one of a session in the comments of a program: `>>> x`, ` * x`.
+fn quoted_session(text: &[u8], at: usize) -> bool {
+    let before = &text[at.saturating_sub(LINE).min(text.len())..at.min(text.len())];
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start();
+    [&b">>> "[..], b"... ", b"* ", b"/// ", b"//! "].iter().any(|mark| line.starts_with(mark))
 }
 
 #[cfg(test)]
