@@ -149,24 +149,22 @@ fn password(value: &[u8], context: &Context) -> Option<Judgement> {
     if letters == 0 {
         return (digits >= 6 && set).then_some(review(CHOSEN));
     }
-    let signs = value.len() - digits - letters;
-    let only_joins = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     let joins = value.iter().filter(|b| matches!(b, b'-' | b'_' | b'.')).count();
-    if digits == 0 && (signs == 0 || only_joins) {
-        // Words alone are names of things far more often than passwords.
+    let only_joins = digits + letters + joins == value.len();
+    if digits == 0 && only_joins {
+        // Words alone are names of things far more often than passwords, but where nothing but values stands.
         let odd = random > 5.8 && value.len() >= 8;
-        return if odd {
-            Some(likely(DRAWN))
-        } else {
-            (set && joins == 0 && value.len() >= 5).then_some(review(CHOSEN))
-        };
+        let given = context.setting == Setting::Environment && joins == 0 && value.len() >= 6;
+        let word = set && joins == 0 && value.len() >= 5;
+        return if odd || given { Some(likely(CHOSEN)) } else { word.then_some(review(CHOSEN)) };
     }
-    if only_joins && joins > 0 && random < 4.9 {
+    if only_joins && joins > 0 && random < 4.9 && !(digits >= 2 && classes(value) == 4) {
         // `caching_sha2_password`, `input-1`
         return set.then_some(review(CHOSEN));
     }
     let enough = value.len() >= 6 && (digits >= 2 || classes(value) >= 3);
-    Some(if enough { likely(CHOSEN) } else { review(CHOSEN) })
+    let given = set && value.len() >= 8;
+    Some(if enough || given { likely(CHOSEN) } else { review(CHOSEN) })
 }
 
 /// The bytes that `%41` and its like stand for, if there are any.
@@ -195,12 +193,20 @@ fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
 /// A secret that a developer chose: more than a word, and not made of words only.
 fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
     let word = value.iter().all(|b| b.is_ascii_graphic()) && value.iter().any(u8::is_ascii_alphabetic);
-    let digits = value.iter().any(u8::is_ascii_digit);
-    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
-    if !word || !digits || value.len() < 8 || context.setting == Setting::Minified {
+    if !word || value.len() < 8 || context.setting == Setting::Minified {
         return None;
     }
-    Some(if classes(value) >= 3 && !joined { likely(CHOSEN) } else { review(CHOSEN) })
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
+    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
+    let chosen = match context.setting {
+        Setting::Environment => digits > 0 || !joined || value.len() >= 12,
+        _ => (classes(value) >= 3 && !joined) || (set && digits >= 2 && value.len() >= 12),
+    };
+    match chosen {
+        true => Some(likely(CHOSEN)),
+        false => (digits > 0 || set).then_some(review(CHOSEN)),
+    }
 }
 
 /// User and password in one: encoded, or with a colon.
@@ -230,14 +236,14 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
     if value.len() < least || !value.iter().all(allowed) {
         return None;
     }
+    if is_uuid(value) {
+        return Some(likely(DRAWN));
+    }
     let body = without_padding(value);
     let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = body.iter().filter(|b| b.is_ascii_alphabetic()).count();
     if digits == body.len() || relative(body) < 0.75 || distinct(body) < 8.min(least / 2 + 2) {
         return None;
-    }
-    if is_uuid(body) {
-        return Some(likely(DRAWN));
     }
     if body.iter().all(u8::is_ascii_hexdigit) {
         let mixed = digits > 0 && letters > 0 && distinct(body) >= 7;

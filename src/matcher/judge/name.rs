@@ -125,7 +125,9 @@ fn key(noun: &str, before: &[&str]) -> Option<Role> {
     let kind = if joined.is_empty() { before.last().copied().unwrap_or_default() } else { joined };
     if listed(SECRET_KEYS, kind)
         || (!joined.is_empty()
-            && SECRET_KEYS.split_ascii_whitespace().any(|k| k.len() > 3 && joined.ends_with(k)))
+            && SECRET_KEYS
+                .split_ascii_whitespace()
+                .any(|k| (k.len() > 3 || k == "api") && joined.ends_with(k)))
     {
         let public =
             before.iter().any(|word| matches!(*word, "public" | "publishable" | "pub" | "site" | "client"))

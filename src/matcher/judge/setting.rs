@@ -30,6 +30,10 @@ const SOURCE: &str = "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go r
 const DOCUMENTATION: &str = "md markdown rst adoc txt 1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
     sample tmpl template dist map tex csv";
 
+/// Folders of texts for people.
+const FOLDERS: &str = "share/doc/ share/man/ /docs/ /doc/ /examples/ /example/ share/info/ /locale/ /locales/ /i18n/ \
+    /lang/ /translations/";
+
 impl Setting {
     /// The kind of the text around `at`, of a file of that path.
     pub fn of(path: Option<&[u8]>, text: &[u8], at: usize) -> Self {
@@ -45,29 +49,13 @@ impl Setting {
     pub fn of_path(path: &[u8]) -> Self {
         let lower = path[path.len().saturating_sub(512)..].to_ascii_lowercase();
         let file = lower.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        let has = |part: &[u8]| memchr::memmem::find(&lower, part).is_some();
+        let has = |part: &str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
         let begins = |heads: &[&[u8]]| heads.iter().any(|head| file.starts_with(head));
         if begins(&[b".env", b"env."]) && !file.ends_with(b"example") && !file.ends_with(b"sample") {
             return Self::Config;
         }
-        if begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"])
-            || [
-                &b"share/doc/"[..],
-                b"share/man/",
-                b"/docs/",
-                b"/doc/",
-                b"/examples/",
-                b"/example/",
-                b"share/info/",
-                b"/locale/",
-                b"/locales/",
-                b"/i18n/",
-                b"/lang/",
-                b"/translations/",
-            ]
-            .iter()
-            .any(|part| has(part))
-        {
+        let told = begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"]);
+        if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && tested(&lower)) {
             return Self::Documentation;
         }
         let extension = file.iter().rposition(|b| *b == b'.').map_or(file, |dot| &file[dot + 1..]);
@@ -88,35 +76,17 @@ impl Setting {
 
 /// Whether a path is one of a tree in which packages are installed.
 fn vendored(lower: &[u8]) -> bool {
-    const TREES: [&[u8]; 9] = [
-        b"site-packages/",
-        b"dist-packages/",
-        b"node_modules/",
-        b"/vendor/",
-        b"usr/lib/",
-        b"usr/share/",
-        b"/gems/",
-        b"third_party/",
-        b"registry/src/",
-    ];
-    TREES.iter().any(|tree| memchr::memmem::find(lower, tree).is_some())
+    const TREES: &str = "site-packages/ dist-packages/ node_modules/ /vendor/ vendored/ usr/lib/ usr/share/ /gems/ \
+        third_party/ registry/src/";
+    TREES.split_ascii_whitespace().any(|tree| memchr::memmem::find(lower, tree.as_bytes()).is_some())
 }
 
 /// Whether a path is one of tests.
 fn tested(lower: &[u8]) -> bool {
-    const WORDS: [&[u8]; 10] = [
-        b"test",
-        b"tests",
-        b"testing",
-        b"testdata",
-        b"fixtures",
-        b"fixture",
-        b"spec",
-        b"specs",
-        b"mocks",
-        b"cassettes",
-    ];
-    lower.split(|b| matches!(b, b'/' | b'_' | b'-' | b'.')).any(|word| WORDS.contains(&word))
+    const WORDS: &str = "test tests testing testdata fixtures fixture spec specs mocks cassettes";
+    lower
+        .split(|b| matches!(b, b'/' | b'_' | b'-' | b'.'))
+        .any(|word| WORDS.split(' ').any(|known| known.as_bytes() == word))
 }
 
 /// Bytes to each side in which a line end is looked for.
