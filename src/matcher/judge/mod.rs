@@ -53,6 +53,9 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
         return None;
     }
+    if !context.quoted && fragment(value) {
+        return None;
+    }
     // A verb of programs: `pass("x")` hands something on.
     if context.style == Style::Call && name.rsplit('.').next() == Some("pass") {
         return None;
@@ -70,6 +73,14 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Token | Role::Key => encoded_login(value).unwrap_or_else(|| token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
+    let nowhere = match context.setting {
+        Setting::Minified => !context.quoted && found.reason != DRAWN,
+        Setting::Source => context.style == Style::Space,
+        _ => false,
+    };
+    if nowhere {
+        return None;
+    }
     Some(weigh(if direct { found } else { undirected(found, context) }, name, role, context))
 }
 
@@ -102,6 +113,15 @@ fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgeme
         Setting::Environment | Setting::Config | Setting::Shell => false,
     };
     if doubtful || says_example(name) { weaker(found) } else { found }
+}
+
+/// Whether a text without quotes around it is a piece of a program: a named argument, half of a pair of brackets.
+fn fragment(value: &[u8]) -> bool {
+    let count = |byte: u8| memchr::memchr_iter(byte, value).count();
+    let half = count(b'(') != count(b')') || count(b'[') != count(b']') || count(b'{') != count(b'}');
+    let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let argument = name > 0 && value.get(name) == Some(&b'=') && value.iter().rev().nth(1) != Some(&b'=');
+    half || value.ends_with(b",") || (argument && surprise(value) < 5.2)
 }
 
 const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";
