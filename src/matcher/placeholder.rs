@@ -33,17 +33,22 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
 /// Masks as tools print them, dots of an ellipsis, runs of `x`.
 fn masked(value: &[u8]) -> Option<&'static str> {
     let has = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    let long = |letter: u8, least: usize| longest_run(value, |b| b.eq_ignore_ascii_case(&letter)) >= least;
+    let long = |letter: u8, least: usize| longest_run(value, letter) >= least;
     // Three in a row happen by chance in long random texts.
     let least = match value.len() {
-        0..=63 => 3,
-        64..=255 => 4,
+        0..=31 => 3,
+        32..=255 => 4,
         _ => 6,
     };
     if has(b"***") || has("••".as_bytes()) || has("…".as_bytes()) || has(b"...") || has(b"[...]") {
         return Some("a mask");
     }
-    if long(b'x', least) || long(b'#', 3) || long(b'_', 4) || long(b'?', 3) || long(b'-', 4) && !has(b"-----")
+    if long(b'x', least)
+        || long(b'X', least)
+        || long(b'#', 3)
+        || long(b'_', 4)
+        || long(b'?', 3)
+        || long(b'-', 4) && !has(b"-----")
     {
         return Some("a mask");
     }
@@ -53,10 +58,10 @@ fn masked(value: &[u8]) -> Option<&'static str> {
         .then_some("it has no letter and no digit")
 }
 
-fn longest_run(value: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+fn longest_run(value: &[u8], wanted: u8) -> usize {
     let (mut longest, mut run) = (0, 0);
     for byte in value {
-        run = if wanted(*byte) { run + 1 } else { 0 };
+        run = if *byte == wanted { run + 1 } else { 0 };
         longest = longest.max(run);
     }
     longest

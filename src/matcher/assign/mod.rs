@@ -213,6 +213,9 @@ fn sign(rest: &[u8]) -> Option<(Style, usize)> {
         (b"||=", Some(Style::Equals)),
         (b"??=", Some(Style::Equals)),
         (b"?=", Some(Style::Equals)),
+        // `process.env.KEY || "x"`
+        (b"||", Some(Style::Compare)),
+        (b"??", Some(Style::Compare)),
         (b"+=", Some(Style::Equals)),
         (b".=", Some(Style::Equals)),
         (b"<-", Some(Style::Arrow)),

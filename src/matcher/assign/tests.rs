@@ -66,6 +66,7 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
         ("define( 'DB_PASSWORD', 'v' );", "DB_PASSWORD", "v", Pair),
         ("if (password == \"v\")", "password", "v", Compare),
         ("if password !== 'v'", "password", "v", Compare),
+        ("x = process.env.DB_PASSWORD || 'v';", "process.env.DB_PASSWORD", "v", Compare),
         ("password v\n", "password", "v", Space),
         ("ENV DB_password v", "DB_password", "v", Space),
         ("machine h login u password v", "password", "v", Space),

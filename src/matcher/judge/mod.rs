@@ -11,6 +11,9 @@ mod setting;
 
 use self::name::says_example;
 pub use self::name::{Role, name_says_secret};
+use base64::Engine as _;
+
+use self::name::called;
 use self::plain::plain;
 pub use self::setting::Setting;
 use super::assign::Style;
@@ -44,9 +47,17 @@ pub struct Judgement {
 
 /// Whether `value` is the secret that `name` calls it. `None` if the name says something else, or the value is none.
 pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
-    let role = name_says_secret(name)?;
+    let (role, direct) = called(name)?;
     let value = value.trim_ascii();
-    if !context.literal || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+    let prompt = value.ends_with(b":") || value.ends_with(b"?");
+    if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+        return None;
+    }
+    if !context.quoted && fragment(value) {
+        return None;
+    }
+    // A verb of programs: `pass("x")` hands something on.
+    if context.style == Style::Call && name.rsplit('.').next() == Some("pass") {
         return None;
     }
     if reference(value).is_some() || placeholder(value).is_some() {
@@ -59,10 +70,18 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Passphrase => passphrase(value, context)?,
         Role::Secret => token(value, context, 12).or_else(|| secret(value, context))?,
         Role::Credential => credential(value, context)?,
-        Role::Token | Role::Key => token(value, context, 16)?,
+        Role::Token | Role::Key => encoded_login(value).unwrap_or_else(|| token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
-    Some(weigh(found, name, role, context))
+    let nowhere = match context.setting {
+        Setting::Minified => !context.quoted && found.reason != DRAWN,
+        Setting::Source => context.style == Style::Space,
+        _ => false,
+    };
+    if nowhere {
+        return None;
+    }
+    Some(weigh(if direct { found } else { undirected(found, context) }, name, role, context))
 }
 
 const fn likely(reason: &'static str) -> Judgement {
@@ -77,6 +96,12 @@ fn weaker(found: Judgement) -> Judgement {
     Judgement { confidence: Confidence::Review, ..found }
 }
 
+/// A name that begins with the noun is trusted where values are set, and not in programs.
+fn undirected(found: Judgement, context: &Context) -> Judgement {
+    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
+    if set { found } else { weaker(found) }
+}
+
 /// Names of tests and places where nothing is used make of a likely secret one to look at.
 fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgement {
     let chosen = matches!(role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
@@ -88,6 +113,15 @@ fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgeme
         Setting::Environment | Setting::Config | Setting::Shell => false,
     };
     if doubtful || says_example(name) { weaker(found) } else { found }
+}
+
+/// Whether a text without quotes around it is a piece of a program: a named argument, half of a pair of brackets.
+fn fragment(value: &[u8]) -> bool {
+    let count = |byte: u8| memchr::memchr_iter(byte, value).count();
+    let half = count(b'(') != count(b')') || count(b'[') != count(b']') || count(b'{') != count(b'}');
+    let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let argument = name > 0 && value.get(name) == Some(&b'=') && value.iter().rev().nth(1) != Some(&b'=');
+    half || value.ends_with(b",") || (argument && surprise(value) < 5.2)
 }
 
 const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";
@@ -113,6 +147,12 @@ fn classes(value: &[u8]) -> usize {
 }
 
 fn password(value: &[u8], context: &Context) -> Option<Judgement> {
+    // In a URL a password is percent-encoded: what it stands for decides.
+    let decoded = percent_decoded(value);
+    let value = decoded.as_deref().unwrap_or(value);
+    if value.len() < 4 {
+        return None;
+    }
     if value.len() > 96 || value.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
         return token(value, context, 16);
     }
@@ -129,24 +169,37 @@ fn password(value: &[u8], context: &Context) -> Option<Judgement> {
     if letters == 0 {
         return (digits >= 6 && set).then_some(review(CHOSEN));
     }
-    let signs = value.len() - digits - letters;
-    let only_joins = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     let joins = value.iter().filter(|b| matches!(b, b'-' | b'_' | b'.')).count();
-    if digits == 0 && (signs == 0 || only_joins) {
-        // Words alone are names of things far more often than passwords.
+    let only_joins = digits + letters + joins == value.len();
+    if digits == 0 && only_joins {
+        // Words alone are names of things far more often than passwords, but where nothing but values stands.
         let odd = random > 5.8 && value.len() >= 8;
-        return if odd {
-            Some(likely(DRAWN))
-        } else {
-            (set && joins == 0 && value.len() >= 5).then_some(review(CHOSEN))
-        };
+        let given = context.setting == Setting::Environment && joins == 0 && value.len() >= 6;
+        let word = set && joins == 0 && value.len() >= 5;
+        return if odd || given { Some(likely(CHOSEN)) } else { word.then_some(review(CHOSEN)) };
     }
-    if only_joins && joins > 0 && random < 4.9 {
+    if only_joins && joins > 0 && random < 4.9 && !(digits >= 2 && classes(value) == 4) {
         // `caching_sha2_password`, `input-1`
         return set.then_some(review(CHOSEN));
     }
     let enough = value.len() >= 6 && (digits >= 2 || classes(value) >= 3);
-    Some(if enough { likely(CHOSEN) } else { review(CHOSEN) })
+    let given = set && value.len() >= 8;
+    Some(if enough || given { likely(CHOSEN) } else { review(CHOSEN) })
+}
+
+/// The bytes that `%41` and its like stand for, if there are any.
+fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
+    let digit = |at: usize| {
+        value.get(at).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok())
+    };
+    let mut out = Vec::with_capacity(value.len());
+    let mut at = 0;
+    while let Some(byte) = value.get(at) {
+        let encoded = (*byte == b'%').then(|| Some(digit(at + 1)? << 4 | digit(at + 2)?)).flatten();
+        out.push(encoded.unwrap_or(*byte));
+        at += if encoded.is_some() { 3 } else { 1 };
+    }
+    (out.len() < value.len()).then_some(out)
 }
 
 fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
@@ -160,20 +213,41 @@ fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
 /// A secret that a developer chose: more than a word, and not made of words only.
 fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
     let word = value.iter().all(|b| b.is_ascii_graphic()) && value.iter().any(u8::is_ascii_alphabetic);
-    let digits = value.iter().any(u8::is_ascii_digit);
-    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
-    if !word || !digits || value.len() < 8 || context.setting == Setting::Minified {
+    if !word || value.len() < 8 || context.setting == Setting::Minified {
         return None;
     }
-    Some(if classes(value) >= 3 && !joined { likely(CHOSEN) } else { review(CHOSEN) })
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
+    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
+    let chosen = match context.setting {
+        Setting::Environment => digits > 0 || !joined || value.len() >= 12,
+        _ => (classes(value) >= 3 && !joined) || (set && digits >= 2 && value.len() >= 12),
+    };
+    match chosen {
+        true => Some(likely(CHOSEN)),
+        false => (digits > 0 || set).then_some(review(CHOSEN)),
+    }
 }
 
 /// User and password in one: encoded, or with a colon.
 fn credential(value: &[u8], context: &Context) -> Option<Judgement> {
-    if named("base64-user-pass").is_some_and(|row| (row.check)(value) == Verdict::Pass) {
-        return Some(likely("user and password, encoded"));
+    encoded_login(value).unwrap_or_else(|| token(value, context, 20))
+}
+
+/// Base64 of `user:password`: a secret, unless the password is a placeholder; none for other texts.
+fn encoded_login(value: &[u8]) -> Option<Option<Judgement>> {
+    let row = named("base64-user-pass")?;
+    if value.len() < 8 || (row.check)(value) != Verdict::Pass {
+        return None;
     }
-    token(value, context, 20)
+    let login = base64::engine::general_purpose::STANDARD_NO_PAD.decode(without_padding(value)).ok()?;
+    let colon = login.iter().position(|b| *b == b':')?;
+    let (user, password) = (&login[..colon], &login[colon + 1..]);
+    let secret = if password.is_empty() { user } else { password };
+    let none = secret == user && !password.is_empty()
+        || placeholder(secret).is_some()
+        || reference(secret).is_some();
+    Some((!none).then_some(likely("user and password, encoded")))
 }
 
 /// A text that nobody chose: long enough, of the letters of tokens, and as mixed as chance makes it.
@@ -182,14 +256,14 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
     if value.len() < least || !value.iter().all(allowed) {
         return None;
     }
-    let body = value.iter().rposition(|b| *b != b'=').map_or(value, |last| &value[..=last]);
+    if is_uuid(value) {
+        return Some(likely(DRAWN));
+    }
+    let body = without_padding(value);
     let digits = body.iter().filter(|b| b.is_ascii_digit()).count();
     let letters = body.iter().filter(|b| b.is_ascii_alphabetic()).count();
     if digits == body.len() || relative(body) < 0.75 || distinct(body) < 8.min(least / 2 + 2) {
         return None;
-    }
-    if is_uuid(body) {
-        return Some(likely(DRAWN));
     }
     if body.iter().all(u8::is_ascii_hexdigit) {
         let mixed = digits > 0 && letters > 0 && distinct(body) >= 7;
@@ -205,6 +279,10 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
         return Some(likely(DRAWN));
     }
     (random > 4.9 && digits > 0).then_some(review(DRAWN))
+}
+
+fn without_padding(value: &[u8]) -> &[u8] {
+    value.iter().rposition(|b| *b != b'=').map_or(value, |last| &value[..=last])
 }
 
 fn is_uuid(value: &[u8]) -> bool {

@@ -27,7 +27,18 @@ pub enum Role {
 
 /// What `name` calls its value, if that is something secret.
 pub fn name_says_secret(name: &str) -> Option<Role> {
-    let words = words(name.get(name.len().saturating_sub(128)..)?);
+    called(name).map(|(role, _)| role)
+}
+
+/// The role, and whether the name ends with the noun that says so: `password_admin` may be a password or what an
+/// administrator does with one.
+pub(super) fn called(name: &str) -> Option<(Role, bool)> {
+    let tail = name.char_indices().rev().nth(127).map_or(name, |(at, _)| &name[at..]);
+    // The working directory of a shell.
+    if matches!(tail, "PWD" | "OLDPWD") {
+        return None;
+    }
+    let words = words(tail);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words.first().is_some_and(|first| listed(VERBS, first)) {
         return None;
@@ -38,11 +49,10 @@ pub fn name_says_secret(name: &str) -> Option<Role> {
     {
         end -= 1;
     }
-    match words[..end].split_last() {
-        Some((noun, before)) => role(noun, before).or_else(|| first_noun(&words[..end])),
-        // `PASS_TEXT`: the modifier is all there is.
-        None => None,
-    }
+    let (noun, before) = words[..end].split_last()?;
+    role(noun, before)
+        .map(|role| (role, true))
+        .or_else(|| first_noun(&words[..end]).map(|role| (role, false)))
 }
 
 /// Whether a name says that its value is made up for a test or as an example.
@@ -115,7 +125,9 @@ fn key(noun: &str, before: &[&str]) -> Option<Role> {
     let kind = if joined.is_empty() { before.last().copied().unwrap_or_default() } else { joined };
     if listed(SECRET_KEYS, kind)
         || (!joined.is_empty()
-            && SECRET_KEYS.split_ascii_whitespace().any(|k| k.len() > 3 && joined.ends_with(k)))
+            && SECRET_KEYS
+                .split_ascii_whitespace()
+                .any(|k| (k.len() > 3 || k == "api") && joined.ends_with(k)))
     {
         let public =
             before.iter().any(|word| matches!(*word, "public" | "publishable" | "pub" | "site" | "client"))
@@ -169,7 +181,7 @@ const OTHERS: &str = "file files filename path dir directory folder url urls uri
     attribute property props action event listener number num no char chars bytes bits rounds cost iterations audience \
     issuer lookup cache info details metadata description desc doc docs comment help tooltip icon visible visibility hidden \
     toggle encoding charset separator delimiter language quality score budget price rate per vocab sock agent exchange \
-    protocol request response data content body context config configuration settings support supported module plugin \
+    namespace separator protocol request response data content body context config configuration settings support supported module plugin \
     backend driver client user username users owner auth authentication authorizer protection management access stream \
     tree table row cell level order literal char string utils ring rotation refresh renewal grant endpoint verification \
     verifier check checker tests test case cases analyzer filter filters tokenizer loader spec specs identifier expr offset \

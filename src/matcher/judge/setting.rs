@@ -30,41 +30,32 @@ const SOURCE: &str = "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go r
 const DOCUMENTATION: &str = "md markdown rst adoc txt 1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
     sample tmpl template dist map tex csv";
 
+/// Folders of texts for people.
+const FOLDERS: &str = "share/doc/ share/man/ /docs/ /doc/ /examples/ /example/ share/info/ /locale/ /locales/ /i18n/ \
+    /lang/ /translations/";
+
 impl Setting {
     /// The kind of the text around `at`, of a file of that path.
     pub fn of(path: Option<&[u8]>, text: &[u8], at: usize) -> Self {
         let by_path = path.map_or(Self::Unknown, Self::of_path);
-        let program = matches!(by_path, Self::Source | Self::Unknown);
-        if program && long_line(text, at) { Self::Minified } else { by_path }
+        match by_path {
+            Self::Source | Self::Unknown if long_line(text, at) || binary(text, at) => Self::Minified,
+            Self::Source if quoted_session(text, at) => Self::Documentation,
+            other => other,
+        }
     }
 
     /// The kind that a file's path tells.
     pub fn of_path(path: &[u8]) -> Self {
         let lower = path[path.len().saturating_sub(512)..].to_ascii_lowercase();
         let file = lower.rsplit(|b| *b == b'/').next().unwrap_or_default();
-        let has = |part: &[u8]| memchr::memmem::find(&lower, part).is_some();
+        let has = |part: &str| memchr::memmem::find(&lower, part.as_bytes()).is_some();
         let begins = |heads: &[&[u8]]| heads.iter().any(|head| file.starts_with(head));
         if begins(&[b".env", b"env."]) && !file.ends_with(b"example") && !file.ends_with(b"sample") {
             return Self::Config;
         }
-        if begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"])
-            || [
-                &b"share/doc/"[..],
-                b"share/man/",
-                b"/docs/",
-                b"/doc/",
-                b"/examples/",
-                b"/example/",
-                b"share/info/",
-                b"/locale/",
-                b"/locales/",
-                b"/i18n/",
-                b"/lang/",
-                b"/translations/",
-            ]
-            .iter()
-            .any(|part| has(part))
-        {
+        let told = begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"]);
+        if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && tested(&lower)) {
             return Self::Documentation;
         }
         let extension = file.iter().rposition(|b| *b == b'.').map_or(file, |dot| &file[dot + 1..]);
@@ -83,6 +74,21 @@ impl Setting {
     }
 }
 
+/// Whether a path is one of a tree in which packages are installed.
+fn vendored(lower: &[u8]) -> bool {
+    const TREES: &str = "site-packages/ dist-packages/ node_modules/ /vendor/ vendored/ usr/lib/ usr/share/ /gems/ \
+        third_party/ registry/src/";
+    TREES.split_ascii_whitespace().any(|tree| memchr::memmem::find(lower, tree.as_bytes()).is_some())
+}
+
+/// Whether a path is one of tests.
+fn tested(lower: &[u8]) -> bool {
+    const WORDS: &str = "test tests testing testdata fixtures fixture spec specs mocks cassettes";
+    lower
+        .split(|b| matches!(b, b'/' | b'_' | b'-' | b'.'))
+        .any(|word| WORDS.split(' ').any(|known| known.as_bytes() == word))
+}
+
 /// Bytes to each side in which a line end is looked for.
 const LINE: usize = 200;
 
@@ -92,6 +98,19 @@ fn long_line(text: &[u8], at: usize) -> bool {
     let (before, after) = (&text[at.saturating_sub(LINE)..at], &text[at..text.len().min(at + LINE)]);
     let ends = |part: &[u8]| part.len() < LINE || part.contains(&b'\n');
     !ends(before) && !ends(after)
+}
+
+/// Whether bytes that are no text stand close to `at`.
+fn binary(text: &[u8], at: usize) -> bool {
+    let at = at.min(text.len());
+    text[at.saturating_sub(LINE)..text.len().min(at + LINE)].iter().any(|b| matches!(b, 0..=8 | 14..=26))
+}
+
+/// Whether the line of `at` is one of a session in the comments of a program: `>>> x`, ` * x`.
+fn quoted_session(text: &[u8], at: usize) -> bool {
+    let before = &text[at.saturating_sub(LINE).min(text.len())..at.min(text.len())];
+    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default().trim_ascii_start();
+    [&b">>> "[..], b"... ", b"* ", b"/// ", b"//! "].iter().any(|mark| line.starts_with(mark))
 }
 
 #[cfg(test)]
