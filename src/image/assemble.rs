@@ -27,7 +27,7 @@ pub(super) fn assemble(
     report.config(&manifest, &candidate.config);
     let config = manifest.config.as_ref().map(|config| &config.blob);
     let mut image = Image {
-        names: distinct(candidate.draft.names),
+        names: distinct(&candidate.draft.names),
         platform: candidate.platform,
         manifest: manifest.digest,
         config: config.and_then(|blob| config_digest(blob, documents)),
@@ -174,7 +174,7 @@ fn shown_url(url: &str) -> String {
 }
 
 /// `names` as people write them, without repetitions, in the same order.
-fn distinct(names: Vec<String>) -> Vec<String> {
+fn distinct(names: &[String]) -> Vec<String> {
     let names = names.iter().map(|name| familiar(name).to_owned());
     let mut seen = HashSet::new();
     names.filter(|name| seen.insert(name.clone())).collect()

@@ -14,7 +14,7 @@ use super::index::{Draft, Found, Walk};
 use super::manifest::{Manifest, Part};
 use super::{BlobRef, Image, Layer, Selection, archive};
 use crate::digest::Digest;
-use crate::limits::Limits;
+use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};
 
 /// Where the resolver finds what documents name.
@@ -29,12 +29,13 @@ pub trait Documents {
 /// The documents that nothing else names.
 #[derive(Debug, Clone, Default)]
 pub struct Roots<'a> {
-    /// `manifest.json`: the list of a docker archive, or the manifest of a `dir:` folder.
+    /// `manifest.json`: the list of a docker archive, or the manifest of a `dir:` folder; also what a registry gives
+    /// for a name, be it a manifest or an index.
     pub docker_manifest: Option<&'a [u8]>,
     /// `index.json` of an OCI layout.
     pub index: Option<&'a [u8]>,
     /// Indexes and manifests in the input; followed only if both documents above are missing, as they are in a
-    /// stream that was cut or in what a registry gives.
+    /// stream that was cut. That is a gap.
     pub manifests: Vec<(BlobRef, &'a [u8])>,
     /// Configs in the input; used only if there are no manifests at all.
     pub configs: Vec<(BlobRef, &'a [u8])>,
@@ -75,7 +76,7 @@ pub fn resolve(
 ) -> Resolution {
     let mut found = follow(roots, documents, limits);
     if found.drafts.is_empty() {
-        found.drafts = from_configs(roots);
+        found.drafts = from_configs(roots, limits, &mut found.problems);
     }
     let candidates: Vec<Candidate> =
         found.drafts.into_iter().map(|draft| Candidate::new(draft, documents)).collect();
@@ -157,9 +158,14 @@ fn folder_manifest(bytes: &[u8], problems: &mut Vec<Problem>) -> Option<Draft> {
 
 /// Images of configs alone. The layers are looked for under their `diff_id`s, which is what uncompressed layers are
 /// stored under and what every layer can be told by once its bytes were read.
-fn from_configs(roots: &Roots<'_>) -> Vec<Draft> {
+fn from_configs(roots: &Roots<'_>, limits: &Limits, problems: &mut Vec<Problem>) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    for (blob, bytes) in &roots.configs {
+    let limit = limits.get_usize(Limit::Manifests);
+    if roots.configs.len() > limit {
+        let message = format!("there are more than {limit} configs; the rest is not tied to layers");
+        problems.push(Problem::new(ProblemKind::Limit, "index.json", message, Limit::Manifests.remedy()));
+    }
+    for (blob, bytes) in roots.configs.iter().take(limit) {
         let Config::Image(facts) = Config::read(bytes, false) else {
             continue;
         };

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::image::Platform;
-use crate::limits::Limit;
 use crate::problem::ProblemKind as Kind;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -180,6 +179,39 @@ fn a_legacy_archive_names_its_blobs_by_path() {
     assert_eq!(platforms(&resolution), ["linux/arm64"]);
 }
 
+#[test]
+fn archives_of_kaniko_jib_and_bazel_name_their_blobs_in_their_own_ways() {
+    let bytes = config("amd64", &["one"]).to_string().into_bytes();
+    let hex = Digest::of(&bytes).hex();
+    for (config, layer) in [
+        (format!("sha256:{hex}"), format!("{}.tar.gz", "1a".repeat(32))),
+        ("config.json".to_owned(), format!("{}.tar.gz", "1a".repeat(32))),
+        (format!("blobs/sha256/{hex}"), format!("blobs/sha256/{}.tar.gz", "1a".repeat(32))),
+        (format!("{hex}.json"), format!("{}/layer.tar", "1a".repeat(32))),
+    ] {
+        let mut store = Store::default();
+        store.documents.insert(BlobRef::Path(config.clone()), bytes.clone());
+        store.layers.insert(BlobRef::Path(layer.clone()));
+        let resolution =
+            store.docker(&json!([{"Config": config, "RepoTags": ["app"], "Layers": [layer]}])).resolve();
+        assert_eq!(resolution.problems, [], "{config}");
+        let image = &resolution.images[0];
+        assert_eq!(image.config.unwrap().hex(), hex);
+        assert_eq!((image.layers[0].digest, image.layers[0].diff_id), (None, Some(diff_id("one"))));
+    }
+}
+
+#[test]
+fn a_config_that_is_not_there_goes_by_the_digest_in_its_name() {
+    let mut store = Store::default();
+    store.layers.insert(BlobRef::Path("0a/layer.tar".into()));
+    let hex = "0b".repeat(32);
+    let resolution =
+        store.docker(&json!([{"Config": format!("{hex}.json"), "Layers": ["0a/layer.tar"]}])).resolve();
+    assert_eq!(kinds(&resolution), [Kind::Missing]);
+    assert_eq!(resolution.images[0].config.unwrap().hex(), hex);
+}
+
 /// The `manifest.json` entry that Docker 25 writes beside `index.json` for an image in `store`.
 fn docker_entry(store: &Store, image: &Value, tag: &str) -> Value {
     let bytes = &store.documents[&BlobRef::Path(format!("blobs/sha256/{}", hex(image)))];
@@ -221,6 +253,32 @@ fn manifests_that_disagree_are_both_kept() {
     assert_eq!(resolution.images.len(), 3);
     let layers: Vec<_> = resolution.images.iter().flat_map(|image| &image.layers).collect();
     assert!(layers.iter().any(|layer| layer.blob.to_string().ends_with(&third)));
+}
+
+#[test]
+fn a_save_of_the_containerd_store_has_an_entry_for_one_of_its_platforms() {
+    let mut store = Store::default();
+    let (amd, arm, _) = multi_platform(&mut store);
+    let entry = docker_entry(&store, &amd, "multi:latest");
+    store.docker(&json!([entry]));
+    store.remove(&arm);
+    let resolution = store.resolve();
+    assert_eq!(kinds(&resolution), [Kind::Note]);
+    assert_eq!(platforms(&resolution), ["linux/amd64"]);
+    assert_eq!(resolution.images[0].names, ["multi:latest", "multi:1"]);
+    let other: Selection = "linux/arm64".parse().unwrap();
+    store.image("arm64", &["arm"]);
+    let resolution = store.resolve_with(&other, &Limits::default());
+    assert_eq!((platforms(&resolution), kinds(&resolution)), (vec!["linux/arm64".to_owned()], vec![]));
+}
+
+#[test]
+fn an_index_and_a_config_that_name_other_platforms_are_noted() {
+    let mut store = Store::default();
+    let image = store.image("amd64", &["one"]);
+    let resolution = store.index(&[on(image, "arm64")]).resolve();
+    assert_eq!(kinds(&resolution), [Kind::Note]);
+    assert_eq!(platforms(&resolution), ["linux/arm64"]);
 }
 
 #[test]

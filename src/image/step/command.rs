@@ -120,8 +120,10 @@ impl<'t> Namer<'t> {
         sinks
     }
 
+    /// The file that `range` names, unless it is a device and keeps nothing.
     fn file(&self, range: &Range<usize>, dialect: Dialect) -> Option<String> {
-        safe(&Word::of_script(self.text, range.clone(), dialect).says(self.text))
+        let file = safe(&Word::of_script(self.text, range.clone(), dialect).says(self.text))?;
+        Some(file).filter(|file| !file.starts_with("/dev/"))
     }
 
     /// The command of `words` as the reader of another's output. `tee` and `COPY` stand
