@@ -1,6 +1,6 @@
 //! Rules: what a credential looks like, as data that carries its own proof.
 //!
-//! [`RuleSet::embedded`] is every rule of the `signatures` folder, compiled into the program; [`file`] reads the same
+//! [`RuleSet::embedded`] is every rule of the `signatures` folder, compiled into the program; [`mod@file`] reads the same
 //! format from a user's files. Nothing here looks at an image.
 
 pub mod checksum;
