@@ -1,9 +1,9 @@
 #!/bin/bash
 # Whole processes on a real image: the scan beside what any tool would have to do with the same bytes.
 #
-# Takes an OCI layout folder or a docker-archive, runs each command in turn (A B C A B C ...), and prints medians of wall
-# time, processor time and peak memory as a Markdown table. The ratio is to the first command of the table. What it
-# cannot know: what else the machine does meanwhile, which is why times stand beside each other and never alone.
+# Takes an OCI layout folder or a docker-archive, runs each command in turn (A B C A B C ...), and prints a Markdown table:
+# medians of processor and wall time, the fastest wall time, the highest peak of memory. The ratio is that of processor
+# times, to the first command: on a machine that does other things too, wall times say more about those.
 #
 # Usage: benches/compare.sh IMAGE [RUNS]
 # Needs: GNU time, openssl, gzip, and target/release/layersift (or LAYERSIFT=path). libdeflate-gunzip if there is one.
@@ -37,10 +37,10 @@ if [ -d "$image" ]; then
     add '`zstd -dc` of the layers' 'xargs -n1 zstd -dcq < "$work/zstd" > /dev/null'
 else
   archive='cat "$image"'
+  add 'hashing it once (`openssl dgst -sha256`)' 'openssl dgst -sha256 "$image" > /dev/null'
 fi
-# Not into /dev/null, which `tar` and `cat` may notice and then read nothing.
-add 'reading (`cat`)' "$archive | cat > /dev/null"
-add '`openssl dgst -sha256` of the archive' "$archive | openssl dgst -sha256 > /dev/null"
+# Through a pipe, because `tar` does not read what it would write to /dev/null.
+add 'reading it through a pipe (`cat`)' "$archive | cat > /dev/null"
 add '`layersift scan`, 1 job' "$scan --jobs 1 \"\$image\""
 add '`layersift scan`, 2 jobs' "$scan --jobs 2 \"\$image\""
 add '`layersift scan -` from a pipe, 1 job' "$archive | $scan --jobs 1 -"
@@ -58,7 +58,7 @@ measure() {
   awk 'NF == 4 { print $1, $2 + $3, $4 }' "$work/time" >> "$work/$1.runs"
 }
 
-median() { sort -n | awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'; }
+median() { awk '{ value[NR] = $1 } END { print (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'; }
 
 for run in $(seq 0 "$runs"); do
   for index in "${!commands[@]}"; do
@@ -69,15 +69,15 @@ for run in $(seq 0 "$runs"); do
   echo "round $run of $runs" >&2
 done
 
-echo "| command | wall, s | fastest | ratio | processor, s | peak, MB |"
+column() { cut -d' ' -f"$2" "$work/$1.runs" | sort -n; }
+
+echo "| command | processor, s | ratio | wall, s | fastest, s | peak, MB |"
 echo "|---|---:|---:|---:|---:|---:|"
 for index in "${!commands[@]}"; do
-  wall=$(cut -d' ' -f1 "$work/$index.runs" | median)
-  base=${base:-$wall}
-  fastest=$(cut -d' ' -f1 "$work/$index.runs" | sort -n | head -1)
-  processor=$(cut -d' ' -f2 "$work/$index.runs" | median)
-  peak=$(cut -d' ' -f3 "$work/$index.runs" | sort -n | tail -1)
-  awk -v name="${names[$index]}" -v wall="$wall" -v base="$base" -v fastest="$fastest" -v cpu="$processor" \
-    -v peak="$peak" 'BEGIN {
-      printf "| %s | %.2f | %.2f | %.2f | %.2f | %.0f |\n", name, wall, fastest, wall / base, cpu, peak * 1024 / 1e6 }'
+  processor=$(column "$index" 2 | median)
+  base=${base:-$processor}
+  awk -v name="${names[$index]}" -v processor="$processor" -v base="$base" -v wall="$(column "$index" 1 | median)" \
+    -v fastest="$(column "$index" 1 | head -n 1)" -v peak="$(column "$index" 3 | tail -n 1)" 'BEGIN {
+      printf "| %s | %.2f | %.2f | %.2f | %.2f | %.0f |\n",
+        name, processor, processor / base, wall, fastest, peak * 1024 / 1e6 }'
 done
