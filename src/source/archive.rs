@@ -21,6 +21,7 @@ pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> io::Result<B
         size,
         location: Location::Section(Arc::clone(&shared), offset),
     };
+    let mut cut_off = false;
     let end = loop {
         if blobs.blobs.len() as u64 >= limits.get(Limit::LayerEntries) {
             blobs.problems.push(too_many(blobs.blobs.len()));
@@ -30,6 +31,7 @@ pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> io::Result<B
             Ok(Some(member)) if member.kind == Kind::File => {
                 let offset = members.offset();
                 if member.size > length.saturating_sub(offset) {
+                    cut_off = true;
                     blobs.problems.push(cut(&name(&member.path), length));
                 }
                 // A cut archive keeps what is there; reading it says where it ends.
@@ -38,8 +40,8 @@ pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> io::Result<B
             Ok(Some(member)) => blobs.aliases.extend(alias(&member)),
             Ok(None) => {
                 // An end before the end of the last member was reported with that member.
-                let unmarked = members.unmarked().filter(|end| *end <= length);
-                blobs.problems.extend(unmarked.map(self::unmarked));
+                let unmarked = members.unmarked().filter(|_| !cut_off);
+                blobs.problems.extend(unmarked.map(|end| self::unmarked(end.min(length))));
                 break members.offset();
             }
             Err(error) => {

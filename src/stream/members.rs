@@ -166,6 +166,8 @@ impl<R: Forward> Members<R> {
         loop {
             let at = self.offset;
             let Some(block) = self.block()? else {
+                // Some writers end with one block of zeros; that is a mark too.
+                self.unmarked = zeros == 0;
                 return Ok(None);
             };
             match read_block(&block) {
