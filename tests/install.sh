@@ -16,6 +16,7 @@ busybox:busybox-static
 xz:xz-utils
 zstd:zstd
 bzip2:bzip2
+jq:jq
 gzip:gzip
 tar:tar
 "

@@ -9,6 +9,7 @@ mod builders;
 mod cases;
 mod command;
 mod demo;
+mod documents;
 mod faults;
 mod formats;
 mod layouts;

@@ -1,0 +1,200 @@
+//! The documents show only what happens: every command in them is run, and what they show of its output is compared.
+//!
+//! A `console` block is a shell session of its own: `$ ` starts a command, `> ` continues it, other lines are output, of
+//! which a line `...` leaves out any number. It runs in a folder with the repository's `testdata` and `signatures` and
+//! with the demonstration image as `app.tar`. A command that leaves with anything but 0, or 1 for a leaking image, has
+//! to be followed by `echo $?`. What needs an engine is not run, or is fed the demonstration image in place of what the
+//! engine would save; what engines really save is scanned in `builders`.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::support::root;
+
+/// Documents whose `console` blocks are run.
+const SHOWN: &[&str] = &["README.md", "docs/ci.md", "docs/report.md"];
+
+/// Documents whose links have to lead somewhere.
+const LINKED: &[&str] = &[
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "docs/ci.md",
+    "docs/report.md",
+    "signatures/README.md",
+    "testdata/README.md",
+];
+
+/// Commands that are not run: they need an engine, a network or the time of a whole build.
+const NOT_RUN: &[&str] = &["docker build ", "docker push ", "cargo install ", "tests/run.sh"];
+
+/// What a document shows, and what is run instead.
+const REPLACED: &[(&str, &str)] = &[
+    (r"^cargo run --release -- ", "layersift "),
+    (r"^(?:docker|podman) save \S+ \| ", "gzip -dc testdata/demo/leaky.tar.gz | "),
+];
+
+/// A command and what is shown of its output.
+#[derive(Default)]
+struct Shown {
+    command: String,
+    output: Vec<String>,
+}
+
+/// The texts of the fenced blocks of that language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = Regex::new(&format!(r"(?ms)^```{language}\n(.*?)^```$")).unwrap();
+    fence.captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+fn session(block: &str) -> Vec<Shown> {
+    let mut session: Vec<Shown> = Vec::new();
+    for line in block.lines() {
+        if let Some(command) = line.strip_prefix("$ ") {
+            session.push(Shown { command: command.to_owned(), output: Vec::new() });
+            continue;
+        }
+        let last = session.last_mut().expect("a block begins with a command");
+        match line.strip_prefix("> ") {
+            Some(more) => last.command.extend(["\n", more]),
+            None => last.output.push(line.to_owned()),
+        }
+    }
+    session
+}
+
+/// A folder in which the documents' commands work.
+fn playground() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["testdata", "signatures"] {
+        symlink(root().join(name), folder.path().join(name)).unwrap();
+    }
+    let image = fs::File::create(folder.path().join("app.tar")).unwrap();
+    let mut gzip = Command::new("gzip");
+    let gzip = gzip.args(["-dc", "testdata/demo/leaky.tar.gz"]).current_dir(&folder).stdout(image);
+    assert!(gzip.status().unwrap().success());
+    folder
+}
+
+/// A shell that knows `layersift` and nothing of the user's settings.
+fn shell(folder: &Path, script: &str) -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_layersift")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let mut shell = Command::new("bash");
+    shell.args(["-c", script]).current_dir(folder).stdin(Stdio::null());
+    shell.env_clear().env("PATH", format!("{}:{path}", program.display())).env("HOME", folder);
+    shell
+}
+
+/// What is run for a command: nothing if it cannot be.
+fn runnable(command: &str) -> Option<String> {
+    if NOT_RUN.iter().any(|start| command.starts_with(start)) {
+        return None;
+    }
+    let replace = |command: String, (shown, run): &(&str, &str)| {
+        Regex::new(shown).unwrap().replace(&command, *run).into_owned()
+    };
+    Some(REPLACED.iter().fold(command.to_owned(), replace))
+}
+
+/// Output and exit code of each command, run one after the other in one shell.
+fn run(folder: &Path, commands: &[String]) -> Vec<(String, i32)> {
+    let mark = "what follows is the next command";
+    let each =
+        |command: &String| format!("{command}\ncode=$?; printf '\\n{mark} %s\\n' $code; (exit $code)\n");
+    let script: String = std::iter::once("exec 2>&1\n".to_owned()).chain(commands.iter().map(each)).collect();
+    let output = String::from_utf8(shell(folder, &script).output().unwrap().stdout).unwrap();
+    let ends = Regex::new(&format!(r"(?s)(.*?)\n{mark} (\d+)\n")).unwrap();
+    ends.captures_iter(&output).map(|found| (found[1].to_owned(), found[2].parse().unwrap())).collect()
+}
+
+/// Whether `output` is what is shown; a line `...` stands for any lines.
+fn fits(shown: &[String], output: &str) -> bool {
+    let line = |line: &String| match line.trim_end() {
+        "..." => r"(?:.*\n)*".to_owned(),
+        text => format!(r"{}\s*\n", regex::escape(text)),
+    };
+    let pattern: String = shown.iter().map(line).collect();
+    let output = if output.is_empty() { String::new() } else { format!("{}\n", output.trim_end()) };
+    Regex::new(&format!("^{pattern}$")).unwrap().is_match(&output)
+}
+
+fn check(document: &str, block: &str, wrong: &mut Vec<String>) -> usize {
+    let folder = playground();
+    let session = session(block);
+    let shown: Vec<(&Shown, String)> =
+        session.iter().filter_map(|shown| Some((shown, runnable(&shown.command)?))).collect();
+    let commands: Vec<String> = shown.iter().map(|(_, command)| command.clone()).collect();
+    let results = run(folder.path(), &commands);
+    assert_eq!(results.len(), commands.len(), "{document}: a command ended the shell:\n{block}");
+    for (index, ((shown, command), (output, code))) in shown.iter().zip(&results).enumerate() {
+        if !fits(&shown.output, output) {
+            wrong.push(format!("{document}: `{command}` shows {:#?} and gives\n{output}", shown.output));
+        }
+        let told = commands.get(index + 1).is_some_and(|next| next == "echo $?");
+        if *code > 1 && !told {
+            wrong.push(format!("{document}: `{command}` ends with {code}: follow it by `echo $?`"));
+        }
+    }
+    commands.len()
+}
+
+#[test]
+fn every_command_that_a_document_shows_gives_what_it_shows() {
+    let mut wrong = Vec::new();
+    for document in SHOWN {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let count: usize =
+            blocks(&text, "console").iter().map(|block| check(document, block, &mut wrong)).sum();
+        assert!(count > 0, "{document} shows no command");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_configuration_that_the_readme_shows_is_accepted() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let examples = blocks(&text, "toml");
+    assert!(!examples.is_empty());
+    for example in examples {
+        let folder = playground();
+        fs::write(folder.path().join("layersift.toml"), &example).unwrap();
+        let output = shell(folder.path(), "layersift scan app.tar").output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{complaint}\n{example}");
+    }
+}
+
+#[test]
+fn every_link_of_a_document_leads_to_a_file() {
+    let link = Regex::new(r"\]\(([^)\s#]+)(?:#[^)]*)?\)").unwrap();
+    let mut wrong = Vec::new();
+    for document in LINKED {
+        let path = root().join(document);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{document}: {error}"));
+        for found in link.captures_iter(&text).filter(|found| !found[1].contains("://")) {
+            if !path.parent().unwrap().join(&found[1]).exists() {
+                wrong.push(format!("{document} links to {}, which is not there", &found[1]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn output_that_differs_does_not_fit() {
+    let shown = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert!(fits(&shown("a\n...\nd"), "a\nb\nc\nd\n"));
+    assert!(fits(&shown("a\n...\nb"), "a\nb"));
+    assert!(fits(&[], ""));
+    for (expected, output) in [("a\n...\nd", "a\nb"), ("a", "a\nb"), ("", "a"), ("a.c", "abc")] {
+        assert!(!fits(&shown(expected), output), "{expected} {output}");
+    }
+}
