@@ -5,8 +5,8 @@
 //! debug build. The peak is `ru_maxrss` of the child (getrusage(2)), as Python reports it.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use layersift::digest::{Digest, Hasher};
 use layersift::signature::template::expand;
@@ -28,10 +28,19 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.std
 #[test]
 fn a_piped_image_of_two_gigabytes_needs_less_than_200_megabytes() {
     let (binary, size) = subject();
-    let mut child = measured(&binary, &["scan", "--format", "json", "--show-secrets", "-"]);
+    let mut child = measured(&binary, Stdio::piped(), Path::new("-"));
     let mut pipe = io::BufWriter::with_capacity(1 << 20, child.stdin.take().unwrap());
     let writer = std::thread::spawn(move || write_archive(&mut pipe, size));
-    check(child, writer);
+    check(child);
+    writer.join().unwrap().expect("the scan reads its input to the end");
+}
+
+#[test]
+fn the_layers_of_a_file_side_by_side_need_less_than_200_megabytes() {
+    let (binary, size) = subject();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    write_archive(&mut io::BufWriter::with_capacity(1 << 20, &file), size).unwrap();
+    check(measured(&binary, Stdio::null(), file.path()));
 }
 
 /// The program to measure, and how large an image it gets.
@@ -42,21 +51,22 @@ fn subject() -> (PathBuf, u64) {
     }
 }
 
-fn measured(binary: &std::path::Path, args: &[&str]) -> std::process::Child {
+/// Scans `input` with four threads.
+fn measured(binary: &Path, stdin: Stdio, input: &Path) -> Child {
     Command::new("python3")
         .args(["-c", MEASURE])
         .arg(binary)
-        .args(args)
-        .stdin(Stdio::piped())
+        .args(["scan", "--jobs", "4", "--format", "json", "--show-secrets"])
+        .arg(input)
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("python3 is installed: run tests/install.sh")
 }
 
-fn check(child: std::process::Child, writer: std::thread::JoinHandle<io::Result<()>>) {
+fn check(child: Child) {
     let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().expect("the scan reads its input to the end");
     let stderr = String::from_utf8(output.stderr).unwrap();
     let mut last = stderr.lines().last().unwrap_or_default().split(' ');
     let mut number =
