@@ -118,8 +118,11 @@ pub struct FingerprintKey(Zeroizing<[u8; 32]>);
 
 impl FingerprintKey {
     /// A key made of any text that its owners keep.
+    ///
+    /// # Panics
+    /// Never: HMAC (RFC 2104) takes keys of any length.
     pub fn new(text: &[u8]) -> Self {
-        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(b"layersift fingerprint key v1")
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&b"layersift fingerprint key v1"[..])
             .expect("HMAC takes keys of any length");
         mac.update(text);
         Self(Zeroizing::new(mac.finalize().into_bytes().into()))

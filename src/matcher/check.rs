@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::verify::Scene;
 use super::{AFTER, BEFORE, Candidate, Hit, Matcher, Surroundings};
 use crate::signature::template::{expand, expand_pair};
 use crate::signature::{Confidence, Rule, RuleSet, Shape};
@@ -98,12 +99,12 @@ fn one(
     match own[..] {
         [hit] if found(hit) == secret => {}
         [hit] => return Err(format!("the credential is {secret}, found was {}", found(hit))),
-        [] => return Err(nothing(matcher, index, bytes, secret, &resolved, around)),
+        [] => return Err(nothing(matcher, index, bytes, secret, around)),
         _ => return Err(format!("found {} times", own.len())),
     }
     let mut slow = Vec::new();
-    for literal in every_position(matcher, index, bytes) {
-        matcher.verify_rule(index, literal, bytes, around, &mut slow);
+    for candidate in every_position(matcher, index, bytes) {
+        matcher.verify_rule(index, Scene { candidate, text: bytes, around }, &mut slow);
     }
     if slow.iter().any(|hit| found(hit) == secret) {
         return Ok(());
@@ -112,14 +113,8 @@ fn one(
 }
 
 /// Why nothing was found.
-fn nothing(
-    matcher: &Matcher,
-    index: usize,
-    bytes: &[u8],
-    secret: &str,
-    resolved: &[Hit],
-    around: Surroundings<'_>,
-) -> String {
+fn nothing(matcher: &Matcher, index: usize, bytes: &[u8], secret: &str, around: Surroundings<'_>) -> String {
+    let resolved = matcher.scan(bytes, around);
     let mut hits = Vec::new();
     for candidate in matcher.candidates(bytes) {
         matcher.verify(candidate, bytes, around, &mut hits);

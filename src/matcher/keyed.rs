@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::assign::{Assignment, Bounds, Style, around};
 use super::judge::{Context, Setting, judge};
-use super::{AFTER, BEFORE, Candidate, Surroundings};
+use super::verify::Scene;
+use super::{AFTER, BEFORE, Candidate};
 use crate::signature::Confidence;
 
 /// What a rule of this kind asks for.
@@ -27,12 +28,8 @@ pub(super) struct Found {
 }
 
 /// The value whose key holds the candidate's word.
-pub(super) fn find(
-    wish: Wish<'_>,
-    candidate: Candidate,
-    text: &[u8],
-    surroundings: Surroundings<'_>,
-) -> Option<Found> {
+pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>) -> Option<Found> {
+    let Scene { candidate, text, around: surroundings } = scene;
     let word = candidate.at..candidate.at + candidate.length;
     let pair = surroundings.pair.filter(|name| word.end <= *name);
     let assignment = match pair {

@@ -24,7 +24,7 @@ pub use self::check::{Complaint, check};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve, specific};
-use self::verify::Compiled;
+use self::verify::{Compiled, Scene};
 use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
 
 /// Bytes before a candidate on which its matches may depend.
@@ -97,21 +97,14 @@ impl Matcher {
         out: &mut Vec<Hit>,
     ) {
         for index in self.prefilter.wanted(candidate, text) {
-            self.verify_rule(index, candidate, text, surroundings, out);
+            self.verify_rule(index, Scene { candidate, text, around: surroundings }, out);
         }
     }
 
-    fn verify_rule(
-        &self,
-        index: usize,
-        candidate: Candidate,
-        text: &[u8],
-        around: Surroundings<'_>,
-        out: &mut Vec<Hit>,
-    ) {
+    fn verify_rule(&self, index: usize, scene: Scene<'_>, out: &mut Vec<Hit>) {
         let rule = &self.rules.rules()[index];
         let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
-        compiled.verify(rule, candidate, text, around, &mut |secret, confidence, key| {
+        compiled.verify(rule, scene, &mut |secret, confidence, key| {
             out.push(Hit { rule: index, secret, confidence, key });
         });
     }

@@ -23,6 +23,14 @@ pub(super) struct Compiled {
     path: Option<Regex>,
 }
 
+/// A candidate and what it stands in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scene<'t> {
+    pub(super) candidate: Candidate,
+    pub(super) text: &'t [u8],
+    pub(super) around: Surroundings<'t>,
+}
+
 /// Takes the credential, its tier and the key of its assignment.
 type Sink<'s> = dyn FnMut(Range<usize>, Confidence, Option<Range<usize>>) + 's;
 
@@ -42,14 +50,8 @@ impl Compiled {
         Self { pattern, secret, path: rule.path().map(compile) }
     }
 
-    pub(super) fn verify(
-        &self,
-        rule: &Rule,
-        candidate: Candidate,
-        text: &[u8],
-        around: Surroundings<'_>,
-        sink: &mut Sink<'_>,
-    ) {
+    pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
+        let Scene { candidate, text, around } = scene;
         if let Some(pattern) = &self.path
             && !around.path.is_some_and(|path| pattern.is_match(path))
         {
@@ -63,7 +65,7 @@ impl Compiled {
             }),
             Shape::Keyed { and, judged, .. } => {
                 let wish = Wish { and, judged: *judged };
-                let Some(found) = keyed::find(wish, candidate, text, around) else { return };
+                let Some(found) = keyed::find(wish, scene) else { return };
                 let value = &text[found.value.clone()];
                 if !self.is_whole(value) {
                     return;

@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_byte_is_owned_once_and_hashed_once() {
-        let bytes: Vec<u8> = (0..3 * CHUNK + 777).map(|at| (at % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..251).cycle().take(3 * CHUNK + 777).collect();
         let (mut chunker, mut reader) = (Chunker::default(), &bytes[..]);
         let (mut owned, mut hashed, mut walked) = (0, 0, 0);
         loop {

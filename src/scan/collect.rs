@@ -25,7 +25,7 @@ impl Collector {
     pub(super) fn add(&mut self, chunk: Matches) {
         for mut found in chunk.found {
             let content = matches!(found.kind, PlaceKind::File | PlaceKind::Blob);
-            if content && chunk.continued == Some(found.ordinal()) {
+            if content && chunk.continued && chunk.continued_entry == found.ordinal() {
                 found.line = found.line.map(|line| line.wrapping_add(self.lines));
             }
             if self.found.len() < self.most {

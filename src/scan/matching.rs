@@ -68,8 +68,10 @@ impl Claim for Match {
 #[derive(Debug, Default)]
 pub(super) struct Matches {
     pub(super) found: Vec<Match>,
-    /// The file that came from the chunk before: the ordinal of its entry, if it has one.
-    pub(super) continued: Option<Option<u64>>,
+    /// Whether a file came from the chunk before.
+    pub(super) continued: bool,
+    /// The ordinal of its entry, if it has one.
+    pub(super) continued_entry: Option<u64>,
     /// For the file that goes on behind this chunk: line ends in the bytes that this chunk owns, and whether it came
     /// from the chunk before.
     pub(super) open: Option<(u64, bool)>,
@@ -191,13 +193,13 @@ impl Work<'_> {
             let (kind, name) = match &text.kind {
                 TextKind::Path => (PlaceKind::Path, None),
                 TextKind::Link => (PlaceKind::Link, None),
-                TextKind::Record(name) => (PlaceKind::TarHeader, Some(name.clone())),
+                TextKind::Record(name) => (PlaceKind::TarHeader, Some(name.as_str())),
             };
             self.text(&text.entry, kind, name, &text.bytes);
         }
     }
 
-    fn text(&mut self, entry: &Arc<Entry>, kind: PlaceKind, name: Option<String>, text: &[u8]) {
+    fn text(&mut self, entry: &Arc<Entry>, kind: PlaceKind, name: Option<&str>, text: &[u8]) {
         for hit in self.matcher.scan(text, Surroundings::default()) {
             self.found.push(Match {
                 rule: hit.rule,
@@ -205,7 +207,7 @@ impl Work<'_> {
                 secret: Secret::new(&text[hit.secret.clone()]),
                 kind,
                 entry: Some(Arc::clone(entry)),
-                name: name.clone(),
+                name: name.map(str::to_owned),
                 range: hit.secret.start as u64..hit.secret.end as u64,
                 line: None,
                 decoded: None,
@@ -238,14 +240,15 @@ impl Work<'_> {
         let owned_end = chunk.base + chunk.owned.end as u64;
         let spans = |at: u64| chunk.segments.iter().find(|s| s.start < at && at < s.end);
         let content = |segment: &&Segment| segment.kind == SegmentKind::Content;
-        let continued = spans(owned_start).filter(content).map(ordinal);
+        let before = spans(owned_start).filter(content);
+        let (continued, continued_entry) = (before.is_some(), before.and_then(ordinal));
         self.lines(owned_start);
         let open = spans(owned_end).filter(content).map(|segment| {
             let from = self.local(segment).start.max(chunk.owned.start);
             let came = segment.start < owned_start;
             (newlines(&chunk.bytes[from..chunk.owned.end]), came)
         });
-        Matches { found: self.found, continued, open }
+        Matches { found: self.found, continued, continued_entry, open }
     }
 
     /// Numbers the lines of matches in content.

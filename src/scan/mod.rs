@@ -227,33 +227,28 @@ impl Scanner {
                 break;
             }
         }
-        self.behind(context, members.into_inner(), &mut gathered);
+        behind(context, members.into_inner(), &mut gathered);
         let names: Vec<String> = gathered.reports.keys().cloned().collect();
         gathered.documents.alias(aliases, names.iter().map(String::as_str));
         gathered
     }
+}
 
-    /// What stands behind the end of an archive, or behind damage in it.
-    fn behind(
-        &self,
-        context: &Context<'_>,
-        mut rest: Streamed<Box<dyn Read + Send>>,
-        gathered: &mut Gathered,
-    ) {
-        let mut head = vec![0; 64 << 10];
-        loop {
-            let (filled, error) = fill(&mut rest, &mut head);
-            if let Some(error) = error {
-                gathered.problems.push(unreadable(source::REST, &error));
-            }
-            if head[..filled].iter().any(|byte| *byte != 0) {
-                let report = blob::map(context, source::REST, &mut head[..filled].chain(&mut rest));
-                gathered.reports.insert(source::REST.into(), report);
-                return;
-            }
-            if filled < head.len() {
-                return;
-            }
+/// What stands behind the end of an archive, or behind damage in it.
+fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathered: &mut Gathered) {
+    let mut head = vec![0; 64 << 10];
+    loop {
+        let (filled, error) = fill(&mut rest, &mut head);
+        if let Some(error) = error {
+            gathered.problems.push(unreadable(source::REST, &error));
+        }
+        if head[..filled].iter().any(|byte| *byte != 0) {
+            let report = blob::map(context, source::REST, &mut head[..filled].chain(&mut rest));
+            gathered.reports.insert(source::REST.into(), report);
+            return;
+        }
+        if filled < head.len() {
+            return;
         }
     }
 }

@@ -437,7 +437,7 @@ mod tests {
         behind.extend_from_slice(b"\0\0hidden");
         let (walked, _, problems) = walk(&behind, &[]);
         let last = walked.segments.last().unwrap();
-        assert_eq!((last.kind, last.start as usize), (SegmentKind::Padding, behind.len() - 6));
+        assert_eq!((last.kind, last.start), (SegmentKind::Padding, behind.len() as u64 - 6));
         assert_eq!(problems[0].kind, ProblemKind::Note);
 
         let mut damaged = layer();
