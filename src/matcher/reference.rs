@@ -147,7 +147,10 @@ fn code(value: &[u8]) -> Option<&'static str> {
     let known = ROOTS
         .split_ascii_whitespace()
         .any(|root| value.split(|b| *b == b'.').next() == Some(root.as_bytes()));
-    if dotted && (known || wordlike(value)) {
+    let module = value.split(|b| *b == b'.' || *b == b':').all(words)
+        && value.contains(&b':')
+        && value.contains(&b'.');
+    if (dotted && (known || wordlike(value))) || (module && surprise(value) < 5.4) {
         return Some("a member");
     }
     let begins = |heads: &[&[u8]]| heads.iter().any(|head| value.starts_with(head));
@@ -193,7 +196,7 @@ mod tests {
             System.getenv(\"X\")|getpass()|std::env::var(\"X\")|self.password|this.token|\
             $this->password|config.get('x')|settings.PASSWORD|ENC[AES256_GCM,data:x]|ENC(abc)|\
             {cipher}abc|$ANSIBLE_VAULT;1.1|AQICAHh|{aB3dE5gH7jK9mN1pQ3sT5vX7=}|./key.pem|~/x|\
-            C:\\keys\\x|/etc/ssl/private/key.pem|server.key|com.example.Foo|%s|{0}|{}|user:%s|\
+            C:\\keys\\x|/etc/ssl/private/key.pem|server.key|com.example.Foo|app.core.magics:Handler|%s|{0}|{}|user:%s|\
             %(password)s|:name|postgres://user:${PASS}@host/db|<%= x %>|new Password()|Foo::BAR";
         for value in values.split('|') {
             assert!(reference(value.as_bytes()).is_some(), "{value}");

@@ -56,10 +56,6 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if !context.quoted && fragment(value) {
         return None;
     }
-    // A verb of programs: `pass("x")` hands something on.
-    if context.style == Style::Call && name.rsplit('.').next() == Some("pass") {
-        return None;
-    }
     if reference(value).is_some() || placeholder(value).is_some() {
         return None;
     }
@@ -105,6 +101,8 @@ fn undirected(found: Judgement, context: &Context) -> Judgement {
 /// Names of tests and places where nothing is used make of a likely secret one to look at.
 fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgement {
     let chosen = matches!(role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
+    // `Token("x")` makes a token of anything, and `pass("x")` hands something on; `setToken("x")` says more.
+    let made = context.style == Style::Call && name::one_word(name);
     let doubtful = match context.setting {
         Setting::Documentation => true,
         Setting::Minified => chosen || !context.quoted,
@@ -112,7 +110,7 @@ fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgeme
         Setting::Unknown => context.style == Style::Space,
         Setting::Environment | Setting::Config | Setting::Shell => false,
     };
-    if doubtful || says_example(name) { weaker(found) } else { found }
+    if doubtful || made || says_example(name) { weaker(found) } else { found }
 }
 
 /// Whether a text without quotes around it is a piece of a program: a named argument, half of a pair of brackets.

@@ -62,6 +62,11 @@ pub(super) fn says_example(name: &str) -> bool {
         .any(|word| listed("test tests testing example examples dummy fake mock sample demo fixture", word))
 }
 
+/// Whether the last member of a name is one word.
+pub(super) fn one_word(name: &str) -> bool {
+    words(name.rsplit('.').next().unwrap_or_default()).len() == 1
+}
+
 /// `TOKEN_GITHUB`, `password_admin`: the noun first, then a word that does not change what it is.
 fn first_noun(words: &[&str]) -> Option<Role> {
     let (first, rest) = words.split_first()?;

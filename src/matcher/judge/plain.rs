@@ -75,8 +75,30 @@ fn network(value: &[u8]) -> Option<&'static str> {
 /// Regular expressions, markup, fragments of programs.
 fn pattern(value: &[u8]) -> Option<&'static str> {
     const MARKS: &[&[u8]] = &[
-        b"\\d", b"\\w", b"\\s", b"\\b", b"[a-z", b"[A-Z", b"[0-9", b"(?", b".*", b".+", b"[^", b"){", b"=>",
-        b"</", b"/>", b"();", b"&&", b"||", b"\\x", b"\\0", b"\\u",
+        b"\\d",
+        b"\\w",
+        b"\\s",
+        b"\\b",
+        b"[a-z",
+        b"[A-Z",
+        b"[0-9",
+        b"(?",
+        b".*",
+        b".+",
+        b"[^",
+        b"){",
+        b"=>",
+        b"</",
+        b"/>",
+        b"();",
+        b"&&",
+        b"||",
+        b".concat(",
+        b"\" + ",
+        b"' + ",
+        b"\\x",
+        b"\\0",
+        b"\\u",
     ];
     let has = |mark: &&[u8]| memchr::memmem::find(value, mark).is_some();
     MARKS.iter().any(has).then_some("a pattern or a piece of code")

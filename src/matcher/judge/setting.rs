@@ -54,7 +54,9 @@ impl Setting {
         if begins(&[b".env", b"env."]) && !file.ends_with(b"example") && !file.ends_with(b"sample") {
             return Self::Config;
         }
-        let told = begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"]);
+        let told = begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"])
+            || matches!(file, b"metadata" | b"pkg-info")
+            || has_word(&lower, "example examples sample samples tutorial tutorials quickstart");
         if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && tested(&lower)) {
             return Self::Documentation;
         }
@@ -81,12 +83,16 @@ fn vendored(lower: &[u8]) -> bool {
     TREES.split_ascii_whitespace().any(|tree| memchr::memmem::find(lower, tree.as_bytes()).is_some())
 }
 
+/// Whether one of `words` stands between the separators of a path.
+fn has_word(lower: &[u8], words: &str) -> bool {
+    let separator = |b: &u8| matches!(b, b'/' | b'_' | b'-' | b'.');
+    lower.split(separator).any(|part| words.split(' ').any(|word| word.as_bytes() == part))
+}
+
 /// Whether a path is one of tests.
 fn tested(lower: &[u8]) -> bool {
     const WORDS: &str = "test tests testing testdata fixtures fixture spec specs mocks cassettes";
-    lower
-        .split(|b| matches!(b, b'/' | b'_' | b'-' | b'.'))
-        .any(|word| WORDS.split(' ').any(|known| known.as_bytes() == word))
+    has_word(lower, WORDS)
 }
 
 /// Bytes to each side in which a line end is looked for.
@@ -126,6 +132,8 @@ mod tests {
             ("app/.env.example", Setting::Documentation),
             ("usr/share/doc/x/config.yaml", Setting::Documentation),
             ("app/README.md", Setting::Documentation),
+            ("data/iam/examples-1.json", Setting::Documentation),
+            ("usr/lib/python3/dist-packages/x/tests/test_a.py", Setting::Documentation),
             ("srv/main.py", Setting::Source),
             ("root/.bashrc", Setting::Shell),
             ("build/Dockerfile.prod", Setting::Shell),
