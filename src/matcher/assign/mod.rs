@@ -79,6 +79,10 @@ impl Default for Bounds {
 /// [`VALUE_BYTES`] or cut by an end of the text that is not a true one.
 pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assignment> {
     let name = Name::around(text, keyword)?;
+    // The user in a URL: what follows is its password, for which there are rules.
+    if name.before(text).ends_with(b"://") {
+        return None;
+    }
     let found = operator(text, &name)?;
     let context = value::Context { text, name: &name, style: found.style, tight: found.tight };
     let value = value::at(&context, found.next)?;
@@ -126,7 +130,7 @@ impl Name {
         let dashes = text[whole.start..start].iter().rev().take_while(|b| **b == b'-').count();
         // `-Dkey=x` of Java and `-Pkey=x` of Gradle.
         let defined = dashes == 1 && matches!(text[start..end], [b'D' | b'P', b'a'..=b'z' | b'A'..=b'Z', ..]);
-        let range = start + usize::from(defined)..end;
+        let range = start + usize::from(defined && keyword.start > start)..end;
         let open = Quote::ending(text, whole.start).filter(|_| start - whole.start == dashes);
         let close = Quote::at(text, end).filter(|_| end == whole.end);
         let mut next = end.max(whole.end) + close.map_or(0, Quote::len);
@@ -284,7 +288,9 @@ fn without_sign(text: &[u8], name: &Name, before: &[u8], at: usize, blanks: usiz
         let by = text[here..here + 3].eq_ignore_ascii_case(b"by ");
         return by.then_some((Style::Sql, past_by(text, here + 3)));
     }
-    begins_line(before).then_some((Style::Space, here))
+    // `echo "requirepass x" >> file`
+    let begins_text = name.open.is_some() && name.dashes == 0;
+    (begins_text || begins_line(before)).then_some((Style::Space, here))
 }
 
 /// What follows `PASSWORD ` in `IDENTIFIED BY PASSWORD 'x'`.
@@ -310,10 +316,15 @@ fn begins_line(before: &[u8]) -> bool {
     let cut = line.len() == before.len() && line.len() >= KEY_BYTES;
     let line = line.trim_ascii();
     let words = line.split(|b| *b == b' ').collect::<Vec<_>>();
-    !cut && matches!(
-        words.as_slice(),
-        [b"" | b"ENV" | b"ARG" | b"export" | b"set" | b"setenv" | b"-"] | [.., b"login" | b"user", _]
-    )
+    let sets = |word: &[u8]| matches!(word, b"set" | b"setx" | b"config" | b"add" | b"-g" | b"--global");
+    !cut && match words.as_slice() {
+        [b"" | b"ENV" | b"ARG" | b"export" | b"setenv" | b"-"] => true,
+        // `npm config set KEY x`, `poetry config KEY x`
+        [.., word] if sets(word) => true,
+        // `machine host login user password x`
+        [.., b"login" | b"user", _] => true,
+        _ => false,
+    }
 }
 
 /// After `name="key"`, `"name": "key",` or `- name: key`, the place of the value that belongs to it.

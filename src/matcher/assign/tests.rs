@@ -67,6 +67,10 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
         ("if (password == \"v\")", "password", "v", Compare),
         ("if password !== 'v'", "password", "v", Compare),
         ("x = process.env.DB_PASSWORD || 'v';", "process.env.DB_PASSWORD", "v", Compare),
+        ("npm config set password v", "password", "v", Space),
+        ("echo \"password v\" >> x", "password", "v", Space),
+        ("nuget -Password v -x", "Password", "v", Option),
+        ("gradle -Ppassword=v x", "password", "v", Option),
         ("password v\n", "password", "v", Space),
         ("ENV DB_password v", "DB_password", "v", Space),
         ("machine h login u password v", "password", "v", Space),
@@ -130,6 +134,8 @@ fn what_is_looked_up_or_computed_is_no_literal() {
 fn what_is_no_assignment_gives_none() {
     for text in [
         "the password is wrong",
+        "\"password is wrong\"",
+        "https://password:x@host/",
         "password",
         "password::new",
         "password?",

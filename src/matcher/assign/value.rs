@@ -189,8 +189,9 @@ fn last_word(context: &Context<'_>, start: usize) -> Option<Value> {
     let rest = &context.text[value.range.end..context.text.len().min(value.range.end + 256)];
     let line = rest.split(|b| *b == b'\n').next().unwrap_or_default().trim_ascii();
     let before = context.name.before(context.text);
-    let login = before.trim_ascii_end().contains(&b' ');
-    (login || line.is_empty() || line.starts_with(b"#")).then_some(value)
+    let more = before.trim_ascii_end().contains(&b' ') && context.name.open.is_none();
+    let closed = context.name.open.is_some_and(|open| Quote::at(context.text, value.range.end) == Some(open));
+    (more || closed || line.is_empty() || line.starts_with(b"#")).then_some(value)
 }
 
 /// How far an expression is looked at.

@@ -64,12 +64,18 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         _ if plain(value).is_some() => return None,
         Role::Password => password(value, context)?,
         Role::Passphrase => passphrase(value, context)?,
-        Role::Secret => token(value, context, 12).or_else(|| secret(value, context))?,
+        Role::Secret => {
+            let (drawn, chosen) = (token(value, context, 12), secret(value, context));
+            drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
+        }
         Role::Credential => credential(value, context)?,
         Role::Token | Role::Key => encoded_login(value).unwrap_or_else(|| token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
+    let prose =
+        context.style == Style::Space && !value.iter().any(u8::is_ascii_digit) && found.reason != DRAWN;
     let nowhere = match context.setting {
+        _ if prose => true,
         Setting::Minified => !context.quoted && found.reason != DRAWN,
         Setting::Source => context.style == Style::Space,
         _ => false,
@@ -119,7 +125,7 @@ fn fragment(value: &[u8]) -> bool {
     let half = count(b'(') != count(b')') || count(b'[') != count(b']') || count(b'{') != count(b'}');
     let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     let argument = name > 0 && value.get(name) == Some(&b'=') && value.iter().rev().nth(1) != Some(&b'=');
-    half || value.ends_with(b",") || (argument && surprise(value) < 5.2)
+    (half || value.ends_with(b",") || argument) && surprise(value) < 5.4
 }
 
 const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";

@@ -112,6 +112,9 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
     {
         return Some(Role::Credential);
     }
+    if noun == "api" && last == "art" {
+        return Some(Role::Key);
+    }
     if noun == "base" && before.ends_with(&["secret", "key"]) {
         return Some(Role::Key);
     }
