@@ -65,7 +65,7 @@ fn decompress(bencher: Bencher<'_, '_>, compression: Compression) {
     assert_eq!(Compression::sniff(&stored), Some(compression));
     bencher
         .counter(BytesCount::of_slice(&plain))
-        .bench(|| assert_eq!(drain(Decoder::new(&stored[..], compression)), plain.len()));
+        .bench(|| assert_eq!(drain(Decoder::new(&stored[..], compression, 1 << 26)), plain.len()));
 }
 
 /// SHA-256 of what passes: each layer has it twice, as stored and as plain bytes.

@@ -28,6 +28,8 @@ pub enum Limit {
     Manifests,
     /// Bytes kept to follow links of one layer.
     LinkBytes,
+    /// Memory that decompressing one stream may ask for: the window of zstd, the dictionary of xz.
+    WindowBytes,
 }
 
 /// One row of [`LIMITS`].
@@ -77,6 +79,13 @@ pub const LIMITS: &[LimitRow] = &[
         16 * MIB,
         true,
         "bytes kept to follow the hard links of one layer",
+    ),
+    row(
+        Limit::WindowBytes,
+        "max-window-bytes",
+        64 * MIB,
+        true,
+        "memory that decompressing one stream may ask for",
     ),
 ];
 

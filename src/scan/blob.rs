@@ -13,6 +13,7 @@ use super::{Context, Progress};
 use crate::digest::Digest;
 use crate::findings::{Ledger, Skipped};
 use crate::image::PlaceKind;
+use crate::limits::Limit;
 use crate::matcher::Surroundings;
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
@@ -54,7 +55,7 @@ pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> B
     let (mut plain, aside) = match compression {
         None => (pump(context, &mut stored, &count, false), Aside::default()),
         Some(compression) => {
-            let mut decoder = Decoder::new(&mut stored, compression);
+            let mut decoder = Decoder::new(&mut stored, compression, context.limits.get(Limit::WindowBytes));
             let plain = pump(context, &mut decoder, &count, false);
             let (_, aside) = decoder.into_rest();
             (plain, aside)
@@ -112,7 +113,11 @@ fn cut(compression: Option<Compression>, error: &io::Error) -> Problem {
         Some(compression) => (compression.as_str(), "save or push the image again"),
         None => ("stored bytes", "the archive is cut off or cannot be read: save the image again"),
     };
-    Problem::new(ProblemKind::Damaged, "", format!("{what}: {error}; what came before was searched"), remedy)
+    let message = format!("{what}: {error}; what came before was searched");
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return Problem::new(ProblemKind::Limit, "", message, Limit::WindowBytes.remedy());
+    }
+    Problem::new(ProblemKind::Damaged, "", message, remedy)
 }
 
 fn behind(bytes: u64) -> Problem {

@@ -24,7 +24,10 @@ pub(super) fn join(
     let digests = gathered.reports.iter().filter(|(_, report)| report.stored_complete);
     gathered.documents.name_digests(digests.map(|(name, report)| (report.digest, name.clone())));
     let resolution = gathered.documents.resolve(&scanner.options.selection, context.limits);
-    if resolution.images.is_empty() && !describes_an_image(&gathered) {
+    // What is cut off may be an image whose documents are behind the cut: what came before it is told all the same.
+    let cut = gathered.problems.iter().any(|problem| problem.kind != ProblemKind::Note);
+    let nothing = !cut || gathered.reports.values().all(|report| !report.tar);
+    if resolution.images.is_empty() && nothing && !describes_an_image(&gathered) {
         return Err(not_an_image(input));
     }
     let mut problems = std::mem::take(&mut gathered.problems);

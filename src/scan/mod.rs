@@ -150,7 +150,7 @@ impl Scanner {
                     let folder = blobs.folder;
                     (self.gather(&context, blobs, threads), folder)
                 }
-                Opened::Stream(stream) => (self.drain(&context, stream), false),
+                Opened::Stream(stream) => (drain(&context, stream), false),
             };
             Ok(join::join(self, &context, input, gathered, folder)?)
         })
@@ -189,49 +189,49 @@ impl Scanner {
         }
         gathered
     }
+}
 
-    /// Members in the order of an archive that can be read once.
-    fn drain(&self, context: &Context<'_>, stream: Stream) -> Gathered {
-        let mut gathered = Gathered::default();
-        let mut aliases = Vec::new();
-        let mut members = Members::new(Streamed(stream.reader), context.limits);
-        loop {
-            let member = match members.next_member() {
-                Ok(Some(member)) => member,
-                Ok(None) => {
-                    gathered.problems.extend(members.unmarked().map(source::unmarked));
-                    break;
-                }
-                Err(error) => {
-                    gathered.problems.push(source::damaged(&error));
-                    break;
-                }
-            };
-            if member.kind != Kind::File {
-                aliases.extend(source::alias(&member));
-                continue;
-            }
-            let name = String::from_utf8_lossy(&member.path).into_owned();
-            let mut body = members.body();
-            match documents::take(&mut body, member.size, &gathered.documents, context.limits) {
-                documents::Taken::Document(bytes) => gathered.documents.insert(name, bytes),
-                documents::Taken::Other(head, problem) => {
-                    gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
-                    let report = blob::map(context, &name, &mut head.chain(&mut body));
-                    context.progress.layer();
-                    gathered.reports.insert(name, report);
-                }
-            }
-            if gathered.reports.len() as u64 >= context.limits.get(Limit::LayerEntries) {
-                gathered.problems.push(source::too_many(gathered.reports.len()));
+/// Members in the order of an archive that can be read once.
+fn drain(context: &Context<'_>, stream: Stream) -> Gathered {
+    let mut gathered = Gathered::default();
+    let mut aliases = Vec::new();
+    let mut members = Members::new(Streamed(stream.reader), context.limits);
+    loop {
+        let member = match members.next_member() {
+            Ok(Some(member)) => member,
+            Ok(None) => {
+                gathered.problems.extend(members.unmarked().map(source::unmarked));
                 break;
             }
+            Err(error) => {
+                gathered.problems.push(source::damaged(&error));
+                break;
+            }
+        };
+        if member.kind != Kind::File {
+            aliases.extend(source::alias(&member));
+            continue;
         }
-        behind(context, members.into_inner(), &mut gathered);
-        let names: Vec<String> = gathered.reports.keys().cloned().collect();
-        gathered.documents.alias(aliases, names.iter().map(String::as_str));
-        gathered
+        let name = String::from_utf8_lossy(&member.path).into_owned();
+        let mut body = members.body();
+        match documents::take(&mut body, member.size, &gathered.documents, context.limits) {
+            documents::Taken::Document(bytes) => gathered.documents.insert(name, bytes),
+            documents::Taken::Other(head, problem) => {
+                gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
+                let report = blob::map(context, &name, &mut head.chain(&mut body));
+                context.progress.layer();
+                gathered.reports.insert(name, report);
+            }
+        }
+        if gathered.reports.len() as u64 >= context.limits.get(Limit::LayerEntries) {
+            gathered.problems.push(source::too_many(gathered.reports.len()));
+            break;
+        }
     }
+    behind(context, members.into_inner(), &mut gathered);
+    let names: Vec<String> = gathered.reports.keys().cloned().collect();
+    gathered.documents.alias(aliases, names.iter().map(String::as_str));
+    gathered
 }
 
 /// What stands behind the end of an archive, or behind damage in it.

@@ -27,15 +27,12 @@ fn expand_with(template: &str, random: &mut Random) -> String {
         out.push_str(&rest[..open]);
         rest = &rest[open..];
         let item = rest.find('}').and_then(|close| Some((close, fill(&rest[1..close], &out, random)?)));
-        match item {
-            Some((close, filled)) => {
-                out.push_str(&filled);
-                rest = &rest[close + 1..];
-            }
-            None => {
-                out.push('{');
-                rest = &rest[1..];
-            }
+        if let Some((close, filled)) = item {
+            out.push_str(&filled);
+            rest = &rest[close + 1..];
+        } else {
+            out.push('{');
+            rest = &rest[1..];
         }
     }
     out + rest

@@ -173,7 +173,10 @@ fn stream(reader: Box<dyn Read + Send>, input: &Input, limits: &Limits) -> Resul
         match Compression::sniff(&head).filter(|_| !deep) {
             Some(found) => {
                 compression.push(found);
-                reader = Box::new(BufReader::with_capacity(256 << 10, Decoder::new(reader, found)));
+                reader = Box::new(BufReader::with_capacity(
+                    256 << 10,
+                    Decoder::new(reader, found, limits.get(Limit::WindowBytes)),
+                ));
             }
             None => return Err(not_an_image(input, &head)),
         }

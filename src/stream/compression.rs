@@ -55,8 +55,8 @@ fn is_skippable(head: &[u8]) -> bool {
     matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// Memory that the dictionary of one xz stream may take, in KiB: what `xz -9` asks for.
-const XZ_MEMORY_KIB: u32 = 66 << 10;
+/// What the decoder of an xz stream needs beside its dictionary, in KiB.
+const XZ_BESIDE_KIB: u64 = 1 << 10;
 /// Bytes of skippable frames that are kept.
 const ASIDE_MAX: usize = 4 << 20;
 
@@ -64,6 +64,8 @@ const ASIDE_MAX: usize = 4 << 20;
 pub struct Decoder<R: BufRead> {
     state: State<R>,
     compression: Compression,
+    /// Bytes that a window or dictionary may have.
+    window: u64,
     aside: Aside,
 }
 
@@ -88,9 +90,10 @@ enum State<R: BufRead> {
 }
 
 impl<R: BufRead> Decoder<R> {
-    /// Decompresses `inner`, which starts with a member of `compression`.
-    pub fn new(inner: R, compression: Compression) -> Self {
-        Self { state: State::Between(inner), compression, aside: Aside::default() }
+    /// Decompresses `inner`, which starts with a member of `compression`. A stream that asks for a window or dictionary
+    /// larger than `window` bytes is an error of the kind [`OutOfMemory`](io::ErrorKind::OutOfMemory).
+    pub fn new(inner: R, compression: Compression, window: u64) -> Self {
+        Self { state: State::Between(inner), compression, window, aside: Aside::default() }
     }
 
     /// After the end of the content: the reader, at the first byte behind the last member, and the bytes beside the
@@ -111,13 +114,17 @@ impl<R: BufRead> Decoder<R> {
                 self.skip_frame(&mut inner)?;
                 continue;
             }
+            let memory = u32::try_from(self.window / 1024 + XZ_BESIDE_KIB).unwrap_or(u32::MAX);
             self.state = match (self.compression, head) {
                 (Compression::Gzip, [0x1f, 0x8b, ..]) => State::Gzip(Box::new(GzDecoder::new(inner))),
                 (Compression::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..]) => {
-                    State::Zstd(Box::new(ZstdDecoder::with_buffer(inner)?.single_frame()))
+                    let mut decoder = ZstdDecoder::with_buffer(inner)?.single_frame();
+                    // From 1 KiB (RFC 8878, section 3.1.1.1.2) to what the library can hold.
+                    decoder.window_log_max(self.window.max(1).ilog2().clamp(10, 31))?;
+                    State::Zstd(Box::new(decoder))
                 }
                 (Compression::Xz, [0xfd, b'7', b'z', b'X', ..]) => {
-                    State::Xz(Box::new(XzReader::new_mem_limit(inner, false, XZ_MEMORY_KIB)))
+                    State::Xz(Box::new(XzReader::new_mem_limit(inner, false, memory)))
                 }
                 (Compression::Bzip2, [b'B', b'Z', b'h', b'1'..=b'9', ..]) => {
                     State::Bzip2(Box::new(BzDecoder::new(inner)))
@@ -163,6 +170,15 @@ fn peek<R: BufRead>(inner: &mut R) -> io::Result<&[u8]> {
     inner.fill_buf()
 }
 
+/// The two libraries say only in words that a stream asks for more memory than it may have.
+fn memory(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    if text.contains("too much memory") || text.contains("needed memory too big") {
+        return io::Error::new(io::ErrorKind::OutOfMemory, "it asks for more memory than it may have");
+    }
+    error
+}
+
 impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if out.is_empty() {
@@ -171,8 +187,8 @@ impl<R: BufRead> Read for Decoder<R> {
         loop {
             let read = match &mut self.state {
                 State::Gzip(decoder) => decoder.read(out)?,
-                State::Zstd(decoder) => decoder.read(out)?,
-                State::Xz(decoder) => decoder.read(out)?,
+                State::Zstd(decoder) => decoder.read(out).map_err(memory)?,
+                State::Xz(decoder) => decoder.read(out).map_err(memory)?,
                 State::Bzip2(decoder) => decoder.read(out)?,
                 State::End(_) | State::Gone => return Ok(0),
                 State::Between(_) => 0,
@@ -206,7 +222,7 @@ mod tests {
     }
 
     fn read_all(bytes: &[u8]) -> (io::Result<Vec<u8>>, Vec<u8>, Aside) {
-        let mut decoder = Decoder::new(bytes, Compression::sniff(bytes).unwrap());
+        let mut decoder = Decoder::new(bytes, Compression::sniff(bytes).unwrap(), 1 << 26);
         let mut out = Vec::new();
         let mut buffer = [0; 7];
         let result = loop {
@@ -246,6 +262,14 @@ mod tests {
         for cut in [&bytes[..bytes.len() - 3], &bytes[..12], &zstd[..zstd.len() - 2]] {
             assert!(read_all(cut).0.is_err());
         }
+    }
+
+    #[test]
+    fn a_window_larger_than_allowed_is_told_apart_from_damage() {
+        let text: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+        let bytes = zstd::encode_all(&text[..], 1).unwrap();
+        let error = Decoder::new(&bytes[..], Compression::Zstd, 1 << 10).read(&mut [0; 10]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::OutOfMemory, "{error}");
     }
 
     #[test]

@@ -458,7 +458,9 @@ mod tests {
         #[test]
         fn chunking_changes_nothing(mut cuts in proptest::collection::vec(any::<usize>(), 0..20)) {
             let bytes = layer();
-            cuts.iter_mut().for_each(|cut| *cut %= bytes.len());
+            for cut in &mut cuts {
+                *cut %= bytes.len();
+            }
             cuts.sort_unstable();
             let (whole, cut) = (walk(&bytes, &[]), walk(&bytes, &cuts));
             prop_assert_eq!(format!("{:?}", whole.0), format!("{:?}", cut.0));

@@ -16,6 +16,7 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
     let oci = |image, compression| (named("oci-archive").write)(&[image], compression).tar();
     match name {
         "max-layer-bytes" => ("1MiB", oci(zeros(), Compression::Plain)),
+        "max-window-bytes" => ("1KiB", oci(zeros(), Compression::Zstd)),
         "max-ratio" => ("5", oci(zeros(), Compression::Zstd)),
         "max-layer-entries" => {
             let fill = |layer| {

@@ -69,7 +69,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
         Role::Credential => credential(value, context)?,
-        Role::Token | Role::Key => encoded_login(value).unwrap_or_else(|| token(value, context, 16))?,
+        Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
     let prose =
@@ -147,7 +147,7 @@ fn classes(value: &[u8]) -> usize {
     any(u8::is_ascii_lowercase)
         + any(u8::is_ascii_uppercase)
         + any(u8::is_ascii_digit)
-        + any(|b| b.is_ascii_punctuation())
+        + any(u8::is_ascii_punctuation)
 }
 
 fn password(value: &[u8], context: &Context) -> Option<Judgement> {
@@ -216,7 +216,7 @@ fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
 
 /// A secret that a developer chose: more than a word, and not made of words only.
 fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
-    let word = value.iter().all(|b| b.is_ascii_graphic()) && value.iter().any(u8::is_ascii_alphabetic);
+    let word = value.iter().all(u8::is_ascii_graphic) && value.iter().any(u8::is_ascii_alphabetic);
     if !word || value.len() < 8 || context.setting == Setting::Minified {
         return None;
     }
@@ -227,22 +227,19 @@ fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
         Setting::Environment => digits > 0 || !joined || value.len() >= 12,
         _ => (classes(value) >= 3 && !joined) || (set && digits >= 2 && value.len() >= 12),
     };
-    match chosen {
-        true => Some(likely(CHOSEN)),
-        false => (digits > 0 || set).then_some(review(CHOSEN)),
-    }
+    if chosen { Some(likely(CHOSEN)) } else { (digits > 0 || set).then_some(review(CHOSEN)) }
 }
 
 /// User and password in one: encoded, or with a colon.
 fn credential(value: &[u8], context: &Context) -> Option<Judgement> {
-    encoded_login(value).unwrap_or_else(|| token(value, context, 20))
+    login_or(value, || token(value, context, 20))
 }
 
-/// Base64 of `user:password`: a secret, unless the password is a placeholder; none for other texts.
-fn encoded_login(value: &[u8]) -> Option<Option<Judgement>> {
+/// Base64 of `user:password` is a secret unless the password is a placeholder; other texts are judged by `other`.
+fn login_or(value: &[u8], other: impl FnOnce() -> Option<Judgement>) -> Option<Judgement> {
     let row = named("base64-user-pass")?;
     if value.len() < 8 || (row.check)(value) != Verdict::Pass {
-        return None;
+        return other();
     }
     let login = base64::engine::general_purpose::STANDARD_NO_PAD.decode(without_padding(value)).ok()?;
     let colon = login.iter().position(|b| *b == b':')?;
@@ -251,7 +248,7 @@ fn encoded_login(value: &[u8]) -> Option<Option<Judgement>> {
     let none = secret == user && !password.is_empty()
         || placeholder(secret).is_some()
         || reference(secret).is_some();
-    Some((!none).then_some(likely("user and password, encoded")))
+    (!none).then_some(likely("user and password, encoded"))
 }
 
 /// A text that nobody chose: long enough, of the letters of tokens, and as mixed as chance makes it.

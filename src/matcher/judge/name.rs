@@ -233,10 +233,9 @@ fn words(name: &str) -> Vec<String> {
             });
         let digit_starts =
             byte.is_ascii_digit() != before.is_some_and(|b| b.is_ascii_digit()) && byte.is_ascii_digit();
-        if !byte.is_ascii_alphanumeric() || starts || digit_starts {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+        let ends = !byte.is_ascii_alphanumeric() || starts || digit_starts;
+        if ends && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
         }
         if byte.is_ascii_alphanumeric() {
             word.push(char::from(byte.to_ascii_lowercase()));

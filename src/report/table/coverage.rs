@@ -42,8 +42,8 @@ fn write_list(page: &mut Page, title: &Span, problems: &[&Problem]) -> io::Resul
     page.rest(2, problems.len(), shown, "problem")
 }
 
-/// The blobs and what became of their bytes.
-pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage) -> io::Result<()> {
+/// The blobs and what became of their bytes; `gaps` says whether something could not be looked at.
+pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage, gaps: bool) -> io::Result<()> {
     if coverage.blobs.is_empty() {
         return Ok(());
     }
@@ -70,6 +70,7 @@ pub(super) fn write_ledger(page: &mut Page, coverage: &Coverage) -> io::Result<(
     page.wrapped(0, &strong("looked at  "), &looked_at)?;
     let unverified = coverage.blobs.iter().filter(|blob| !blob.verified).count();
     let verified = match unverified {
+        0 if gaps => plain("every digest and size of what could be read"),
         0 => plain("every digest and size"),
         some => warning(format!("all but {}", count(some as u64, "blob"))),
     };

@@ -42,7 +42,7 @@ fn write_one(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
     }
     coverage::write_problems(page, outcome)?;
     if page.detail() > Detail::Brief {
-        coverage::write_ledger(page, &outcome.coverage)?;
+        coverage::write_ledger(page, &outcome.coverage, outcome.has_gaps())?;
         page.blank()?;
         coverage::write_totals(page, outcome)?;
     }
