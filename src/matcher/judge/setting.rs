@@ -35,9 +35,13 @@ const FOLDERS: &str = "share/doc/ share/man/ /docs/ /doc/ /examples/ /example/ s
     /lang/ /translations/";
 
 impl Setting {
-    /// The kind of the text around `at`, of a file of that path.
+    /// The kind of the text around `at`, of a file of that path. A text of an image that is of no file is a step, a
+    /// command or a label, however long its line is.
     pub fn of(path: Option<&[u8]>, text: &[u8], at: usize) -> Self {
-        let by_path = path.map_or(Self::Unknown, Self::of_path);
+        let Some(path) = path else {
+            return Self::Shell;
+        };
+        let by_path = Self::of_path(path);
         match by_path {
             Self::Source | Self::Unknown if long_line(text, at) || binary(text, at) => Self::Minified,
             Self::Source if quoted_session(text, at) => Self::Documentation,
@@ -150,5 +154,6 @@ mod tests {
         assert_eq!(Setting::of(Some(b"x.js"), text.as_bytes(), 500), Setting::Minified);
         assert_eq!(Setting::of(Some(b"x.json"), text.as_bytes(), 500), Setting::Config);
         assert_eq!(Setting::of(Some(b"x.js"), text.as_bytes(), 50), Setting::Source);
+        assert_eq!(Setting::of(None, text.as_bytes(), 500), Setting::Shell);
     }
 }
