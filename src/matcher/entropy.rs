@@ -166,3 +166,56 @@ fn cost(pairs: &Pairs, before: Class, class: Class) -> f32 {
         (_, _) => 6.0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_surprise_less_than_random_letters() {
+        for name in [
+            "PublicKeyCredential",
+            "password_field",
+            "my-service-account-token",
+            "org.apache.kafka.common",
+            "application/json",
+            "correct-horse-battery-staple",
+            "getUserPassword",
+        ] {
+            assert!(surprise(name.as_bytes()) < 4.8, "{name}: {}", surprise(name.as_bytes()));
+        }
+        for random in ["qXDgLVXZx3sc", "4zjhy8l5vlf5r696", "wlvjfoljcxwofyhfvgbu", "J+HLRwb8GPJ7KTSJ"] {
+            assert!(surprise(random.as_bytes()) > 5.4, "{random}: {}", surprise(random.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn entropy_is_a_share_of_what_the_length_allows() {
+        assert!((shannon(b"aabb") - 1.0).abs() < 1e-9);
+        assert!(relative(b"aaaaaaaaaaaaaaaa") < 0.01);
+        for text in ["9f3a7c1b5d2e8f4a", "aQ7xZ2mK9vR4tW8bN3pL6yH1cF5sD0gJ", "4zjhy8l5vlf5r696"] {
+            assert!(
+                (0.85..1.2).contains(&relative(text.as_bytes())),
+                "{text}: {}",
+                relative(text.as_bytes())
+            );
+        }
+    }
+
+    #[test]
+    fn the_alphabet_is_the_smallest_that_fits() {
+        for (text, size) in [("0af9", 16), ("abxyz", 26), ("abXY", 52), ("aX9", 62), ("aX9+", 70), ("", 1)] {
+            assert_eq!(alphabet(text.as_bytes()), size, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_measure_is_a_finite_number(text in proptest::collection::vec(any::<u8>(), 0..700)) {
+            prop_assert!(shannon(&text).is_finite() && (0.0..=8.0).contains(&shannon(&text)));
+            prop_assert!(relative(&text).is_finite() && surprise(&text).is_finite());
+        }
+    }
+}
