@@ -9,4 +9,5 @@ testdata/build-fixtures.sh target/fixtures
 cargo build --release
 cargo test --lib --bins --tests
 cargo test --doc
-LAYERSIFT_RELEASE=$PWD/target/release/layersift cargo test --test it memory
+target=$(realpath "${CARGO_TARGET_DIR:-target}")
+LAYERSIFT_RELEASE=$target/release/layersift cargo test --test it memory
