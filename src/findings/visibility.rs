@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::State;
-use crate::stream::{Effect, PathIndex, key};
+use crate::stream::{Effect, Link, PathIndex, key};
 
 /// A file whose fate is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,8 +39,10 @@ const MAX_NAMES: usize = 64;
 /// those that hard links gave it. `layers` are the path indexes from the lowest layer up; none where a layer is missing.
 pub fn fates(layers: &[Option<&PathIndex>], queries: &[Query]) -> Vec<Vec<Fate>> {
     let mut names: Vec<(usize, Query)> = queries.iter().cloned().enumerate().collect();
+    let by_target: Vec<HashMap<u64, Vec<&Link>>> = layers.iter().map(|index| by_target(*index)).collect();
     for (index, query) in queries.iter().enumerate() {
-        names.extend(links(layers, query).into_iter().map(|name| (index, name)));
+        let links = by_target.get(query.layer).map(|links| linked(links, query)).unwrap_or_default();
+        names.extend(links.into_iter().map(|name| (index, name)));
     }
     let mut watched: HashMap<u64, Vec<(usize, bool)>> = HashMap::new();
     for (number, (_, name)) in names.iter().enumerate() {
@@ -81,17 +83,26 @@ pub fn fates(layers: &[Option<&PathIndex>], queries: &[Query]) -> Vec<Vec<Fate>>
     out
 }
 
+/// The hard links of a layer, by the key of the path that they name.
+fn by_target(index: Option<&PathIndex>) -> HashMap<u64, Vec<&Link>> {
+    let mut links: HashMap<u64, Vec<&Link>> = HashMap::new();
+    for link in index.map(PathIndex::links).unwrap_or_default() {
+        links.entry(link.target).or_default().push(link);
+    }
+    links
+}
+
 /// The names that hard links give to the content of `query`, directly or through each other.
-fn links(layers: &[Option<&PathIndex>], query: &Query) -> Vec<Query> {
+fn linked(links: &HashMap<u64, Vec<&Link>>, query: &Query) -> Vec<Query> {
     let mut names = vec![query.clone()];
     let mut next = 0;
     while next < names.len() && names.len() < MAX_NAMES {
         let name = names[next].clone();
-        let target = key(&name.path);
-        let index = layers.get(name.layer).copied().flatten();
-        for link in index.map(PathIndex::links).unwrap_or_default() {
-            let known = names.iter().any(|name| name.path == link.path);
-            if link.target == target && link.ordinal > name.ordinal && !known && names.len() < MAX_NAMES {
+        let same = links.get(&key(&name.path)).map(Vec::as_slice).unwrap_or_default();
+        // A link names what stands at its target before it.
+        let later = &same[same.partition_point(|link| link.ordinal <= name.ordinal)..];
+        for link in later.iter().take(MAX_NAMES) {
+            if names.len() < MAX_NAMES && names.iter().all(|name| name.path != link.path) {
                 names.push(Query { layer: name.layer, path: link.path.clone(), ordinal: link.ordinal });
             }
         }

@@ -134,7 +134,7 @@ impl Work<'_> {
         }
         let from = start.max(candidate.at.saturating_sub(BEFORE));
         let text = &self.chunk.bytes[from..end.min(candidate.at + AFTER)];
-        let path = segment.entry.as_ref().map(|entry| &entry.path[..]);
+        let path = Some(path(segment));
         let local = candidate.moved(candidate.at - from);
         self.matcher.verify(local, text, Surroundings { path, pair: None }, &mut self.hits);
         for hit in self.hits.drain(..) {
@@ -153,7 +153,7 @@ impl Work<'_> {
             return;
         }
         let bytes = &self.chunk.bytes[start..end];
-        let path = segment.entry.as_ref().map(|entry| &entry.path[..]);
+        let path = Some(path(segment));
         let content_base = (self.chunk.base + start as u64).saturating_sub(segment.start);
         for run in utf16::runs(bytes, owned.start - start..owned.end - start) {
             let text = &run.text;
@@ -200,7 +200,7 @@ impl Work<'_> {
     }
 
     fn text(&mut self, entry: &Arc<Entry>, kind: PlaceKind, name: Option<&str>, text: &[u8]) {
-        for hit in self.matcher.scan(text, Surroundings::default()) {
+        for hit in self.matcher.scan(text, Surroundings { path: Some(&entry.path), pair: None }) {
             self.found.push(Match {
                 rule: hit.rule,
                 confidence: hit.confidence,
@@ -289,6 +289,11 @@ fn content_start(chunk: &Chunk, found: &Match) -> Option<u64> {
         }
         None => chunk.segments.iter().find(content).map(|segment| segment.start),
     }
+}
+
+/// The path of the file that a segment belongs to; empty for bytes of no file, which are not taken for a command line.
+fn path(segment: &Segment) -> &[u8] {
+    segment.entry.as_ref().map_or(&[], |entry| &entry.path)
 }
 
 fn same(found: &Match, segment: &Segment) -> bool {
