@@ -135,7 +135,12 @@ impl Walker<'_> {
         }
     }
 
+    /// The kind of a parameter. `container_config` is what the builder's last container ran with, and no part of what
+    /// a container of the image gets.
     fn parameter(&self) -> PlaceKind {
+        if !self.is_key(0, "config") {
+            return PlaceKind::Config;
+        }
         const KINDS: &[(&str, PlaceKind)] = &[
             ("Env", PlaceKind::Env),
             ("Labels", PlaceKind::Label),

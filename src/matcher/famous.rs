@@ -12,6 +12,25 @@ pub(super) fn famous(value: &[u8]) -> Option<&'static str> {
     FAMOUS.binary_search_by_key(&head, |row| row.0).ok().map(|at| FAMOUS[at].1)
 }
 
+/// What the private key in PEM armour is known as: keys that libraries carry to test themselves, and that everybody has.
+/// Told by the base64 of the body alone, however its lines are broken or escaped.
+pub(super) fn known_key(armour: &[u8]) -> Option<&'static str> {
+    let behind = armour.strip_prefix(b"-----BEGIN")?;
+    let body = memchr::memmem::find(behind, b"-----")? + 5;
+    let end = body + memchr::memmem::find(&behind[body..], b"-----END")?;
+    let mut text = Vec::with_capacity(end - body);
+    let mut escaped = false;
+    for byte in &behind[body..end] {
+        // A line break may stand there as `\n`.
+        if !std::mem::replace(&mut escaped, *byte == b'\\')
+            && (byte.is_ascii_alphanumeric() || b"+/=".contains(byte))
+        {
+            text.push(*byte);
+        }
+    }
+    famous(&text)
+}
+
 /// Sorted by the hash.
 const FAMOUS: &[(u64, &str)] = &[
     (0x0011_cc25_eb43_2071, "Azure storage emulator"),
@@ -21,6 +40,7 @@ const FAMOUS: &[(u64, &str)] = &[
     (0x07e2_3ede_2756_aa3f, "SHA-1 of the empty text"),
     (0x0951_01cf_732c_298a, "Hardhat and Anvil, account 1"),
     (0x099d_a475_a54a_acba, "RFC 8032 test 1"),
+    (0x0abc_e0c5_fd3b_863e, "self-test key of GnuTLS"),
     (0x0b5d_d075_ccdd_03c4, "Telegram Bot API"),
     (0x0d28_7772_dfce_d309, "SHA-1 of password"),
     (0x0e9d_2206_16f0_8345, "base64 of user and pass"),
@@ -33,12 +53,14 @@ const FAMOUS: &[(u64, &str)] = &[
     (0x1bbb_9293_c38a_cc5e, "MinIO playground"),
     (0x1c3d_6188_abe6_00bc, "SQL Server documentation"),
     (0x23e9_efa3_ced6_e70c, "Binance documentation: secret"),
+    (0x24a2_416c_5abb_b673, "self-test key of GnuTLS"),
     (0x2597_a7ca_f656_e89e, "Prisma documentation"),
     (0x2932_57ab_6495_ebb1, "RFC 5849: consumer key"),
     (0x2caf_c097_0149_a84f, "Stripe documentation"),
     (0x2ef2_503d_964e_9668, "FIPS 197 test vector"),
     (0x2ff8_b0fb_93ac_a981, "RFC 5849: token"),
     (0x30a5_154b_77ab_8b2d, "RFC 4122"),
+    (0x30db_3ea6_d728_b88c, "self-test key of GnuTLS"),
     (0x31a4_24b9_59f1_681a, "Sidekiq documentation"),
     (0x333b_af9e_a0e4_36ad, "bytes 0 to 15"),
     (0x3543_c50b_0cb9_cea8, "GitHub documentation"),
@@ -48,6 +70,7 @@ const FAMOUS: &[(u64, &str)] = &[
     (0x465c_194a_fb65_670f, "MD5 of admin"),
     (0x4c20_e6f5_cc11_b937, "RFC 5849: temporary token"),
     (0x4d3e_46ee_c824_4d1d, "Hardhat and Anvil, account 4, without 0x"),
+    (0x518a_21fe_5a8a_54f8, "self-test key of GnuTLS"),
     (0x519e_3ece_10ca_70b6, "Symfony"),
     (0x52bb_ea75_ee75_a6f1, "MD5 of test"),
     (0x53f5_da0a_aa93_d64c, "RFC 6749: client secret"),
@@ -66,6 +89,7 @@ const FAMOUS: &[(u64, &str)] = &[
     (0x6aa1_4267_d949_44e6, "RFC 5849: temporary secret"),
     (0x6adb_fd17_8516_c8ef, "Slack documentation: signing secret"),
     (0x6c96_130f_130a_b0d6, "RFC 6749: access token"),
+    (0x6d03_bbf4_7115_fad0, "self-test key of GnuTLS"),
     (0x731f_a294_d036_e54f, "Telegram Bot API"),
     (0x73f7_1af0_93fd_f154, "RFC 7617, without the space"),
     (0x7831_4b11_be2e_5815, "AWS documentation: secret key"),
@@ -85,6 +109,7 @@ const FAMOUS: &[(u64, &str)] = &[
     (0x976b_57ee_8acd_fcf4, "GitHub's note on token formats"),
     (0x986c_0dc9_56dc_822b, "UUID of documentation"),
     (0x998e_d4d6_2174_2d0c, "SHA-256 of admin"),
+    (0x9ab6_db67_523b_a607, "self-test key of GnuTLS"),
     (0x9bd1_f158_ca1a_1b30, "Mailgun documentation"),
     (0x9c84_6fdf_0fa8_955c, "Mailgun documentation"),
     (0x9d03_b692_e941_d5ac, "RFC 5849: token"),
@@ -106,9 +131,12 @@ const FAMOUS: &[(u64, &str)] = &[
     (0xbc1a_5096_6c9e_6486, "Hardhat and Anvil, account 0, without 0x"),
     (0xbc3a_e723_f57c_6b9e, "GitHub documentation"),
     (0xbdfe_aef4_4475_711c, "base64 of user and password"),
+    (0xbf55_2d2f_f30b_20f0, "self-test key of GnuTLS"),
     (0xc557_eec8_78df_d852, "BIP 39 test vector"),
     (0xc6ea_27c5_34f9_93d3, "AWS documentation: second key id"),
+    (0xc780_c483_da21_d367, "self-test key of GnuTLS"),
     (0xca74_59e2_b267_76de, "RFC 6749: client, encoded"),
+    (0xcadf_1e62_661d_5d21, "self-test key of GnuTLS"),
     (0xcb20_d34a_7add_a2f5, "AWS documentation: temporary key id"),
     (0xcb87_c87e_4a13_8d9a, "RFC 5849: consumer secret"),
     (0xcbe6_beb2_6479_b568, "a well-known drawing"),
@@ -121,9 +149,11 @@ const FAMOUS: &[(u64, &str)] = &[
     (0xe585_5ff4_8799_c52c, "RFC 4122"),
     (0xe997_4c50_7d2a_8021, "RFC 6749: client secret"),
     (0xea1c_a3e2_5b35_a51e, "WireGuard documentation"),
+    (0xee0f_cbd6_b7e5_f26e, "test key of Tornado"),
     (0xf023_2219_7a19_6ceb, "Hardhat and Anvil, account 3"),
     (0xf038_6f9b_e1fe_905f, "Google Cloud SDK, public client"),
     (0xf215_faf9_d88b_7f0a, "MD5 of the empty text"),
+    (0xf287_c70b_1db0_74fe, "self-test key of GnuTLS"),
     (0xf2d6_ca16_5150_33e5, "Stripe documentation, older"),
     (0xf3c3_964c_a854_e172, "Grafana default secret_key"),
     (0xf5c3_8873_4d28_087b, "Slack documentation: webhook"),
@@ -148,5 +178,18 @@ mod tests {
         assert!(famous(format!("AKIAIOSFODNN7{}", "EXAMPLE").as_bytes()).is_some());
         assert!(famous(format!("AKIAIOSFODNN8{}", "EXAMPLE").as_bytes()).is_none());
         assert_eq!(famous(b"000102030405060708090a0b0c0d0e0f"), Some("FIPS 197 test vector"));
+    }
+
+    #[test]
+    fn a_key_is_known_however_its_lines_are_broken() {
+        let body = "0001020304050607\n08090a0b0c0d0e0f";
+        for body in
+            [body.to_owned(), body.replace('\n', "\\n"), body.replace('\n', "\r\n"), body.replace('\n', "")]
+        {
+            let armour = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----");
+            assert!(known_key(armour.as_bytes()).is_some(), "{armour}");
+            assert!(known_key(armour.replace('8', "9").as_bytes()).is_none());
+        }
+        assert!(known_key(b"-----BEGIN").is_none() && known_key(b"").is_none());
     }
 }

@@ -7,6 +7,7 @@ use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 use super::entropy::shannon;
+use super::famous::known_key;
 use super::keyed::{self, Wish};
 use super::placeholder::placeholder;
 use super::reference::reference;
@@ -134,6 +135,9 @@ impl Compiled {
 fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
     if rule.entropy().is_some_and(|least| shannon(secret) < least) {
         return None;
+    }
+    if known_key(secret).is_some() {
+        return Some(Confidence::Example);
     }
     if secret.len() <= LONGEST_WORD && (placeholder(secret).is_some() || reference(secret).is_some()) {
         return None;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::documents::Documents;
 use super::group::Group;
-use super::places::{Located, Places};
+use super::places::Places;
 use super::texts::{self, TextMatch};
 use super::{BlobReport, Context, Gathered, Scanner};
 use crate::digest::Digest;
 use crate::findings::{Coverage, Ledger, Outcome, Redactor, Skipped};
 use crate::image::{BlobRef, DocumentKind, Image, Layer, Resolution};
+use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
 use crate::source::{Input, REMEDY, SourceError};
 
@@ -46,8 +47,12 @@ pub(super) fn join(
     for (name, report) in &gathered.reports {
         problems.extend(report.problems.iter().map(|problem| located(name, problem)));
     }
-    let places = Places { gathered: &gathered, resolution: &resolution, texts: &texts };
-    let located: Vec<Located> = places.all();
+    let most = context.limits.get_usize(Limit::Matches).saturating_mul(PLACES);
+    let (located, more) = Places { gathered: &gathered, resolution: &resolution, texts: &texts, most }.all();
+    if more {
+        let message = format!("more than {most} places; the others were dropped");
+        problems.push(Problem::new(ProblemKind::Limit, "all images", message, Limit::Matches.remedy()));
+    }
     let redactor = Redactor::new(located.iter().map(|located| &located.secret));
     let rules = scanner.rules();
     let Group { mut findings, hidden } =
@@ -76,6 +81,9 @@ fn describes_an_image(gathered: &Gathered) -> bool {
     gathered.documents.iter().any(|(_, document)| kinds.contains(&document.kind))
         || ROOTS.iter().any(|name| gathered.reports.contains_key(*name))
 }
+
+/// How many times the matches of one layer are kept as places of all images.
+const PLACES: usize = 10;
 
 /// The documents that say which images an input has.
 const ROOTS: [&str; 2] = ["manifest.json", "index.json"];

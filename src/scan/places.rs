@@ -29,11 +29,13 @@ pub(super) struct Places<'p> {
     pub(super) resolution: &'p Resolution,
     /// By the name of the document.
     pub(super) texts: &'p BTreeMap<String, Vec<TextMatch>>,
+    /// Places that are kept: many images may name one layer with many matches.
+    pub(super) most: usize,
 }
 
 impl Places<'_> {
-    /// The places of all matches, of images first.
-    pub(super) fn all(&self) -> Vec<Located> {
+    /// The places of all matches, of images first, and whether there were more than could be kept.
+    pub(super) fn all(&self) -> (Vec<Located>, bool) {
         let mut out = Vec::new();
         let (mut documents, mut blobs) = (BTreeSet::new(), BTreeSet::new());
         for image in &self.resolution.images {
@@ -74,7 +76,9 @@ impl Places<'_> {
                 out.extend(report.matches.iter().map(|found| unbound(name, report, found)));
             }
         }
-        out
+        let more = out.len() > self.most;
+        out.truncate(self.most);
+        (out, more)
     }
 
     /// The image that the attestation `name` is about.
@@ -86,7 +90,8 @@ impl Places<'_> {
     }
 
     fn document(&self, name: &str, image: Option<&Image>, out: &mut Vec<Located>) {
-        for found in self.texts.get(name).into_iter().flatten() {
+        let room = (self.most + 1).saturating_sub(out.len());
+        for found in self.texts.get(name).into_iter().flatten().take(room) {
             let step = image.and_then(|image| step_of(image, found));
             let layer =
                 step.zip(image).and_then(|(step, image)| image.layers.get(step.layer?)).map(place_layer);
@@ -140,7 +145,7 @@ impl Places<'_> {
         }
         let fates = fates(&indexes, &queries);
         for (index, report) in reports.iter().enumerate() {
-            let Some(report) = report else { continue };
+            let Some(report) = report.filter(|_| out.len() <= self.most) else { continue };
             for found in &report.matches {
                 let entry = found.entry.as_ref().and_then(|entry| numbers.get(&(index, entry.ordinal)));
                 let place = base(image, &image.layers[index], report, found);

@@ -70,7 +70,7 @@ fn a_legacy_layer_has_two_sets_of_parameters() {
     let layer = json!({"id": "0a", "container_config": {"Env": ["A=b"]}, "comment": "c"});
     assert_eq!(
         lines(DocumentKind::LegacyLayer, &layer),
-        ["metadata comment /comment c", "env A /container_config/Env/0 b", "metadata id /id 0a"]
+        ["metadata comment /comment c", "config A /container_config/Env/0 b", "metadata id /id 0a"]
     );
 }
 
