@@ -77,8 +77,9 @@ impl Kind {
                 random.fill(&mut out[start..]);
             }
             Self::Keywords => {
-                out.extend_from_slice(&literals[line % literals.len()]);
-                out.extend_from_slice(b" , ");
+                // A prime step keeps the literals of one rule apart, which beside each other could make a match.
+                out.extend_from_slice(&literals[line * 1009 % literals.len()]);
+                out.extend_from_slice(b" ,\n");
             }
         }
     }
