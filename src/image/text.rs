@@ -138,9 +138,6 @@ impl Walker<'_> {
     /// The kind of a parameter. `container_config` is what the builder's last container ran with, and no part of what
     /// a container of the image gets.
     fn parameter(&self) -> PlaceKind {
-        if !self.is_key(0, "config") {
-            return PlaceKind::Config;
-        }
         const KINDS: &[(&str, PlaceKind)] = &[
             ("Env", PlaceKind::Env),
             ("Labels", PlaceKind::Label),
@@ -149,7 +146,8 @@ impl Walker<'_> {
             ("Healthcheck", PlaceKind::Healthcheck),
             ("OnBuild", PlaceKind::Onbuild),
         ];
-        let known = KINDS.iter().find(|(name, _)| self.is_key(1, name));
+        let given = self.is_key(0, "config");
+        let known = KINDS.iter().find(|(name, _)| given && self.is_key(1, name));
         known.map_or(PlaceKind::Config, |(_, kind)| *kind)
     }
 
