@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
 use layersift::limits::LIMITS;
 
-use super::settings::{SETTINGS, Setting, typed_default};
+use super::settings::{List, RULE_SETTINGS, SETTINGS, Setting, typed_default};
 
 /// Finds every credential that a container image leaks: in its layers, deleted files, build history and config.
 #[derive(Parser)]
@@ -56,19 +56,40 @@ pub(crate) struct RulesArgs {
 
 #[derive(Subcommand)]
 pub(crate) enum RulesCommand {
-    /// List every rule
-    List,
+    /// List every rule that a scan would use, and those that are disabled
+    List {
+        #[command(flatten)]
+        look: Look,
+    },
     /// Show all that is known of one rule
     Show {
         /// Id of the rule
         id: String,
+
+        #[command(flatten)]
+        look: Look,
     },
-    /// Check rule files: their form, and that their examples are found
+    /// Check rule files: their form, that their examples are found, and what other rules say of them
     Check {
-        /// A rule file, or a folder of them; the rules of this program if none is named
+        /// Rule files, or folders of them; the rules of this program if none is named
         #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
-        path: Option<PathBuf>,
+        paths: Vec<PathBuf>,
     },
+}
+
+/// How to look at rules, and at which.
+#[derive(clap::Args)]
+pub(crate) struct Look {
+    /// How to write them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) format: String,
+
+    /// Take the settings of this file instead of the nearest layersift.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: TypedRules,
 }
 
 /// Name and value of every setting that was typed, in the order of the table.
@@ -92,24 +113,55 @@ impl Args for Typed {
 
 impl FromArgMatches for Typed {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let typed_setting = |setting: &Setting| {
-            let typed = if setting.is_switch() {
-                matches.get_flag(setting.name).then(|| "true".to_owned())
-            } else {
-                matches.get_one::<String>(setting.name).cloned()
-            };
-            typed.map(|value| (setting.name, value))
-        };
         let limits = LIMITS
             .iter()
             .filter_map(|row| matches.get_one::<String>(row.name).map(|value| (row.name, value.clone())));
-        Ok(Self(SETTINGS.iter().filter_map(typed_setting).chain(limits).collect()))
+        Ok(Self(SETTINGS.iter().flat_map(|setting| typed(setting, matches)).chain(limits).collect()))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
+}
+
+/// The same of the settings that make the rule set.
+#[derive(Default)]
+pub(crate) struct TypedRules(pub(crate) Vec<(&'static str, String)>);
+
+impl Args for TypedRules {
+    fn augment_args(command: Command) -> Command {
+        command.args(rule_settings().map(flag))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for TypedRules {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(rule_settings().flat_map(|setting| typed(setting, matches)).collect()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn rule_settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| RULE_SETTINGS.contains(&setting.name))
+}
+
+/// Each value of a setting that was typed.
+fn typed(setting: &Setting, matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    let values = if setting.is_switch() {
+        matches.get_flag(setting.name).then(|| "true".to_owned()).into_iter().collect()
+    } else {
+        matches.get_many::<String>(setting.name).into_iter().flatten().cloned().collect::<Vec<_>>()
+    };
+    values.into_iter().map(|value| (setting.name, value)).collect()
 }
 
 fn flag(setting: &Setting) -> Arg {
@@ -122,6 +174,13 @@ fn flag(setting: &Setting) -> Arg {
         return flag.action(ArgAction::SetTrue);
     }
     let flag = flag.value_name(setting.value);
+    let flag = match setting.list {
+        Some(List::Paths) => flag.action(ArgAction::Append).value_hint(ValueHint::AnyPath),
+        // One of several may be typed as such.
+        Some(List::Names) => flag.action(ArgAction::Append).alias(setting.name.trim_end_matches('s')),
+        None => flag,
+    };
+    let flag = if RULE_SETTINGS.contains(&setting.name) { flag.help_heading("Rules") } else { flag };
     match (setting.values)() {
         values if values.is_empty() => flag,
         values => flag.value_parser(PossibleValuesParser::new(values)),
@@ -159,7 +218,8 @@ Settings:
   Every option but -o, --show-secrets and --config can also stand in
   layersift.toml, found upwards from the working folder (format = \"json\",
   limits under [limits]), or in the environment (LAYERSIFT_FORMAT=json).
-  Flags win over the environment, and the environment over the file.
+  Flags win over the environment, and the environment over the file; what
+  they say of rules adds up.
   LAYERSIFT_FINGERPRINT_KEY may hold a key of your own for the fingerprints
   in reports.";
 

@@ -4,6 +4,7 @@
 //! no setting knows is refused with its line, because a key that nobody reads is a setting that somebody relies on.
 
 use std::borrow::Cow;
+use std::env::{current_dir, split_paths, var_os};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -16,7 +17,7 @@ use layersift::secret::FingerprintKey;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{SETTINGS, Setting, Settings, limit_named, set_limit};
+use super::settings::{List, SETTINGS, Setting, Settings, limit_named, set_limit};
 
 /// The name of the configuration file.
 const FILE: &str = "layersift.toml";
@@ -45,6 +46,16 @@ pub(crate) struct Config {
     pub(crate) fingerprint_key: FingerprintKey,
 }
 
+/// Merges for this process: its folder, its environment, and what was typed.
+pub(crate) fn configured(file: Option<&Path>, flags: &[(&'static str, String)]) -> anyhow::Result<Config> {
+    merge(&Origins {
+        file,
+        folder: &current_dir().unwrap_or_default(),
+        environment: &|name| var_os(name),
+        flags,
+    })
+}
+
 /// Merges.
 pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
     let mut settings = Settings::default();
@@ -58,13 +69,19 @@ pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
     };
     if let Some(file) = &named {
         let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        apply_file(&mut settings, &file.display().to_string(), &text)?;
+        apply_file(&mut settings, file, &text)?;
     }
     for name in names() {
         let key = variable_name(name);
         let Some(value) = variable(&key) else { continue };
         let value = value.to_str().ok_or_else(|| anyhow!("{key} is not UTF-8"))?;
-        apply(&mut settings, name, value).map_err(|message| anyhow!("{key}: {message}"))?;
+        let items = match Setting::named(name).and_then(|setting| setting.list) {
+            Some(List::Paths) => split_paths(value).map(|path| path.display().to_string()).collect(),
+            _ => vec![value.to_owned()],
+        };
+        for item in items.iter().filter(|item| !item.is_empty()) {
+            apply(&mut settings, name, item).map_err(|message| anyhow!("{key}: {message}"))?;
+        }
     }
     for (name, value) in origins.flags {
         apply(&mut settings, name, value).map_err(|message| anyhow!("--{name}: {message}"))?;
@@ -103,17 +120,18 @@ fn read(path: &Path) -> io::Result<String> {
     std::fs::read_to_string(path)
 }
 
-fn apply_file(settings: &mut Settings, file: &str, text: &str) -> anyhow::Result<()> {
+fn apply_file(settings: &mut Settings, file: &Path, text: &str) -> anyhow::Result<()> {
     let complain = |(at, message): Complaint| {
         let line = text[..at.min(text.len())].matches('\n').count() + 1;
-        anyhow!("{file}:{line}: {message}")
+        anyhow!("{}:{line}: {message}", file.display())
     };
+    let folder = file.parent().unwrap_or(Path::new(""));
     let parsed = DeTable::parse(text);
     let table = parsed
         .map_err(|error| complain((error.span().map_or(0, |span| span.start), error.message().to_owned())))?;
     sorted(table.get_ref())
         .into_iter()
-        .try_for_each(|(key, value)| apply_entry(settings, key, value))
+        .try_for_each(|(key, value)| apply_entry(settings, folder, key, value))
         .map_err(complain)
 }
 
@@ -121,7 +139,12 @@ fn apply_file(settings: &mut Settings, file: &str, text: &str) -> anyhow::Result
 type Complaint = (usize, String);
 type Key<'i> = Spanned<Cow<'i, str>>;
 
-fn apply_entry(settings: &mut Settings, key: &Key, value: &Spanned<DeValue>) -> Result<(), Complaint> {
+fn apply_entry(
+    settings: &mut Settings,
+    folder: &Path,
+    key: &Key,
+    value: &Spanned<DeValue>,
+) -> Result<(), Complaint> {
     let name = key.get_ref().as_ref();
     let at_value = |message| (value.span().start, format!("{name}: {message}"));
     if name == "limits" {
@@ -134,7 +157,18 @@ fn apply_entry(settings: &mut Settings, key: &Key, value: &Spanned<DeValue>) -> 
         let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits"]);
         return Err((key.span().start, unknown(name, known)));
     };
-    as_text(value).and_then(|text| setting.set(settings, &text)).map_err(at_value)
+    let items = match value.get_ref() {
+        DeValue::Array(items) if setting.list.is_some() => items.iter().collect(),
+        _ => vec![value],
+    };
+    items.into_iter().try_for_each(|item| {
+        let text = as_text(item).map(|text| match setting.list {
+            Some(List::Paths) => folder.join(text).display().to_string(),
+            _ => text,
+        });
+        let set = text.and_then(|text| setting.set(settings, &text));
+        set.map_err(|message| (item.span().start, format!("{name}: {message}")))
+    })
 }
 
 fn apply_limit(settings: &mut Settings, key: &Key, value: &Spanned<DeValue>) -> Result<(), Complaint> {
@@ -187,6 +221,7 @@ fn similar(a: &str, b: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use layersift::limits::Limit;
+    use layersift::signature::Choice;
 
     use super::*;
 
@@ -238,11 +273,27 @@ mod tests {
     }
 
     #[test]
+    fn lists_add_up_and_paths_belong_to_the_folder_of_their_file() {
+        let file = "rules = [\"own\", \"/etc/rules.toml\"]\ndisable-rules = [\"jwt\", \"generic-*\"]";
+        let environment = [("LAYERSIFT_RULES", "x.toml:y"), ("LAYERSIFT_DISABLE_RULES", "a, b")];
+        let flags = [("rules", "z.toml".to_owned()), ("only-rules", "c,d-*".to_owned())];
+        let config = merged(file, &environment, &flags).unwrap();
+        let folder = config.file.unwrap().parent().unwrap().to_owned();
+        let rules =
+            [folder.join("own"), "/etc/rules.toml".into(), "x.toml".into(), "y".into(), "z.toml".into()];
+        assert_eq!(config.settings.rules, rules);
+        let texts = |ids: &[&str]| ids.iter().map(ToString::to_string).collect();
+        let choice = Choice { only: texts(&["c", "d-*"]), disable: texts(&["jwt", "generic-*", "a", "b"]) };
+        assert_eq!(config.settings.choice, choice);
+        insta::assert_snapshot!(complaint("disable-rules = [\n  \"jwt\",\n  \"No Id\"\n]"), @"layersift.toml:3: disable-rules: `No Id`: expected ids of rules, such as github-pat or github-*, with commas between them");
+    }
+
+    #[test]
     fn what_nobody_reads_is_refused_with_its_line() {
         insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
         insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
-        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, limits");
-        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, limits");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, limits");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, limits");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod rules;
+mod ruleset;
 mod scan;
 mod settings;
 mod terminal;

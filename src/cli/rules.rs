@@ -1,94 +1,217 @@
 //! `layersift rules`: list, show, check.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use layersift::matcher;
-use layersift::signature::{Rule, RuleSet, Shape};
+use layersift::signature::{Disabled, Rule, RuleSet, Shape};
+use serde_json::{Value, json};
 
-use super::args::RulesCommand;
+use super::args::{Look, RulesCommand};
+use super::config::configured;
 use super::exit::{Exit, OrStop, Stopped};
 use super::output::Output;
-use super::terminal::complain;
+use super::ruleset::{effective, rule_files, texts};
+use super::terminal::{complain, inform};
 
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit, Stopped> {
     match command {
-        RulesCommand::List => {
-            let rules = RuleSet::embedded();
-            Output::Stdout.write(|out| list(out, rules.rules())).or_stop(Exit::Failed)?;
+        RulesCommand::List { look } => {
+            let rules = rules(look).or_stop(Exit::Usage)?;
+            let write =
+                |out: &mut dyn Write| if look.is_json() { list_json(out, &rules) } else { list(out, &rules) };
+            Output::Stdout.write(write).or_stop(Exit::Failed)?;
         }
-        RulesCommand::Show { id } => {
-            let rules = RuleSet::embedded();
-            let unknown = || anyhow!("there is no rule `{id}`: `layersift rules list` names them");
-            let rule = rules.named(id).ok_or_else(unknown).or_stop(Exit::Usage)?;
-            Output::Stdout.write(|out| show(out, rule)).or_stop(Exit::Failed)?;
+        RulesCommand::Show { id, look } => {
+            let rules = rules(look).or_stop(Exit::Usage)?;
+            let (rule, by) = named(&rules, id).or_stop(Exit::Usage)?;
+            let write = |out: &mut dyn Write| {
+                if look.is_json() { pretty(out, &whole(rule, by)) } else { show(out, rule, by) }
+            };
+            Output::Stdout.write(write).or_stop(Exit::Failed)?;
         }
-        RulesCommand::Check { path: None } => return check(&RuleSet::embedded()),
-        RulesCommand::Check { path: Some(path) } => {
-            let files = files(path).or_stop(Exit::Failed)?;
-            let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-            return check(&Arc::new(RuleSet::parse(files).or_stop(Exit::Findings)?));
+        RulesCommand::Check { paths } if paths.is_empty() => return check(&RuleSet::embedded()),
+        RulesCommand::Check { paths } => {
+            let files = rule_files(paths).or_stop(Exit::Failed)?;
+            let rules = surroundings(paths, &files).extended(texts(&files)).or_stop(Exit::Findings)?;
+            return check(&Arc::new(rules));
         }
     }
     Ok(Exit::Clean)
 }
 
-/// Name and text of a rule file, or of every one of a folder.
-fn files(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
-    let mut paths = vec![path.to_owned()];
-    if path.is_dir() {
-        let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let entries = entries.with_context(|| format!("cannot read {}", path.display()))?;
-        paths = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
-        paths.sort();
-        if paths.is_empty() {
-            return Err(anyhow!("there is no rule file (*.toml) in {}", path.display()));
+impl Look {
+    fn is_json(&self) -> bool {
+        self.format == "json"
+    }
+}
+
+/// The rules that a scan with these settings would use.
+fn rules(look: &Look) -> anyhow::Result<Arc<RuleSet>> {
+    effective(&configured(look.config.as_deref(), &look.settings.0)?.settings)
+}
+
+/// The rule, and what disables it.
+fn named<'r>(rules: &'r RuleSet, id: &str) -> anyhow::Result<(&'r Rule, Option<&'r str>)> {
+    let disabled = || rules.disabled().iter().find(|disabled| disabled.rule.id() == id);
+    let found = rules.named(id).map(|rule| (rule, None));
+    found.or_else(|| disabled().map(|Disabled { rule, by }| (rule, Some(by.as_str())))).ok_or_else(|| {
+        let remedy = match layersift::signature::nearest(id, rules.rules().iter().map(Rule::id)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`layersift rules list` names them".to_owned(),
+        };
+        anyhow!("there is no rule `{id}`: {remedy}")
+    })
+}
+
+/// The rules that files are checked against: those of the program, but for what the files are a newer form of. That is a
+/// file of the same name that has rules of the same ids.
+fn surroundings(paths: &[PathBuf], files: &[(String, String)]) -> RuleSet {
+    let embedded = RuleSet::embedded();
+    let mut newer = Vec::new();
+    for (path, text) in texts(files) {
+        let Some(name) = Path::new(path).file_name().and_then(|name| name.to_str()) else { continue };
+        let Ok(alone) = RuleSet::parse([(path, text)]) else { continue };
+        let older = |rule: &Rule| embedded.named(rule.id()).is_some_and(|older| older.file() == name);
+        if alone.rules().iter().any(older) {
+            newer.push(name);
         }
     }
-    let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok((path.display().to_string(), text))
-    };
-    paths.into_iter().map(read).collect()
+    if let [name, ..] = newer[..] {
+        let what = if paths.len() == 1 && newer.len() > 1 {
+            paths[0].display().to_string()
+        } else {
+            name.to_owned()
+        };
+        inform(&format!("{what} is checked in place of the rules of that name in this program"));
+    }
+    embedded.retained(|rule| !newer.contains(&rule.file()))
 }
 
 /// Says what is wrong with the rules, or how many are right.
 fn check(rules: &Arc<RuleSet>) -> Result<Exit, Stopped> {
-    let complaints = matcher::check(rules);
-    for complaint in &complaints {
+    let checked = matcher::check(rules);
+    for note in &checked.notes {
+        inform(&note.to_string());
+    }
+    for complaint in &checked.wrong {
         complain(&complaint.to_string());
     }
-    if !complaints.is_empty() {
+    if !checked.wrong.is_empty() {
         return Ok(Exit::Findings);
     }
-    let message = match rules.rules().len() {
+    let unproven = match checked.notes.len() {
+        0 => String::new(),
+        count => format!(", {count} without examples that prove it"),
+    };
+    let message = match checked.count {
         1 => "1 rule is right".to_owned(),
         count => format!("{count} rules are right"),
     };
-    Output::Stdout.write(|out| writeln!(out, "{message}")).or_stop(Exit::Failed)?;
+    Output::Stdout.write(|out| writeln!(out, "{message}{unproven}")).or_stop(Exit::Failed)?;
     Ok(Exit::Clean)
 }
 
-fn list(out: &mut dyn Write, rules: &[Rule]) -> io::Result<()> {
-    let width = rules.iter().map(|rule| rule.id().len()).max().unwrap_or(0);
-    for rule in rules {
+/// Every rule with what disables it, in the order of their ids.
+fn all(rules: &RuleSet) -> Vec<(&Rule, Option<&str>)> {
+    let disabled = rules.disabled().iter().map(|Disabled { rule, by }| (rule, Some(by.as_str())));
+    let mut all: Vec<_> = rules.rules().iter().map(|rule| (rule, None)).chain(disabled).collect();
+    all.sort_by_key(|(rule, _)| rule.id());
+    all
+}
+
+fn list(out: &mut dyn Write, rules: &RuleSet) -> io::Result<()> {
+    let all = all(rules);
+    let width = all.iter().map(|(rule, _)| rule.id().len()).max().unwrap_or(0);
+    for (rule, by) in all {
         let (severity, confidence) = (rule.severity().as_str(), rule.confidence().as_str());
-        writeln!(out, "{:width$}  {severity:8}  {confidence:9}  {}", rule.id(), rule.name())?;
+        write!(out, "{:width$}  {severity:8}  {confidence:9}  {}", rule.id(), rule.name())?;
+        match (by, rule.is_embedded()) {
+            (Some(by), _) => writeln!(out, "  [disabled by {by}]")?,
+            (None, false) => writeln!(out, "  [{}]", rule.file())?,
+            (None, true) => writeln!(out)?,
+        }
     }
     Ok(())
 }
 
-fn show(out: &mut dyn Write, rule: &Rule) -> io::Result<()> {
+fn list_json(out: &mut dyn Write, rules: &RuleSet) -> io::Result<()> {
+    let all: Vec<Value> = all(rules).into_iter().map(|(rule, by)| brief(rule, by)).collect();
+    pretty(out, &json!({ "fingerprint": rules.fingerprint().to_string(), "rules": all }))
+}
+
+fn pretty(out: &mut dyn Write, value: &Value) -> io::Result<()> {
+    writeln!(out, "{value:#}")
+}
+
+/// What a list says of a rule.
+fn brief(rule: &Rule, by: Option<&str>) -> Value {
+    json!({
+        "id": rule.id(),
+        "name": rule.name(),
+        "provider": rule.provider(),
+        "severity": rule.severity(),
+        "confidence": rule.confidence(),
+        "file": if rule.is_embedded() { None } else { Some(rule.file()) },
+        "extends": rule.extends(),
+        "disabled_by": by,
+    })
+}
+
+/// All that is known of a rule.
+fn whole(rule: &Rule, by: Option<&str>) -> Value {
+    let mut all = brief(rule, by);
+    let example = |text: &str, path: Option<&str>| json!({ "text": text, "path": path });
+    let finds: Vec<Value> = rule
+        .finds()
+        .iter()
+        .map(|find| json!({ "text": find.text, "secret": find.secret, "path": find.path }))
+        .collect();
+    let ignores = rule.ignores().iter().map(|ignore| {
+        let mut ignored = example(&ignore.text, ignore.path.as_deref());
+        ignored["why"] = json!(ignore.why);
+        ignored
+    });
+    all["why"] = json!(rule.why());
+    all["revoke"] = json!(rule.revoke());
+    all["source"] = json!(rule.source());
+    match rule.shape() {
+        Shape::Pattern(pattern) => all["pattern"] = json!(pattern),
+        Shape::Keyed { words, and, value, judged } => {
+            all["words"] = json!(words);
+            all["and"] = json!(and);
+            all["value"] = json!(value);
+            all["judged"] = json!(judged);
+        }
+    }
+    all["checksum"] = json!(rule.checksum().map(|checksum| checksum.name));
+    all["entropy"] = json!(rule.entropy());
+    all["path"] = json!(rule.path());
+    all["also"] = json!(rule.also());
+    all["finds"] = json!(finds);
+    all["ignores"] = json!(ignores.collect::<Vec<_>>());
+    all["unproven"] = json!(rule.unproven());
+    all
+}
+
+fn show(out: &mut dyn Write, rule: &Rule, by: Option<&str>) -> io::Result<()> {
     let mut line = |key: &str, value: &str| writeln!(out, "{key:11} {value}");
     line("id", rule.id())?;
     line("name", rule.name())?;
     line("provider", rule.provider())?;
     line("severity", rule.severity().as_str())?;
     line("confidence", rule.confidence().as_str())?;
+    if !rule.is_embedded() {
+        line("file", rule.file())?;
+    }
+    if let Some(base) = rule.extends() {
+        line("extends", base)?;
+    }
+    if let Some(by) = by {
+        line("disabled by", by)?;
+    }
     line("why", rule.why())?;
     line("revoke", rule.revoke().unwrap_or("-"))?;
     match rule.shape() {
@@ -106,6 +229,9 @@ fn show(out: &mut dyn Write, rule: &Rule) -> io::Result<()> {
     if let Some(path) = rule.path() {
         line("path", path)?;
     }
+    if !rule.also().is_empty() {
+        line("also", &rule.also().join(", "))?;
+    }
     if let Some(source) = rule.source() {
         line("source", source)?;
     }
@@ -114,6 +240,9 @@ fn show(out: &mut dyn Write, rule: &Rule) -> io::Result<()> {
     }
     for ignore in rule.ignores() {
         line("ignores", &format!("{} ({})", ignore.text, ignore.why))?;
+    }
+    if let Some(why) = rule.unproven() {
+        line("unproven", why)?;
     }
     Ok(())
 }

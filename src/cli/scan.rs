@@ -1,34 +1,33 @@
 //! `layersift scan`: each input in turn, then one report and one exit code.
 
-use std::env::{current_dir, var_os};
-
 use anyhow::anyhow;
 use layersift::findings::Outcome;
 use layersift::problem::{Problem, ProblemKind};
 use layersift::report::Detail;
 use layersift::scan::{Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
-use layersift::signature::RuleSet;
 use layersift::source::{Input, SourceError};
 
 use super::args::ScanArgs;
-use super::config::{self, Config, Origins};
+use super::config::{Config, configured};
 use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Bar;
+use super::ruleset::effective;
 use super::settings::Settings;
 use super::terminal::{complain, inform, is_dumb, report_options};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
-    let Config { settings, file, fingerprint_key } = configure(args).or_stop(Exit::Usage)?;
+    let Config { settings, file, fingerprint_key } =
+        configured(args.config.as_deref(), &args.settings.0).or_stop(Exit::Usage)?;
     let inputs = inputs(args).or_stop(Exit::Usage)?;
+    let rules = effective(&settings).or_stop(Exit::Usage)?;
     if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
         inform(&format!("settings are taken from {}", file.display()));
     }
     let interrupt = Interrupt::listen();
     let output = Output::open(args.output.as_deref(), args.show_secrets, &interrupt).or_stop(Exit::Failed)?;
-    let rules = RuleSet::embedded();
     let options = report_options(&settings, &rules, args.output.is_some(), args.show_secrets);
     let scanner = Scanner::new(rules, scan_options(&settings, fingerprint_key));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
@@ -47,15 +46,6 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     }
     let gate = Gate { fail_on: settings.fail_on, allow_partial: settings.allow_partial };
     Ok(gate.exit(&outcomes, unreadable))
-}
-
-fn configure(args: &ScanArgs) -> anyhow::Result<Config> {
-    config::merge(&Origins {
-        file: args.config.as_deref(),
-        folder: &current_dir().unwrap_or_default(),
-        environment: &|name| var_os(name),
-        flags: &args.settings.0,
-    })
 }
 
 fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {

@@ -4,12 +4,13 @@
 //! the same and complain alike. The limits of [`LIMITS`] are settings too. What only makes sense for one run (the
 //! output file, showing secrets) is no setting, but a flag of its command.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use layersift::image::Selection;
 use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
 use layersift::report::{Detail, FORMATS, Format};
-use layersift::signature::{Confidence, Severity};
+use layersift::signature::{Choice, Confidence, Severity};
 
 /// What all settings amount to.
 #[derive(Clone)]
@@ -26,6 +27,10 @@ pub(crate) struct Settings {
     pub(crate) no_progress: bool,
     pub(crate) detail: Detail,
     pub(crate) limits: Limits,
+    /// Rule files, and folders of them.
+    pub(crate) rules: Vec<PathBuf>,
+    /// Which rules are used.
+    pub(crate) choice: Choice,
 }
 
 impl Default for Settings {
@@ -41,6 +46,8 @@ impl Default for Settings {
             no_progress: false,
             detail: Detail::Normal,
             limits: Limits::default(),
+            rules: Vec::new(),
+            choice: Choice::default(),
         }
     }
 }
@@ -57,7 +64,18 @@ pub(crate) struct Setting {
     pub(crate) about: &'static str,
     /// Every value, where there is a list of them.
     pub(crate) values: fn() -> Vec<&'static str>,
+    /// What it is a list of; such a setting adds to what was set before, and is set item by item.
+    pub(crate) list: Option<List>,
     set: fn(&mut Settings, &str) -> Result<(), String>,
+}
+
+/// What a setting may be a list of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum List {
+    /// Files or folders: in the file relative to its own folder, in the environment separated as in `PATH`.
+    Paths,
+    /// Names, which commas separate.
+    Names,
 }
 
 const SWITCH: Setting = Setting {
@@ -66,8 +84,12 @@ const SWITCH: Setting = Setting {
     value: "",
     about: "",
     values: || vec!["true", "false"],
+    list: None,
     set: |_, _| Ok(()),
 };
+
+/// The settings that make the rule set; commands that only look at rules know them too.
+pub(crate) const RULE_SETTINGS: &[&str] = &["rules", "only-rules", "disable-rules"];
 
 /// Every setting but the limits. To add one: a field of [`Settings`] and a row here.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -77,6 +99,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "FORMAT",
         about: "How to write the report [default: table]",
         values: || FORMATS.iter().map(|format| format.name).collect(),
+        list: None,
         set: |settings, text| {
             settings.format = Format::named(text).ok_or("there is no such format")?;
             Ok(())
@@ -88,6 +111,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "OS/ARCH[/VARIANT]",
         about: "Scan this platform only, or `all` that are named [default: all that are there]",
         values: Vec::new,
+        list: None,
         set: |settings, text| {
             settings.selection = text
                 .parse()
@@ -101,6 +125,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "SEVERITY",
         about: "Least severity of a finding that makes the exit code 1 [default: low, so any that is shown]",
         values: || Severity::ALL.iter().map(|severity| severity.as_str()).chain(["none"]).collect(),
+        list: None,
         set: |settings, text| {
             settings.fail_on = match text {
                 "none" => None,
@@ -115,6 +140,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "CONFIDENCE",
         about: "Least confidence of a finding that is shown; others are counted [default: likely]",
         values: || Confidence::ALL.iter().map(|confidence| confidence.as_str()).collect(),
+        list: None,
         set: |settings, text| {
             settings.min_confidence = confidence(text)?;
             Ok(())
@@ -132,6 +158,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "N",
         about: "Threads to use [default: 0, as many as there are cores]",
         values: Vec::new,
+        list: None,
         set: |settings, text| number(text).map(|jobs| settings.jobs = jobs),
     },
     Setting {
@@ -140,6 +167,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "WHEN",
         about: "Whether to use colours [default: auto]",
         values: || vec!["auto", "always", "never"],
+        list: None,
         set: |settings, text| color(text).map(|choice| settings.color = choice),
     },
     Setting {
@@ -161,6 +189,36 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Show every place and every blob",
         set: |settings, text| switch(text).map(|on| settings.detail = detail(on, Detail::Full)),
         ..SWITCH
+    },
+    Setting {
+        name: "rules",
+        short: None,
+        value: "FILE|DIR",
+        about: "Use the rules of this file, or of the *.toml of this folder, too; may be repeated",
+        values: Vec::new,
+        list: Some(List::Paths),
+        set: |settings, text| {
+            settings.rules.push(text.into());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "only-rules",
+        short: None,
+        value: "ID,…",
+        about: "Use no rules but these; `ID*` names all that begin so; may be repeated",
+        values: Vec::new,
+        list: Some(List::Names),
+        set: |settings, text| ids(text).map(|ids| settings.choice.only.extend(ids)),
+    },
+    Setting {
+        name: "disable-rules",
+        short: None,
+        value: "ID,…",
+        about: "Do not use these rules; `ID*` names all that begin so; may be repeated",
+        values: Vec::new,
+        list: Some(List::Names),
+        set: |settings, text| ids(text).map(|ids| settings.choice.disable.extend(ids)),
     },
 ];
 
@@ -219,6 +277,18 @@ fn switch(text: &str) -> Result<bool, String> {
         "false" | "0" | "no" | "off" | "" => Ok(false),
         _ => Err("neither true nor false".into()),
     }
+}
+
+/// Ids of rules, or beginnings of ids with a `*` behind them. What there is no rule for is told when the rules are known.
+fn ids(text: &str) -> Result<Vec<String>, String> {
+    let ids: Vec<String> =
+        text.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    let part = |id: &String| id.strip_suffix('*').unwrap_or(id).to_owned();
+    let kebab = |id: String| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if ids.is_empty() || !ids.iter().all(|id| kebab(part(id))) {
+        return Err("expected ids of rules, such as github-pat or github-*, with commas between them".into());
+    }
+    Ok(ids)
 }
 
 fn detail(on: bool, detail: Detail) -> Detail {
@@ -298,7 +368,8 @@ mod tests {
             for value in (setting.values)() {
                 assert_eq!(set(setting.name, value).err(), None, "{}", setting.name);
             }
-            assert!(set(setting.name, "no such value").is_err(), "{}", setting.name);
+            let anything = setting.list == Some(List::Paths);
+            assert_eq!(set(setting.name, "no such value").is_ok(), anything, "{}", setting.name);
         }
     }
 

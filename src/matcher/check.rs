@@ -3,13 +3,16 @@
 //! Every `finds` must yield exactly its credential for its rule, every `ignores` nothing of it: with the prefilter and
 //! without, with Unix and Windows line ends, alone and in the middle of a long line. And across rules: the text of an
 //! example belongs to its rule, or to rules that say `also`.
+//!
+//! Where a user's rules stand on top of those of the program, the user's are checked, and of the program's only whether
+//! a user's rule takes their examples away: the tests have checked the rest.
 
 use std::sync::Arc;
 
 use super::verify::Scene;
 use super::{AFTER, BEFORE, Candidate, Hit, Matcher, Surroundings};
 use crate::signature::template::{expand, expand_pair};
-use crate::signature::{Confidence, Rule, RuleSet, Shape};
+use crate::signature::{Confidence, Rule, RuleSet, Shape, nearest};
 
 /// What is wrong with one rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,22 +29,88 @@ impl std::fmt::Display for Complaint {
     }
 }
 
-/// Everything that is wrong with `rules`; their examples are only tried if all patterns compile.
-pub fn check(rules: &Arc<RuleSet>) -> Vec<Complaint> {
-    let mut complaints: Vec<Complaint> = rules
-        .rules()
-        .iter()
-        .filter_map(|rule| super::verify::try_compile(rule).err().map(|message| complaint(rule, message)))
-        .collect();
-    if complaints.is_empty() {
+/// What a check came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// How many rules were checked.
+    pub count: usize,
+    /// What is wrong.
+    pub wrong: Vec<Complaint>,
+    /// Rules that have too few examples and say why.
+    pub notes: Vec<Complaint>,
+}
+
+/// Checks `rules`; their examples are only tried if all patterns compile.
+pub fn check(rules: &Arc<RuleSet>) -> Checked {
+    let all = rules.rules();
+    let users = all.iter().any(|rule| !rule.is_embedded());
+    let own = |rule: &&Rule| !users || !rule.is_embedded();
+    let mut checked = Checked { count: all.iter().filter(own).count(), ..Checked::default() };
+    for rule in all.iter().filter(own) {
+        let compiled = super::verify::try_compile(rule).err();
+        checked.wrong.extend(compiled.map(|message| complaint(rule, message)));
+    }
+    if checked.wrong.is_empty() {
         let matcher = Matcher::new(Arc::clone(rules));
-        for (index, rule) in rules.rules().iter().enumerate() {
-            examples(&matcher, index, rule, &mut complaints);
+        for (index, rule) in all.iter().enumerate() {
+            if own(&rule) {
+                proofs(rules, rule, &mut checked);
+                examples(&matcher, index, rule, &mut checked.wrong);
+            } else {
+                taken_away(&matcher, index, rule, &mut checked.wrong);
+            }
         }
     }
-    complaints.sort();
-    complaints.dedup();
-    complaints
+    for complaints in [&mut checked.wrong, &mut checked.notes] {
+        complaints.sort();
+        complaints.dedup();
+    }
+    checked
+}
+
+/// Whether a rule has examples enough, and whether what it names is there.
+fn proofs(rules: &RuleSet, rule: &Rule, checked: &mut Checked) {
+    let (finds, ignores) = (rule.finds().len(), rule.ignores().len());
+    let counts = format!("it has {finds} `finds` and {ignores} `ignores`");
+    match rule.unproven() {
+        _ if finds >= 2 && ignores >= 1 => {}
+        Some(why) => checked.notes.push(complaint(rule, format!("{counts}: {why}"))),
+        None => checked.wrong.push(complaint(
+            rule,
+            format!("{counts}, and needs two and one; if that cannot be, say why in `unproven`"),
+        )),
+    }
+    let disabled = |id: &str| rules.disabled().iter().any(|disabled| disabled.rule.id() == id);
+    for id in rule.also().iter().filter(|id| rules.named(id).is_none() && !disabled(id)) {
+        let near = nearest(id, rules.rules().iter().map(Rule::id));
+        let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        checked.wrong.push(complaint(rule, format!("also: there is no rule `{id}`{near}")));
+    }
+}
+
+/// Whether users' rules claim examples of a rule that is none of theirs.
+fn taken_away(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
+    for (number, find) in rule.finds().iter().enumerate() {
+        let (text, secret) = expand_pair(&find.text, &find.secret, &format!("{}/{number}", rule.id()));
+        let around = Surroundings { path: find.path.as_deref().map(str::as_bytes), pair: None };
+        let hits = matcher.scan(text.as_bytes(), around);
+        if hits.iter().any(|hit| hit.rule == index) {
+            continue;
+        }
+        let place = text.find(&secret).map_or(0..0, |at| at..at + secret.len());
+        let takes = |hit: &&Hit| hit.secret.start < place.end && place.start < hit.secret.end;
+        for taker in hits.iter().filter(takes).map(|hit| matcher.rule(hit)) {
+            if !taker.is_embedded() && taker.derived_from() != Some(rule.id()) {
+                let id = rule.id();
+                let message = format!("it claims what rule `{id}` finds: {}", remedy(id));
+                complaints.push(complaint(taker, message));
+            }
+        }
+    }
+}
+
+fn remedy(id: &str) -> String {
+    format!("make the pattern narrower, or say also = [\"{id}\"]")
 }
 
 fn complaint(rule: &Rule, message: impl Into<String>) -> Complaint {
@@ -122,7 +191,10 @@ fn nothing(matcher: &Matcher, index: usize, bytes: &[u8], secret: &str, around: 
     let claimed = hits.iter().any(|hit| hit.rule == index);
     let other = resolved.iter().find(|hit| bytes[hit.secret.clone()] == *secret.as_bytes());
     match other.filter(|_| claimed).or(resolved.first().filter(|_| claimed)) {
-        Some(hit) => format!("rule `{}` claims it", matcher.rule(hit).id()),
+        Some(hit) => {
+            let id = matcher.rule(hit).id();
+            format!("rule `{id}` claims it: {}", remedy(id))
+        }
         None => "nothing is found".into(),
     }
 }
@@ -148,8 +220,11 @@ mod tests {
 
     #[test]
     fn every_embedded_rule_keeps_the_promises_of_its_examples() {
-        let complaints: Vec<String> = check(&RuleSet::embedded()).iter().map(ToString::to_string).collect();
+        let checked = check(&RuleSet::embedded());
+        let complaints: Vec<String> = checked.wrong.iter().map(ToString::to_string).collect();
         assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+        assert_eq!(checked.notes, [], "a rule of the program has its proofs");
+        assert_eq!(checked.count, RuleSet::embedded().rules().len());
     }
 
     #[test]
@@ -158,6 +233,65 @@ mod tests {
         let bad = good.replacen("ghp_[", "ghq_[", 1);
         assert_ne!(good, bad);
         let rules = Arc::new(RuleSet::parse([("bad.toml", bad.as_str())]).unwrap());
-        assert!(!check(&rules).is_empty());
+        assert!(!check(&rules).wrong.is_empty());
+    }
+
+    /// What a check says of these rules on top of those of `signatures/github.toml`.
+    fn on_top_of_github(file: &str) -> Vec<String> {
+        let embedded = RuleSet::embedded().retained(|rule| rule.file() == "github.toml");
+        let rules = embedded.extended([("own.toml", file)]).unwrap_or_else(|error| panic!("{error}"));
+        let Checked { wrong, notes, .. } = check(&Arc::new(rules));
+        wrong
+            .iter()
+            .map(ToString::to_string)
+            .chain(notes.iter().map(|note| format!("note: {note}")))
+            .collect()
+    }
+
+    const EXAMPLES: &str = r#"
+        [[rule.finds]]
+        text   = "a ghp_{base62:30}{github-crc32}"
+        secret = "ghp_{base62:30}{github-crc32}"
+        [[rule.finds]]
+        text   = "b=ghp_{base62:30}{github-crc32};"
+        secret = "ghp_{base62:30}{github-crc32}"
+        [[rule.ignores]]
+        text = "ghp_"
+        why  = "too short"
+    "#;
+
+    fn twin(more: &str) -> String {
+        let pattern = r"\b(?<secret>ghp_[0-9A-Za-z]{36})\b";
+        let head = "provider = 'Acme'\n[[rule]]\nid = 'acme-twin'\nname = 'Twin'\nseverity = 'low'";
+        format!("{head}\nwhy = 'It is one.'\npattern = '{pattern}'\n{more}\n{EXAMPLES}")
+    }
+
+    #[test]
+    fn a_rule_that_claims_what_another_finds_is_told() {
+        let complaints = on_top_of_github(&twin("confidence = 'confirmed'"));
+        assert!(complaints[0].contains("it claims what rule `github-pat` finds"), "{complaints:?}");
+        let complaints = on_top_of_github(&twin(""));
+        assert!(complaints[0].contains("rule `github-pat` claims it"), "{complaints:?}");
+        assert_eq!(on_top_of_github(&twin("also = ['github-pat']")), [""; 0]);
+        let complaints = on_top_of_github(&twin("also = ['github-pta']"));
+        assert!(complaints.iter().any(|all| all.contains("did you mean `github-pat`?")), "{complaints:?}");
+    }
+
+    #[test]
+    fn a_rule_takes_the_place_of_the_one_that_it_was_made_from() {
+        let derived = "[[rule]]\nid = 'acme-pat'\nextends = 'github-pat'\nconfidence = 'review'";
+        assert_eq!(on_top_of_github(derived), [""; 0]);
+    }
+
+    #[test]
+    fn a_rule_without_examples_is_wrong_unless_it_says_why() {
+        let bare = twin("also = ['github-pat']").replace(EXAMPLES, "");
+        let complaints = on_top_of_github(&bare);
+        assert!(
+            complaints[0].contains("has 0 `finds` and 0 `ignores`, and needs two and one"),
+            "{complaints:?}"
+        );
+        let complaints = on_top_of_github(&format!("{bare}\nunproven = 'Nobody has one.'"));
+        assert_eq!(complaints, ["note: rule `acme-twin`: it has 0 `finds` and 0 `ignores`: Nobody has one."]);
     }
 }

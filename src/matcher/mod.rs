@@ -20,7 +20,7 @@ mod verify;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-pub use self::check::{Complaint, check};
+pub use self::check::{Checked, Complaint, check};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve, specific};

@@ -33,6 +33,7 @@ impl Claim for Hit {
 /// and longest; the others only if one of the two rules names the other in `also`. Sorted by place.
 pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
     let rule = |claim: &C| &rules.rules()[claim.rule()];
+    give_way(&mut claims, rules);
     claims.sort_by_key(|claim| {
         let range = claim.range();
         let length = range.end - range.start;
@@ -54,6 +55,24 @@ pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
         }
     }
     kept.into_values().collect()
+}
+
+/// Takes the claims of rules away that others were made from, where those claim the same text.
+fn give_way<C: Claim>(claims: &mut Vec<C>, rules: &RuleSet) {
+    let base = |claim: &C| rules.rules()[claim.rule()].derived_from();
+    let mut taken: Vec<(&str, Range<u64>)> =
+        claims.iter().filter_map(|claim| Some((base(claim)?, claim.range()))).collect();
+    if taken.is_empty() {
+        return;
+    }
+    taken.sort_by(|a, b| (a.0, a.1.start).cmp(&(b.0, b.1.start)));
+    let longest = taken.iter().map(|(_, range)| range.end - range.start).max().unwrap_or(0);
+    claims.retain(|claim| {
+        let (id, range) = (rules.rules()[claim.rule()].id(), claim.range());
+        let first = taken.partition_point(|(base, other)| (*base, other.start + longest) < (id, range.start));
+        let near = taken[first..].iter().take_while(|(base, other)| *base == id && other.start < range.end);
+        !near.into_iter().any(|(_, other)| other.end > range.start)
+    });
 }
 
 fn shares(a: &Rule, b: &Rule) -> bool {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 
 use super::entropy::shannon;
@@ -13,7 +12,7 @@ use super::placeholder::placeholder;
 use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
 use crate::signature::checksum::Verdict;
-use crate::signature::{Confidence, Rule, Shape};
+use crate::signature::{Confidence, Rule, Shape, compile_pattern};
 
 /// A rule's patterns, compiled.
 #[derive(Debug)]
@@ -154,30 +153,12 @@ const LONGEST_WORD: usize = 512;
 
 /// Whether the patterns of a rule compile within the bounds, and if not why.
 pub(super) fn try_compile(rule: &Rule) -> Result<(), String> {
-    let pattern = match rule.shape() {
-        Shape::Pattern(pattern) => pattern,
-        Shape::Keyed { value, .. } => value,
-    };
-    for pattern in std::iter::once(pattern.as_str()).chain(rule.path()) {
-        build(pattern).map_err(|error| format!("{pattern}: {error}"))?;
+    for pattern in rule.patterns() {
+        compile_pattern(pattern).map_err(|error| format!("{pattern}: {error}"))?;
     }
     Ok(())
 }
 
 fn compile(pattern: &str) -> Regex {
-    build(pattern).expect("the patterns of a rule set were parsed and compiled when it was checked")
+    compile_pattern(pattern).expect("the patterns of a rule set were compiled when it was made or tested")
 }
-
-fn build(pattern: &str) -> Result<Regex, String> {
-    Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(NFA_BYTES)))
-        .build(pattern)
-        .map_err(|error| match error.size_limit() {
-            Some(_) => format!("the pattern is too large: its automaton may have {NFA_BYTES} bytes"),
-            None => error.to_string(),
-        })
-}
-
-/// Bytes that the automaton of one pattern may have.
-const NFA_BYTES: usize = 4 << 20;

@@ -57,7 +57,10 @@ fn finding(
     let of = |located: &Located| &rules.rules()[located.rule];
     let best = located
         .iter()
-        .max_by_key(|located| (specific(of(located)), located.confidence, std::cmp::Reverse(located.rule)))
+        .max_by_key(|located| {
+            let rule = of(located);
+            (specific(rule), located.confidence, rule.severity(), std::cmp::Reverse(located.rule))
+        })
         .map(of)
         .expect("a group has at least one match");
     let mut places: Vec<Place> = located.into_iter().map(|located| located.place).collect();

@@ -1,241 +1,201 @@
-//! Rule files: TOML in, [`Rule`]s out. The one place that knows the format's keys; `signatures/README.md` documents it.
+//! Rule files: TOML in, drafts of rules out. The one place that knows the format's keys; `signatures/README.md` documents it.
 //!
-//! A file is refused as a whole or not at all: every complaint names the file and the rule, unknown keys are errors
-//! (they are typos), and what is accepted keeps the promises of [`Rule`].
+//! A file is refused as a whole or not at all: every complaint names the file, the line and the rule, and unknown keys
+//! are errors (they are typos). What a draft says is made a [`Rule`](super::Rule) in `draft`, and what a file changes of
+//! others' rules in `compose`.
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use super::literal::{self, Anchor};
-use super::rule::{Find, Ignore, Rule, Shape, parse_pattern};
-use super::{Confidence, Severity, checksum};
+use super::nearest::nearest;
+use super::{Confidence, Severity};
 
 /// What is wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// The text is not TOML, or has keys that the format does not have.
-    #[error("{file}: {message}")]
-    Syntax {
+    /// The text is not TOML, has keys that the format does not have, or says what cannot be done.
+    #[error("{file}:{line}: {message}")]
+    File {
         /// Name of the file.
         file: String,
-        /// The TOML parser's message, with line and column.
+        /// Line in it, 1 = the first.
+        line: usize,
+        /// What is wrong and what would be right.
         message: String,
     },
     /// A rule does not keep a promise of the format.
-    #[error("{file}: rule `{rule}`: {message}")]
+    #[error("{file}:{line}: rule `{rule}`: {message}")]
     Rule {
         /// Name of the file.
         file: String,
+        /// Line on which the rule begins.
+        line: usize,
         /// Id of the rule.
         rule: String,
         /// What is wrong and what would be right.
         message: String,
     },
+    /// The rules of all files together ask for too much.
+    #[error("{0}")]
+    All(String),
 }
 
-/// Parses one rule file. `file` is its name for messages.
-pub fn parse(file: &str, text: &str) -> Result<Vec<Rule>, RuleError> {
-    let parsed: File = toml::from_str(text)
-        .map_err(|error| RuleError::Syntax { file: file.into(), message: error.to_string().trim().into() })?;
-    let File { provider, revoke, rule } = parsed;
-    rule.into_iter()
-        .map(|entry| {
-            let id = entry.id.clone();
-            build(&provider, revoke.as_deref(), entry).map_err(|message| RuleError::Rule {
-                file: file.into(),
-                rule: id,
-                message,
-            })
-        })
-        .collect()
+/// What one file says.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) drafts: Vec<Draft>,
+    /// Ids, or their beginnings with a `*`, of rules that are not to be used.
+    pub(super) disable: Vec<Reference>,
+}
+
+/// A rule as it was written.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) file: String,
+    pub(super) line: usize,
+    pub(super) provider: Option<String>,
+    /// Where the credentials of the file's rules are revoked.
+    pub(super) revoke: Option<String>,
+    pub(super) entry: Entry,
+}
+
+impl Draft {
+    /// A complaint about it.
+    pub(super) fn error(&self, message: impl Into<String>) -> RuleError {
+        let (file, line, message) = (self.file.clone(), self.line, message.into());
+        match self.entry.id.as_ref().or(self.entry.extends.as_ref()) {
+            Some(rule) => RuleError::Rule { file, line, rule: rule.clone(), message },
+            None => RuleError::File { file, line, message },
+        }
+    }
+}
+
+/// Somebody names rules.
+#[derive(Debug, Clone)]
+pub(super) struct Reference {
+    pub(super) file: String,
+    pub(super) line: usize,
+    /// An id, or the beginning of ids with a `*` behind it.
+    pub(super) name: String,
+}
+
+/// Reads one rule file. `file` is its name for messages.
+pub(super) fn parse(file: &str, text: &str) -> Result<Parsed, RuleError> {
+    let ends: Vec<usize> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
+    let line = |at: usize| ends.partition_point(|end| *end < at) + 1;
+    let parsed: File = toml::from_str(text).map_err(|error| RuleError::File {
+        file: file.into(),
+        line: line(error.span().map_or(0, |span| span.start)),
+        message: with_hint(error.message()),
+    })?;
+    let File { provider, revoke, disable, rule } = parsed;
+    let draft = |entry: Spanned<Entry>| Draft {
+        file: file.into(),
+        line: line(entry.span().start),
+        provider: provider.clone(),
+        revoke: revoke.clone(),
+        entry: entry.into_inner(),
+    };
+    let reference = |name: Spanned<String>| Reference {
+        file: file.into(),
+        line: line(name.span().start),
+        name: name.into_inner(),
+    };
+    Ok(Parsed {
+        drafts: rule.into_iter().map(draft).collect(),
+        disable: disable.into_iter().map(reference).collect(),
+    })
+}
+
+/// The parser's message; of a key that is nearly one of those it lists, only the one that was meant.
+fn with_hint(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let meant = match &quoted[..] {
+        [unknown, known @ ..] if message.contains("expected") => nearest(unknown, known.iter().copied()),
+        _ => None,
+    };
+    match (meant, message.split_once(", expected")) {
+        (Some(meant), Some((what, _))) => format!("{what}; did you mean `{meant}`?"),
+        _ => message.replace('\n', " "),
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    provider: String,
+    provider: Option<String>,
     revoke: Option<String>,
     #[serde(default)]
-    rule: Vec<Entry>,
+    disable: Vec<Spanned<String>>,
+    #[serde(default)]
+    rule: Vec<Spanned<Entry>>,
 }
 
-#[derive(Deserialize)]
+/// The keys of a rule. What is not given is inherited if the rule extends another.
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    name: String,
-    severity: Severity,
-    confidence: Option<Confidence>,
-    pattern: Option<String>,
-    words: Option<Vec<String>>,
-    #[serde(default)]
-    and: Vec<String>,
-    value: Option<String>,
-    #[serde(default)]
-    judged: bool,
-    #[serde(default)]
-    keywords: Vec<String>,
-    checksum: Option<String>,
-    entropy: Option<f64>,
-    path: Option<String>,
-    why: String,
-    revoke: Option<String>,
-    source: Option<String>,
-    #[serde(default)]
-    also: Vec<String>,
-    #[serde(default)]
-    finds: Vec<FindEntry>,
-    #[serde(default)]
-    ignores: Vec<IgnoreEntry>,
+pub(super) struct Entry {
+    pub(super) id: Option<String>,
+    pub(super) extends: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) severity: Option<Severity>,
+    pub(super) confidence: Option<Confidence>,
+    pub(super) pattern: Option<String>,
+    pub(super) words: Option<Vec<String>>,
+    pub(super) and: Option<Vec<String>>,
+    pub(super) value: Option<String>,
+    pub(super) judged: Option<bool>,
+    pub(super) keywords: Option<Vec<String>>,
+    pub(super) checksum: Option<String>,
+    pub(super) entropy: Option<f64>,
+    pub(super) path: Option<String>,
+    pub(super) why: Option<String>,
+    pub(super) revoke: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) also: Option<Vec<String>>,
+    pub(super) finds: Option<Vec<FindEntry>>,
+    pub(super) ignores: Option<Vec<IgnoreEntry>>,
+    pub(super) unproven: Option<String>,
 }
 
-#[derive(Deserialize)]
+impl Entry {
+    /// The given keys that only one rule can have.
+    pub(super) fn own_keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("id", self.id.is_some()),
+            ("name", self.name.is_some()),
+            ("pattern", self.pattern.is_some()),
+            ("words", self.words.is_some()),
+            ("value", self.value.is_some()),
+            ("keywords", self.keywords.is_some()),
+            ("checksum", self.checksum.is_some()),
+            ("finds", self.finds.is_some()),
+            ("ignores", self.ignores.is_some()),
+        ];
+        keys.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FindEntry {
-    text: String,
-    secret: String,
-    path: Option<String>,
+pub(super) struct FindEntry {
+    pub(super) text: String,
+    pub(super) secret: String,
+    pub(super) path: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct IgnoreEntry {
-    text: String,
-    why: String,
-    path: Option<String>,
-}
-
-fn build(provider: &str, revoke: Option<&str>, entry: Entry) -> Result<Rule, String> {
-    check_texts(&entry)?;
-    let checksum = entry
-        .checksum
-        .as_deref()
-        .map(|name| checksum::named(name).ok_or_else(|| format!("no checksum is called `{name}`")))
-        .transpose()?;
-    if let Some(path) = &entry.path {
-        parse_pattern(path).map_err(|error| format!("path: {error}"))?;
-    }
-    let (shape, anchor) = shape(&entry)?;
-    Ok(Rule {
-        id: entry.id,
-        name: entry.name,
-        provider: provider.into(),
-        severity: entry.severity,
-        confidence: entry.confidence.unwrap_or(Confidence::Likely),
-        shape,
-        anchor,
-        checksum,
-        entropy: entry.entropy,
-        path: entry.path,
-        why: entry.why,
-        revoke: entry.revoke.or_else(|| revoke.map(str::to_owned)),
-        source: entry.source,
-        also: entry.also,
-        finds: entry
-            .finds
-            .into_iter()
-            .map(|f| Find { text: f.text, secret: f.secret, path: f.path })
-            .collect(),
-        ignores: entry
-            .ignores
-            .into_iter()
-            .map(|i| Ignore { text: i.text, why: i.why, path: i.path })
-            .collect(),
-    })
-}
-
-fn check_texts(entry: &Entry) -> Result<(), String> {
-    let kebab = |id: &str| {
-        !id.is_empty() && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    };
-    if !kebab(&entry.id) {
-        return Err("an id has only a-z, 0-9 and `-`".into());
-    }
-    if entry.name.trim().is_empty() || entry.why.trim().is_empty() {
-        return Err("`name` and `why` must say something".into());
-    }
-    if entry.finds.len() < 2 || entry.ignores.is_empty() {
-        return Err("a rule needs at least two `finds` and one `ignores`".into());
-    }
-    if let Some(find) = entry.finds.iter().find(|find| !find.text.contains(&find.secret)) {
-        return Err(format!("the secret of a `finds` does not stand in its text: {}", find.text));
-    }
-    if entry.ignores.iter().any(|ignore| ignore.why.trim().is_empty()) {
-        return Err("an `ignores` needs its reason, `why`".into());
-    }
-    if entry.entropy.is_some_and(|bits| !(0.0..=8.0).contains(&bits)) {
-        return Err("`entropy` is in bits a character, 0 to 8".into());
-    }
-    Ok(())
-}
-
-fn shape(entry: &Entry) -> Result<(Shape, Anchor), String> {
-    match (&entry.pattern, &entry.words, &entry.value) {
-        (Some(pattern), None, None) => {
-            let hir = parse_pattern(pattern).map_err(|error| format!("pattern: {error}"))?;
-            let secrets = capture_names(&hir).into_iter().filter(|name| name == "secret").count();
-            if secrets != 1 {
-                return Err("the pattern needs exactly one group `(?<secret>…)`".into());
-            }
-            let anchor = if entry.keywords.is_empty() {
-                literal::derive(&hir).ok_or(
-                    "no literal of three bytes stands in every match: give `keywords`, or `words` and `value`",
-                )?
-            } else {
-                check_keywords(&entry.keywords)?;
-                literal::given(&hir, &entry.keywords)
-            };
-            Ok((Shape::Pattern(pattern.clone()), anchor))
-        }
-        (None, Some(words), Some(value)) => {
-            parse_pattern(value).map_err(|error| format!("value: {error}"))?;
-            check_keywords(words)?;
-            if words.is_empty()
-                || words.iter().chain(&entry.and).any(|word| *word != word.to_ascii_lowercase())
-            {
-                return Err("`words` and `and` are in lower case, and `words` is not empty".into());
-            }
-            let anchor = Anchor {
-                literals: words.iter().map(|word| word.clone().into_bytes()).collect(),
-                fold: true,
-                ..Anchor::default()
-            };
-            let keyed = Shape::Keyed {
-                words: words.clone(),
-                and: entry.and.clone(),
-                value: value.clone(),
-                judged: entry.judged,
-            };
-            Ok((keyed, anchor))
-        }
-        _ => Err("a rule has either `pattern`, or `words` and `value`".into()),
-    }
-}
-
-fn check_keywords(keywords: &[String]) -> Result<(), String> {
-    match keywords.iter().find(|keyword| keyword.len() < 2 || !keyword.is_ascii()) {
-        Some(keyword) => Err(format!("`{keyword}` is no keyword: it needs two ASCII characters or more")),
-        None => Ok(()),
-    }
-}
-
-fn capture_names(hir: &regex_syntax::hir::Hir) -> Vec<String> {
-    use regex_syntax::hir::HirKind;
-    match hir.kind() {
-        HirKind::Capture(capture) => {
-            let own = capture.name.iter().map(ToString::to_string);
-            own.chain(capture_names(&capture.sub)).collect()
-        }
-        HirKind::Repetition(repetition) => capture_names(&repetition.sub),
-        HirKind::Concat(pieces) | HirKind::Alternation(pieces) => {
-            pieces.iter().flat_map(capture_names).collect()
-        }
-        _ => Vec::new(),
-    }
+pub(super) struct IgnoreEntry {
+    pub(super) text: String,
+    pub(super) why: String,
+    pub(super) path: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Rule, RuleSet};
     use super::*;
 
     const GOOD: &str = r#"
@@ -257,15 +217,19 @@ mod tests {
         why = "too short"
     "#;
 
+    fn parse(text: &str) -> Result<Vec<Rule>, RuleError> {
+        Ok(RuleSet::parse([("x.toml", text)])?.rules().to_vec())
+    }
+
     fn complaint(from: &str, to: &str) -> String {
         let text = GOOD.replace(from, to);
         assert_ne!(text, GOOD, "the replacement does nothing");
-        parse("x.toml", &text).unwrap_err().to_string()
+        parse(&text).unwrap_err().to_string()
     }
 
     #[test]
     fn a_good_file_gives_its_rules() {
-        let rules = parse("x.toml", GOOD).unwrap();
+        let rules = parse(GOOD).unwrap();
         assert_eq!(rules[0].id(), "example-token");
         assert_eq!(rules[0].anchor().literals, [b"exmpl_".to_vec()]);
     }

@@ -275,7 +275,7 @@ fn alternation(branches: &[Hir]) -> Required {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rule::parse_pattern;
+    use super::super::pattern::parse_pattern;
     use super::*;
 
     fn anchor(pattern: &str) -> Anchor {

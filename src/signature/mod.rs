@@ -1,28 +1,44 @@
 //! Rules: what a credential looks like, as data that carries its own proof.
 //!
-//! [`RuleSet::embedded`] is every rule of the `signatures` folder, compiled into the program; [`mod@file`] reads the same
-//! format from a user's files. Nothing here looks at an image.
+//! [`RuleSet::embedded`] is every rule of the `signatures` folder, compiled into the program; [`RuleSet::extended`] puts a
+//! user's files of the same format on top. Nothing here looks at an image.
 
 pub mod checksum;
-pub mod file;
+mod compose;
+mod draft;
+mod file;
 pub mod literal;
+mod nearest;
+mod pattern;
 mod rule;
 pub mod template;
 mod tier;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+pub use self::compose::{Choice, ChoiceError};
 pub use self::file::RuleError;
+pub use self::nearest::nearest;
+pub(crate) use self::pattern::compile_pattern;
 pub use self::rule::{Find, Ignore, MAX_MATCH, Rule, Shape};
 pub use self::tier::{Confidence, Severity};
-use crate::digest::{Digest, Hasher};
+use crate::digest::Digest;
 
-/// Rules with unique ids, in the order of their files.
+/// Rules with unique ids.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
+    disabled: Vec<Disabled>,
     fingerprint: Option<Digest>,
+}
+
+/// A rule that is there and is not used.
+#[derive(Debug, Clone)]
+pub struct Disabled {
+    /// The rule.
+    pub rule: Rule,
+    /// What disables it: a place in a file, or a setting.
+    pub by: String,
 }
 
 /// The files of the `signatures` folder: name and text.
@@ -36,32 +52,38 @@ impl RuleSet {
     pub fn embedded() -> Arc<Self> {
         static SET: OnceLock<Arc<RuleSet>> = OnceLock::new();
         Arc::clone(SET.get_or_init(|| {
-            let set =
-                Self::parse(EMBEDDED.iter().copied()).expect("the tests parse every embedded rule file");
+            let set = compose::extend(&Self::default(), EMBEDDED.iter().copied(), true);
+            let mut set = set.expect("the tests parse every embedded rule file");
+            set.rules.iter_mut().for_each(|rule| rule.embedded = true);
             Arc::new(set)
         }))
     }
 
-    /// The rules of some files, given as name and text.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RuleError> {
-        let mut rules = Vec::new();
-        let mut seen = BTreeMap::new();
-        let mut hasher = Hasher::default();
-        for (file, text) in files {
-            for rule in file::parse(file, text)? {
-                if let Some(other) = seen.insert(rule.id.clone(), file.to_owned()) {
-                    let message = format!("the id is taken in {other}");
-                    return Err(RuleError::Rule { file: file.into(), rule: rule.id, message });
-                }
-                rules.push(rule);
-            }
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        }
-        Ok(Self { rules, fingerprint: Some(hasher.finish()) })
+    /// The rules of some files alone, given as name and text.
+    pub fn parse<'f>(files: impl IntoIterator<Item = (&'f str, &'f str)>) -> Result<Self, RuleError> {
+        Self::default().extended(files)
     }
 
-    /// All rules.
+    /// These rules with those of some files, given as name and text, on top: new ones, changes, and what they disable.
+    pub fn extended<'f>(
+        &self,
+        files: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, RuleError> {
+        compose::extend(self, files, false)
+    }
+
+    /// The rules that are left when a choice was made among them.
+    pub fn chosen(&self, choice: &Choice) -> Result<Self, ChoiceError> {
+        compose::choose(self, choice)
+    }
+
+    /// The rules that `keep` keeps, as a set of its own.
+    #[must_use]
+    pub fn retained(&self, keep: impl Fn(&Rule) -> bool) -> Self {
+        compose::retain(self, keep)
+    }
+
+    /// All rules that are used.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
@@ -69,6 +91,11 @@ impl RuleSet {
     /// The rule with this id.
     pub fn named(&self, id: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.id == id)
+    }
+
+    /// The rules that are there and are not used.
+    pub fn disabled(&self) -> &[Disabled] {
+        &self.disabled
     }
 
     /// Changes whenever a rule does: part of what a cached result depends on.
@@ -83,7 +110,8 @@ mod tests {
 
     #[test]
     fn every_embedded_file_parses_and_every_id_is_unique() {
-        let set = RuleSet::parse(EMBEDDED.iter().copied()).unwrap_or_else(|error| panic!("{error}"));
+        let set = compose::extend(&RuleSet::default(), EMBEDDED.iter().copied(), true);
+        let set = set.unwrap_or_else(|error| panic!("{error}"));
         assert!(!set.rules().is_empty());
     }
 
@@ -91,6 +119,6 @@ mod tests {
     fn an_id_is_taken_once() {
         let text = include_str!("../../signatures/github.toml");
         let error = RuleSet::parse([("a.toml", text), ("b.toml", text)]).unwrap_err();
-        assert!(error.to_string().contains("taken in a.toml"), "{error}");
+        assert!(error.to_string().contains("taken by a rule of a.toml"), "{error}");
     }
 }

@@ -3,8 +3,6 @@
 
 use std::fmt;
 
-use regex_syntax::hir::Hir;
-
 use super::checksum::Checksum;
 use super::literal::Anchor;
 use super::{Confidence, Severity};
@@ -28,6 +26,10 @@ pub struct Rule {
     pub(super) also: Vec<String>,
     pub(super) finds: Vec<Find>,
     pub(super) ignores: Vec<Ignore>,
+    pub(super) unproven: Option<String>,
+    pub(super) file: String,
+    pub(super) embedded: bool,
+    pub(super) extends: Option<String>,
 }
 
 /// What a rule looks for.
@@ -151,16 +153,45 @@ impl Rule {
     pub fn ignores(&self) -> &[Ignore] {
         &self.ignores
     }
+
+    /// Why it has too few proofs, if its author says so.
+    pub fn unproven(&self) -> Option<&str> {
+        self.unproven.as_deref()
+    }
+
+    /// The file that it comes from: of a rule that was changed, the one that changed it last.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Whether it is compiled into the program, and nobody changed it.
+    pub fn is_embedded(&self) -> bool {
+        self.embedded
+    }
+
+    /// Id of the rule that it was made from; its own if it is that rule, changed.
+    pub fn extends(&self) -> Option<&str> {
+        self.extends.as_deref()
+    }
+
+    /// Id of another rule that it was made from, and that gives way to it where both claim the same text.
+    pub fn derived_from(&self) -> Option<&str> {
+        self.extends().filter(|base| *base != self.id)
+    }
+
+    /// Every pattern that has to be compiled for it.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
+        let shape = match &self.shape {
+            Shape::Pattern(pattern) => pattern,
+            Shape::Keyed { value, .. } => value,
+        };
+        std::iter::once(shape.as_str()).chain(self.path())
+    }
 }
 
 /// Bytes that one match may span: what a rule's unbounded repeat is cut to, and what a scan keeps of one chunk for
 /// the next.
 pub const MAX_MATCH: usize = 16 << 10;
-
-/// Parses a rule's pattern the way it is compiled: bytes, ASCII classes, no Unicode case folding.
-pub(crate) fn parse_pattern(pattern: &str) -> Result<Hir, Box<regex_syntax::Error>> {
-    regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern).map_err(Box::new)
-}
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

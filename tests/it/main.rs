@@ -15,5 +15,6 @@ mod formats;
 mod layouts;
 mod limits;
 mod memory;
+mod own_rules;
 #[path = "../support/mod.rs"]
 mod support;

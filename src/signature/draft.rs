@@ -1,0 +1,238 @@
+//! A draft becomes a rule: what it does not say is inherited from the rule that it extends, and every promise of
+//! [`Rule`] is checked.
+
+use super::file::{Draft, Entry, RuleError};
+use super::literal::{self, Anchor};
+use super::pattern::{capture_names, parse_pattern};
+use super::rule::{Find, Ignore, Rule, Shape};
+use super::{Confidence, checksum};
+
+/// Most words or keywords of one rule.
+const MAX_WORDS: usize = 256;
+/// Longest word or keyword; the search for them overlaps chunks by so much.
+const LONGEST_WORD: usize = 64;
+
+/// Builds the rule that `draft` describes, on top of `base` if it extends that one.
+pub(super) fn build(draft: &Draft, base: Option<&Rule>) -> Result<Rule, RuleError> {
+    rule(draft, base).map_err(|message| draft.error(message))
+}
+
+fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
+    let entry = &draft.entry;
+    let id = entry.id.as_deref().or(base.map(Rule::id)).ok_or("a rule needs an `id`, or `extends`")?;
+    check_id(id)?;
+    let given = |own: Option<&String>, inherited: Option<&str>, key: &str| {
+        let text = own.map(String::as_str).or(inherited).ok_or_else(|| format!("`{key}` is missing"))?;
+        match text.trim() {
+            "" => Err(format!("`{key}` must say something")),
+            _ => Ok(text.to_owned()),
+        }
+    };
+    let own_provider = draft.provider.as_ref().filter(|_| base.is_none());
+    let (shape, anchor) = match base {
+        Some(base) if !has_shape(entry) => (base.shape.clone(), base.anchor.clone()),
+        base => shape(&Wish::of(entry, base))?,
+    };
+    let checksum = match entry.checksum.as_deref() {
+        None => base.and_then(Rule::checksum),
+        Some("") => None,
+        Some(name) => Some(checksum::named(name).ok_or_else(|| unknown_checksum(name))?),
+    };
+    let severity = entry.severity.or(base.map(Rule::severity));
+    let rule = Rule {
+        id: id.to_owned(),
+        name: given(entry.name.as_ref(), base.map(Rule::name), "name")?,
+        provider: given(own_provider, base.map(Rule::provider), "provider")?,
+        severity: severity.ok_or("`severity` is missing: critical, high, medium or low")?,
+        confidence: entry.confidence.or(base.map(Rule::confidence)).unwrap_or(Confidence::Likely),
+        shape,
+        anchor,
+        checksum,
+        entropy: entry.entropy.or(base.and_then(Rule::entropy)),
+        path: optional(entry.path.as_ref(), base.and_then(Rule::path)),
+        why: given(entry.why.as_ref(), base.map(Rule::why), "why")?,
+        revoke: optional(entry.revoke.as_ref(), base.map_or(draft.revoke.as_deref(), Rule::revoke)),
+        source: optional(entry.source.as_ref(), base.and_then(Rule::source)),
+        also: entry.also.clone().unwrap_or_else(|| base.map_or_else(Vec::new, |base| base.also.clone())),
+        finds: finds(entry, base)?,
+        ignores: ignores(entry, base),
+        unproven: optional(entry.unproven.as_ref(), base.and_then(Rule::unproven)),
+        file: draft.file.clone(),
+        embedded: false,
+        extends: base.map(|base| base.id.clone()),
+    };
+    check(&rule)?;
+    Ok(rule)
+}
+
+fn check_id(id: &str) -> Result<(), String> {
+    let kebab = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if id.is_empty() || id.len() > 100 || !id.bytes().all(kebab) {
+        return Err("an id has only a-z, 0-9 and `-`, and at most 100 of them".into());
+    }
+    Ok(())
+}
+
+/// An empty text takes what is inherited away.
+fn optional(own: Option<&String>, inherited: Option<&str>) -> Option<String> {
+    own.map(String::as_str).or(inherited).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn unknown_checksum(name: &str) -> String {
+    let known = checksum::CHECKSUMS.iter().map(|checksum| checksum.name);
+    match super::nearest(name, known) {
+        Some(near) => format!("no checksum is called `{name}`; did you mean `{near}`?"),
+        None => format!("no checksum is called `{name}`"),
+    }
+}
+
+fn check(rule: &Rule) -> Result<(), String> {
+    if let Some(path) = &rule.path {
+        parse_pattern(path).map_err(|error| format!("path: {error}"))?;
+    }
+    if rule.entropy.is_some_and(|bits| !(0.0..=8.0).contains(&bits)) {
+        return Err("`entropy` is in bits a character, 0 to 8".into());
+    }
+    if let Some(find) = rule.finds.iter().find(|find| !find.text.contains(&find.secret)) {
+        return Err(format!("the secret of a `finds` does not stand in its text: {}", find.text));
+    }
+    if rule.ignores.iter().any(|ignore| ignore.why.trim().is_empty()) {
+        return Err("an `ignores` needs its reason, `why`".into());
+    }
+    Ok(())
+}
+
+/// Examples that are given replace those that are inherited; a rule for other paths inherits none that fit.
+fn finds(entry: &Entry, base: Option<&Rule>) -> Result<Vec<Find>, String> {
+    let Some(given) = &entry.finds else {
+        let inherited =
+            base.filter(|base| entry.path.as_deref().is_none_or(|path| base.path() == Some(path)));
+        return Ok(inherited.map_or_else(Vec::new, |base| base.finds.clone()));
+    };
+    if given.iter().any(|find| find.secret.is_empty()) {
+        return Err("a `finds` needs its `secret`".into());
+    }
+    let find = |f: &super::file::FindEntry| Find {
+        text: f.text.clone(),
+        secret: f.secret.clone(),
+        path: f.path.clone(),
+    };
+    Ok(given.iter().map(find).collect())
+}
+
+fn ignores(entry: &Entry, base: Option<&Rule>) -> Vec<Ignore> {
+    let Some(given) = &entry.ignores else {
+        return base.map_or_else(Vec::new, |base| base.ignores.clone());
+    };
+    let ignore = |i: &super::file::IgnoreEntry| Ignore {
+        text: i.text.clone(),
+        why: i.why.clone(),
+        path: i.path.clone(),
+    };
+    given.iter().map(ignore).collect()
+}
+
+/// The keys that say what a rule looks for.
+#[derive(Default)]
+struct Wish {
+    pattern: Option<String>,
+    keywords: Vec<String>,
+    words: Option<Vec<String>>,
+    and: Vec<String>,
+    value: Option<String>,
+    judged: bool,
+}
+
+fn has_shape(entry: &Entry) -> bool {
+    entry.pattern.is_some()
+        || entry.keywords.is_some()
+        || entry.words.is_some()
+        || entry.and.is_some()
+        || entry.value.is_some()
+        || entry.judged.is_some()
+}
+
+impl Wish {
+    /// What `entry` says, and for what it leaves open, `base`; a rule with a pattern and one with words share nothing.
+    fn of(entry: &Entry, base: Option<&Rule>) -> Self {
+        let keyed = entry.words.is_some() || entry.value.is_some();
+        let inherited = match base.map(Rule::shape) {
+            Some(Shape::Pattern(pattern)) if !keyed => {
+                Self { pattern: Some(pattern.clone()), ..Self::default() }
+            }
+            Some(Shape::Keyed { words, and, value, judged }) if entry.pattern.is_none() => Self {
+                words: Some(words.clone()),
+                and: and.clone(),
+                value: Some(value.clone()),
+                judged: *judged,
+                ..Self::default()
+            },
+            _ => Self::default(),
+        };
+        Self {
+            pattern: entry.pattern.clone().or(inherited.pattern),
+            keywords: entry.keywords.clone().unwrap_or_default(),
+            words: entry.words.clone().or(inherited.words),
+            and: entry.and.clone().unwrap_or(inherited.and),
+            value: entry.value.clone().or(inherited.value),
+            judged: entry.judged.unwrap_or(inherited.judged),
+        }
+    }
+}
+
+fn shape(wish: &Wish) -> Result<(Shape, Anchor), String> {
+    match (&wish.pattern, &wish.words, &wish.value) {
+        (Some(pattern), None, None) if wish.and.is_empty() && !wish.judged => {
+            let hir = parse_pattern(pattern).map_err(|error| format!("pattern: {error}"))?;
+            let secrets = capture_names(&hir).into_iter().filter(|name| name == "secret").count();
+            if secrets != 1 {
+                return Err("the pattern needs exactly one group `(?<secret>…)`".into());
+            }
+            let anchor = if wish.keywords.is_empty() {
+                literal::derive(&hir).ok_or(
+                    "no literal of three bytes stands in every match: give `keywords`, or `words` and `value`",
+                )?
+            } else {
+                check_words("keywords", &wish.keywords)?;
+                literal::given(&hir, &wish.keywords)
+            };
+            Ok((Shape::Pattern(pattern.clone()), anchor))
+        }
+        (None, Some(words), Some(value)) if wish.keywords.is_empty() => {
+            parse_pattern(value).map_err(|error| format!("value: {error}"))?;
+            check_words("words", words)?;
+            if words.is_empty()
+                || words.iter().chain(&wish.and).any(|word| *word != word.to_ascii_lowercase())
+            {
+                return Err("`words` and `and` are in lower case, and `words` is not empty".into());
+            }
+            let anchor = Anchor {
+                literals: words.iter().map(|word| word.clone().into_bytes()).collect(),
+                fold: true,
+                ..Anchor::default()
+            };
+            let keyed = Shape::Keyed {
+                words: words.clone(),
+                and: wish.and.clone(),
+                value: value.clone(),
+                judged: wish.judged,
+            };
+            Ok((keyed, anchor))
+        }
+        _ => {
+            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (`and`, `judged`)"
+                .into())
+        }
+    }
+}
+
+fn check_words(key: &str, words: &[String]) -> Result<(), String> {
+    let fits = |word: &String| (2..=LONGEST_WORD).contains(&word.len()) && word.is_ascii();
+    if let Some(word) = words.iter().find(|word| !fits(word)) {
+        return Err(format!("`{key}`: `{word}` does not have 2 to {LONGEST_WORD} ASCII characters"));
+    }
+    if words.len() > MAX_WORDS {
+        return Err(format!("`{key}` has {} words, and at most {MAX_WORDS} are possible", words.len()));
+    }
+    Ok(())
+}
