@@ -30,6 +30,7 @@
 //! | [`stream`] | image wing: compressed bytes in, the entries of a tar out |
 //! | [`source`] | image wing: where the bytes come from, a file, a folder or a pipe |
 //! | [`content`] | image wing: what hides text inside a file's bytes |
+//! | [`packages`] | image wing: which files of a layer packages shipped, and with what content |
 //! | [`signature`] | matching wing: rules as data that carries its own proof |
 //! | [`matcher`] | matching wing: bytes in, credentials out, the same for any chunking |
 //! | [`findings`] | one credential with all its places; visibility, advice, redaction |
@@ -45,6 +46,7 @@ pub mod findings;
 pub mod image;
 pub mod limits;
 pub mod matcher;
+pub mod packages;
 pub mod problem;
 pub mod report;
 pub mod scan;

@@ -30,6 +30,7 @@ const MODULES: &[Module] = &[
     Module("stream", 20, Some(Wing::Image)),
     Module("source", 21, Some(Wing::Image)),
     Module("content", 20, Some(Wing::Image)),
+    Module("packages", 21, Some(Wing::Image)),
     Module("matcher", 20, Some(Wing::Matching)),
     Module("findings", 30, None),
     Module("scan", 40, None),
