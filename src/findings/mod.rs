@@ -5,12 +5,14 @@
 
 mod fix;
 mod redact;
+mod shipped;
 mod visibility;
 
 use serde::Serialize;
 
 pub use self::fix::{Credential, fix};
 pub use self::redact::Redactor;
+pub use self::shipped::{File, LayerLists, shipped_by};
 pub use self::visibility::{Fate, Query, fates};
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};
