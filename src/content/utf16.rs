@@ -45,7 +45,7 @@ pub fn runs(bytes: &[u8], within: Range<usize>) -> Vec<Run> {
         }
         let run = whole(bytes, at + parity);
         let next = run.end;
-        if (run.end - run.start) / 2 >= SHORTEST {
+        if (run.end - run.start).div_ceil(2) >= SHORTEST {
             let text = bytes[run.clone()].iter().copied().step_by(2).collect();
             runs.push(Run { start: run.start, text });
         }
@@ -69,7 +69,7 @@ fn whole(bytes: &[u8], at: usize) -> Range<usize> {
     }
     // In big endian text the last character has its zero in front, and none behind unless more follows.
     let last_be = end < bytes.len() && is_text(bytes[end]) && end >= 1 && bytes[end - 1] == 0;
-    start..(end + 2 * usize::from(last_be)).min(bytes.len() + 1)
+    start..(end + 2 * usize::from(last_be)).min(bytes.len())
 }
 
 fn is_pair(bytes: &[u8], at: usize) -> bool {
@@ -102,6 +102,18 @@ mod tests {
                 assert_eq!(runs.len(), 1, "{big} {offset}");
                 assert_eq!(String::from_utf8_lossy(&runs[0].text), text, "{big} {offset}");
                 assert_eq!(bytes[runs[0].offset(3)], b's');
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_may_end_with_its_file() {
+        for big in [false, true] {
+            for length in SHORTEST..40 {
+                let bytes = encode(&"k".repeat(length), big);
+                let runs = runs(&bytes, 0..bytes.len());
+                assert_eq!(runs.len(), 1, "{big} {length}");
+                assert_eq!(runs[0].text.len(), length, "{big} {length}");
             }
         }
     }
