@@ -127,6 +127,13 @@ impl FingerprintKey {
         mac.update(text);
         Self(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
+
+    /// Eight digits by which two lists of fingerprints can be told to have been made with the same key. They are too
+    /// few to confirm a guess at the key.
+    pub fn check(&self) -> String {
+        let print = Secret::new(&b"layersift fingerprint key check v1"[..]).fingerprint(self);
+        hex(&print.0[..4])
+    }
 }
 
 impl Default for FingerprintKey {
@@ -193,5 +200,13 @@ mod tests {
         assert_eq!(a.fingerprint(&default), a.clone().fingerprint(&default));
         assert_ne!(a.fingerprint(&default), b.fingerprint(&default));
         assert_ne!(a.fingerprint(&default), a.fingerprint(&own));
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_check() {
+        let (default, own) = (FingerprintKey::default(), FingerprintKey::new(b"ours"));
+        assert_eq!(own.check(), FingerprintKey::new(b"ours").check());
+        assert_ne!(own.check(), default.check());
+        assert_eq!(own.check().len(), 8);
     }
 }

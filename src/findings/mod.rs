@@ -6,6 +6,7 @@
 mod fix;
 mod redact;
 mod shipped;
+pub mod suppress;
 mod visibility;
 
 use serde::Serialize;
@@ -13,9 +14,11 @@ use serde::Serialize;
 pub use self::fix::{Credential, fix};
 pub use self::redact::Redactor;
 pub use self::shipped::{File, LayerLists, shipped_by};
+use self::suppress::Suppression;
 pub use self::visibility::{Fate, Query, fates};
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};
+use crate::matcher::Mark;
 use crate::problem::Problem;
 use crate::secret::{Fingerprint, Secret};
 use crate::signature::{Confidence, Severity};
@@ -33,6 +36,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// Findings under the confidence asked for, which are counted and not shown.
     pub hidden: usize,
+    /// Findings that somebody decided not to be shown, and why.
+    pub suppression: Suppression,
     /// Sorted by kind and place.
     pub problems: Vec<Problem>,
     /// What was looked at.
@@ -104,6 +109,8 @@ pub struct Place {
     pub state: Option<State>,
     /// What hid it.
     pub state_by: Option<StateBy>,
+    /// What stands beside it to have it ignored.
+    pub mark: Option<Mark>,
 }
 
 /// The layer of a [`Place`].
@@ -126,6 +133,21 @@ pub struct PlaceStep {
     pub instruction: String,
     /// The entry's text, redacted.
     pub created_by: String,
+}
+
+impl PlaceStep {
+    /// The step without what the builder put around the words of the Dockerfile: `COPY .env /app/`. At most its first
+    /// 200 words.
+    pub fn shown(&self) -> String {
+        let mut text = self.created_by.trim();
+        for around in ["/bin/sh -c #(nop)", &self.instruction, "/bin/sh -c"] {
+            text = text.strip_prefix(around).unwrap_or(text).trim_start();
+        }
+        text = text.strip_suffix("# buildkit").unwrap_or(text);
+        let instruction = Some(&*self.instruction).filter(|instruction| !instruction.is_empty());
+        let words: Vec<_> = instruction.into_iter().chain(text.split_whitespace().take(200)).collect();
+        words.join(" ")
+    }
 }
 
 /// What became of a file's content in the layers above.

@@ -46,6 +46,33 @@ pub enum PlaceKind {
 }
 
 impl PlaceKind {
+    /// Every kind, in the order of reports.
+    pub const ALL: [Self; 18] = [
+        Self::File,
+        Self::History,
+        Self::BuildArg,
+        Self::Env,
+        Self::Label,
+        Self::Cmd,
+        Self::Entrypoint,
+        Self::Healthcheck,
+        Self::Onbuild,
+        Self::Config,
+        Self::Annotation,
+        Self::Attestation,
+        Self::Path,
+        Self::Link,
+        Self::TarHeader,
+        Self::Padding,
+        Self::Metadata,
+        Self::Blob,
+    ];
+
+    /// The kind that reports name so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name of this kind in every report.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,5 +95,24 @@ impl PlaceKind {
             Self::Metadata => "metadata",
             Self::Blob => "blob",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_in_the_list_once() {
+        for (index, kind) in PlaceKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, index);
+            assert_eq!(PlaceKind::named(kind.as_str()), Some(kind));
+        }
+        assert_eq!(
+            PlaceKind::Blob as usize + 1,
+            PlaceKind::ALL.len(),
+            "the last kind is the last of the list"
+        );
+        assert_eq!(PlaceKind::named("File"), None);
     }
 }

@@ -11,6 +11,7 @@ pub mod entropy;
 mod famous;
 pub mod judge;
 mod keyed;
+mod mark;
 pub mod placeholder;
 mod prefilter;
 pub mod reference;
@@ -21,6 +22,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 pub use self::check::{Checked, Complaint, check};
+pub use self::mark::{Mark, REACH};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve, specific};

@@ -1,6 +1,7 @@
 //! Outcomes made by hand, for the tests of all formats.
 
 use crate::digest::Digest;
+use crate::findings::suppress::{By, Cause, Expired, Gone, StaleLists, Suppressed, Suppression, Unused};
 use crate::findings::{
     Coverage, Finding, Ledger, Outcome, Place, PlaceLayer, PlaceStep, Skipped, State, StateBy,
 };
@@ -31,6 +32,7 @@ pub(super) fn full() -> Outcome {
     outcome.images.push(nameless_image());
     outcome.findings = vec![token_finding(), key_finding()];
     outcome.hidden = 3;
+    outcome.suppression = suppression();
     outcome.problems = vec![gap(), note()];
     let mut damaged = layer_ledger();
     damaged.blob = "blobs/sha256/damaged".into();
@@ -42,6 +44,47 @@ pub(super) fn full() -> Outcome {
     ];
     outcome.coverage.blobs.push(damaged);
     outcome
+}
+
+/// A finding that a file suppresses, one that others do, and lists that are stale.
+fn suppression() -> Suppression {
+    let cause = |by, at: &str, places: Vec<usize>| Cause {
+        by,
+        at: at.into(),
+        reason: None,
+        expires: None,
+        places,
+        new_places: Vec::new(),
+    };
+    let day = |day: &str| day.parse().expect("a day");
+    let by_file = Cause {
+        reason: Some("a key of the tests".into()),
+        expires: Some(day("2027-01-31")),
+        ..cause(By::IgnoreFile, "../.layersiftignore:7", vec![0, 1])
+    };
+    let known = Cause { new_places: vec![1], ..cause(By::Baseline, "known.json", vec![1, 2]) };
+    let several = vec![cause(By::Inline, "etc/keys/1.der:1", vec![0]), known];
+    let of = |finding: &Finding, places: usize| {
+        let places = finding.places.iter().take(places).cloned().collect();
+        Finding { places, ..finding.clone() }
+    };
+    Suppression {
+        findings: vec![
+            Suppressed { finding: of(&token_finding(), 2), partly: true, causes: vec![by_file.clone()] },
+            Suppressed { finding: of(&token_finding(), 2), partly: false, causes: vec![by_file] },
+            Suppressed { finding: of(&key_finding(), 3), partly: false, causes: several },
+        ],
+        stale: StaleLists {
+            expired: vec![Expired {
+                at: "../.layersiftignore:12".into(),
+                reason: "until the vendor answers".into(),
+                expires: day("2026-10-31"),
+                findings: 1,
+            }],
+            unused: vec![Unused { at: "../.layersiftignore:20".into(), reason: "gone since 2.0".into() }],
+            gone: vec![Gone { fingerprint: "0123456789abcdef0123456789abcdef".into(), rule: "jwt".into() }],
+        },
+    }
 }
 
 /// An image whose texts try to drive a terminal and to be mistaken for the report's own.
@@ -69,6 +112,12 @@ pub(super) fn hostile() -> Outcome {
                 step.created_by = evil.into();
             }
         }
+    }
+    for suppressed in &mut outcome.suppression.findings {
+        suppressed.finding = outcome.findings[0].clone();
+        suppressed.causes.truncate(1);
+        suppressed.causes[0].at = evil.into();
+        suppressed.causes[0].reason = Some(evil.into());
     }
     for problem in &mut outcome.problems {
         problem.place = evil.into();
@@ -218,6 +267,7 @@ fn key_finding() -> Finding {
         layer: Some(PlaceLayer { index: None, digest: None, diff_id: None }),
         state: None,
         state_by: None,
+        mark: None,
         step: None,
         platform: None,
         image: None,
@@ -260,6 +310,7 @@ fn env_place() -> Place {
         decoded: Vec::new(),
         state: None,
         state_by: None,
+        mark: None,
     }
 }
 

@@ -149,6 +149,7 @@ fn beside(
         range: hit.secret.start as u64..hit.secret.end as u64,
         line: None,
         decoded: None,
+        mark: None,
     };
     hits.into_iter().map(found).collect()
 }

@@ -1,17 +1,22 @@
 //! A stretch of a layer's plain bytes with what they belong to: the unit that is matched and hashed by any thread.
 //!
-//! Chunks overlap, so that whatever a candidate's verdict depends on lies in the chunk that owns the candidate: each
-//! keeps [`BEFORE`] bytes of the one before it, and leaves the last [`AFTER`] bytes to the one behind it.
+//! Chunks overlap, so that whatever a candidate's verdict and the mark beside its credential depend on lies in the chunk
+//! that owns the candidate: each keeps [`KEPT`] bytes of the one before it, and leaves the last [`LEFT`] bytes to the one
+//! behind it.
 
 use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
 
-use crate::matcher::{AFTER, BEFORE};
+use crate::matcher::{AFTER, BEFORE, REACH};
 use crate::stream::{Segment, Text, Walked, fill};
 
 /// Plain bytes that a chunk takes from its stream.
 pub(super) const CHUNK: usize = 1 << 20;
+/// Bytes before those that it owns which a chunk has, unless its stream begins later.
+const KEPT: usize = BEFORE + REACH;
+/// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
+const LEFT: usize = AFTER + REACH;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -75,7 +80,7 @@ impl Chunker {
         walk(&buffer[new..], &mut walked);
         self.segments.extend(walked.segments);
 
-        let owned_end = if last { buffer.len() } else { buffer.len() - AFTER };
+        let owned_end = if last { buffer.len() } else { buffer.len() - LEFT };
         let offset = |at: u64| usize::try_from(at - self.base).expect("offsets in a chunk are small");
         let chunk = Chunk {
             index: self.next,
@@ -97,7 +102,7 @@ impl Chunker {
     }
 
     fn prepare_next(&mut self, chunk: &Chunk, last: bool) {
-        let keep_from = chunk.owned.end.saturating_sub(BEFORE);
+        let keep_from = chunk.owned.end.saturating_sub(KEPT);
         self.owned = chunk.base + chunk.owned.end as u64;
         self.base = chunk.base + keep_from as u64;
         self.carry.clear();
@@ -127,8 +132,8 @@ mod tests {
             assert_eq!(base + chunk.owned.start, owned);
             assert_eq!(base + chunk.new, hashed);
             assert_eq!(chunk.bytes, bytes[base..base + chunk.bytes.len()]);
-            assert!(base == 0 || chunk.owned.start >= BEFORE);
-            assert!(filled.last || chunk.bytes.len() - chunk.owned.end >= AFTER);
+            assert!(base == 0 || chunk.owned.start >= KEPT);
+            assert!(filled.last || chunk.bytes.len() - chunk.owned.end >= LEFT);
             owned = base + chunk.owned.end;
             hashed = base + chunk.bytes.len();
             if filled.last {

@@ -119,5 +119,6 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
         place.name.iter_mut().for_each(path);
         let steps = place.step.iter_mut().chain(place.state_by.iter_mut().filter_map(|by| by.step.as_mut()));
         steps.for_each(|step| step.created_by = redactor.text(&step.created_by));
+        place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
     }
 }

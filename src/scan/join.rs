@@ -60,19 +60,22 @@ pub(super) fn join(
     for finding in &mut findings {
         super::group::redact(finding, &redactor);
     }
+    let coverage = coverage(&gathered, &resolution, &unverified);
+    let mut images = resolution.images;
+    for image in &mut images {
+        redact(image, &redactor);
+    }
+    let (findings, suppression) = scanner.options.suppressions.apply(findings, &images);
+    problems.extend(suppression.notes());
     for problem in &mut problems {
         problem.place = redactor.path(&problem.place);
         problem.message = redactor.text(&problem.message);
     }
     problems.sort();
     problems.dedup();
-    let coverage = coverage(&gathered, &resolution, &unverified);
-    let mut images = resolution.images;
-    for image in &mut images {
-        redact(image, &redactor);
-    }
     let format = format(&gathered, folder).to_owned();
-    Ok(Outcome { source: input.to_string(), format, images, findings, hidden, problems, coverage })
+    let source = input.to_string();
+    Ok(Outcome { source, format, images, findings, hidden, suppression, problems, coverage })
 }
 
 fn describes_an_image(gathered: &Gathered) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chunk::Chunk;
 use crate::content::utf16;
 use crate::image::PlaceKind;
-use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Matcher, Surroundings};
+use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, REACH, Surroundings};
 use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, Segment, SegmentKind, TextKind};
@@ -29,6 +29,8 @@ pub(crate) struct Match {
     pub(crate) line: Option<u64>,
     /// Encoding that was undone.
     pub(crate) decoded: Option<&'static str>,
+    /// What stands beside it to have it ignored.
+    pub(crate) mark: Option<Mark>,
 }
 
 impl Match {
@@ -140,7 +142,9 @@ impl Work<'_> {
         for hit in self.hits.drain(..) {
             let secret = hit.secret.start + from..hit.secret.end + from;
             let bytes = Secret::new(&self.chunk.bytes[secret.clone()]);
-            self.found.push(found(&hit, bytes, segment, self.chunk.base, secret));
+            let local = secret.start - start..secret.end - start;
+            let mark = Mark::at(&self.chunk.bytes[start..end], &local);
+            self.found.push(Match { mark, ..found(&hit, bytes, segment, self.chunk.base, secret) });
         }
         self.bound();
     }
@@ -166,11 +170,12 @@ impl Work<'_> {
                 let local = candidate.moved(candidate.at - from);
                 self.matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
                 for hit in self.hits.drain(..) {
+                    let local = hit.secret.start + from..hit.secret.end + from;
                     let secret = Secret::new(&window[hit.secret.clone()]);
-                    let place = start + run.offset(hit.secret.start + from)
-                        ..start + run.offset(hit.secret.end + from);
+                    let place = start + run.offset(local.start)..start + run.offset(local.end);
                     let mut found = found(&hit, secret, segment, self.chunk.base, place);
                     found.decoded = Some(run.encoding(content_base));
+                    found.mark = Mark::within(text, &local, REACH / 2);
                     self.found.push(found);
                 }
                 self.bound();
@@ -211,6 +216,7 @@ impl Work<'_> {
                 range: hit.secret.start as u64..hit.secret.end as u64,
                 line: None,
                 decoded: None,
+                mark: None,
             });
         }
     }
@@ -327,6 +333,7 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
         range: offset(place.start)..offset(place.end),
         line: None,
         decoded: None,
+        mark: None,
     }
 }
 

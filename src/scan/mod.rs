@@ -25,6 +25,7 @@ use self::blob::BlobReport;
 use self::budget::Budget;
 use self::documents::Documents;
 use crate::findings::Outcome;
+use crate::findings::suppress::Suppressions;
 use crate::image::Selection;
 use crate::limits::{Limit, Limits};
 use crate::matcher::Matcher;
@@ -48,6 +49,8 @@ pub struct Options {
     pub min_confidence: Confidence,
     /// What fingerprints are keyed with.
     pub fingerprint_key: FingerprintKey,
+    /// What somebody decided not to be told again.
+    pub suppressions: Suppressions,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             selection: Selection::default(),
             min_confidence: Confidence::Likely,
             fingerprint_key: FingerprintKey::default(),
+            suppressions: Suppressions::default(),
         }
     }
 }

@@ -113,6 +113,7 @@ impl Places<'_> {
                 decoded: Vec::new(),
                 state: None,
                 state_by: None,
+                mark: found.mark.clone(),
             };
             out.push(Located {
                 rule: found.rule,
@@ -198,6 +199,7 @@ fn base(image: &Image, layer: &Layer, report: &BlobReport, found: &Match) -> Pla
         decoded: found.decoded.iter().map(ToString::to_string).collect(),
         state: None,
         state_by: None,
+        mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
     }
 }
 
@@ -237,6 +239,7 @@ fn unbound(name: &str, report: &BlobReport, found: &Match) -> Located {
         decoded: found.decoded.iter().map(ToString::to_string).collect(),
         state: None,
         state_by: None,
+        mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
     };
     locate(found, place)
 }

@@ -4,7 +4,7 @@ use super::Context;
 use super::documents::Document;
 use crate::image::{ArgumentKind, PlaceKind, Text, each_text, parse_step};
 use crate::limits::Limit;
-use crate::matcher::{Hit, Matcher, Surroundings, resolve};
+use crate::matcher::{Hit, Mark, Matcher, Surroundings, resolve};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::signature::Confidence;
@@ -25,6 +25,8 @@ pub(crate) struct TextMatch {
     pub(crate) offset: u64,
     /// Line in its text, 1 = the first.
     pub(crate) line: u64,
+    /// What stands beside it to have it ignored.
+    pub(crate) mark: Option<Mark>,
 }
 
 /// The credentials of `document`, in its order.
@@ -118,5 +120,13 @@ fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatc
         step: None,
         offset: hit.secret.start as u64,
         line: line as u64 + 1,
+        mark: takes_marks(kind).then(|| Mark::at(text, &hit.secret)).flatten(),
     }
+}
+
+/// Whether a text of this kind is written in lines with comments: build steps, commands, and the Dockerfile in an
+/// attestation.
+fn takes_marks(kind: PlaceKind) -> bool {
+    use PlaceKind::{Attestation, BuildArg, Cmd, Entrypoint, Healthcheck, History, Onbuild};
+    matches!(kind, History | BuildArg | Cmd | Entrypoint | Healthcheck | Onbuild | Attestation)
 }

@@ -22,6 +22,7 @@ fn place(kind: PlaceKind, instruction: &str) -> Place {
         decoded: Vec::new(),
         state: None,
         state_by: None,
+        mark: None,
     }
 }
 
