@@ -7,8 +7,9 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::model::{FindingRecord, ImageRecord, ProblemRecord, REPORT, Summary, Totals};
+use super::model::{FindingRecord, ImageRecord, ProblemRecord, REPORT, Summary, SuppressedRecord, Totals};
 use super::{ReportOptions, Tool, escape};
+use crate::findings::suppress::StaleLists;
 use crate::findings::{Ledger, Outcome};
 
 /// See [`FORMATS`](super::FORMATS).
@@ -23,6 +24,13 @@ fn write_one(out: &mut dyn Write, outcome: &Outcome, options: &ReportOptions) ->
     for finding in &outcome.findings {
         let finding = FindingRecord::new(finding, options.show_secrets);
         escape::line(out, &Line::Finding { source, finding })?;
+    }
+    for suppressed in &outcome.suppression.findings {
+        let suppressed = SuppressedRecord::new(suppressed, options.show_secrets);
+        escape::line(out, &Line::Suppressed { source, suppressed })?;
+    }
+    if !outcome.suppression.stale.is_empty() {
+        escape::line(out, &Line::Stale { source, stale: &outcome.suppression.stale })?;
     }
     for problem in &outcome.problems {
         let problem = ProblemRecord::new(problem);
@@ -48,6 +56,16 @@ enum Line<'a> {
         source: &'a str,
         #[serde(flatten)]
         finding: FindingRecord<'a>,
+    },
+    Suppressed {
+        source: &'a str,
+        #[serde(flatten)]
+        suppressed: SuppressedRecord<'a>,
+    },
+    Stale {
+        source: &'a str,
+        #[serde(flatten)]
+        stale: &'a StaleLists,
     },
     Problem {
         source: &'a str,

@@ -4,6 +4,7 @@
 //! chosen by the command line. The same outcomes give the same bytes: no format writes times or machine names.
 //! Redaction is the default; the text of a credential is written only with [`ReportOptions::show_secrets`].
 
+mod baseline;
 mod escape;
 mod json;
 mod jsonl;
@@ -15,6 +16,7 @@ mod table;
 
 use std::io::{self, Write};
 
+pub use self::baseline::write_baseline;
 use crate::findings::Outcome;
 
 /// One way to write outcomes.
@@ -56,9 +58,12 @@ pub const JSON_SCHEMA: &str = include_str!("report.schema.json");
 
 /// How to write, the same for every format; each takes what it has a use for.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ReportOptions {
     /// Write the credentials themselves.
     pub show_secrets: bool,
+    /// List what is suppressed, where a format would only count it.
+    pub show_suppressed: bool,
     /// Write ANSI colours, where the format has colours.
     pub color: bool,
     /// Write characters beyond ASCII, where the format has a choice.
@@ -75,6 +80,7 @@ impl Default for ReportOptions {
     fn default() -> Self {
         Self {
             show_secrets: false,
+            show_suppressed: false,
             color: false,
             unicode: true,
             width: 120,
@@ -104,6 +110,8 @@ pub struct Tool {
     pub version: String,
     /// The rules that it looked for.
     pub rules: Option<ToolRules>,
+    /// The check of the key that the fingerprints were made with.
+    pub fingerprint_key: Option<String>,
 }
 
 impl Default for Tool {
@@ -112,6 +120,7 @@ impl Default for Tool {
             name: env!("CARGO_PKG_NAME").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             rules: None,
+            fingerprint_key: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{ReportOptions, Tool};
 use crate::digest::Digest;
+use crate::findings::suppress::{By, Cause, Date, StaleLists, Suppressed};
 use crate::findings::{Finding, Ledger, Outcome, Place, PlaceLayer, PlaceStep, State, StateBy};
 use crate::image::{Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
@@ -26,6 +27,8 @@ pub(super) struct Report<'a> {
     image: ImageRecord<'a>,
     summary: Summary,
     findings: Vec<FindingRecord<'a>>,
+    suppressed: Vec<SuppressedRecord<'a>>,
+    stale: &'a StaleLists,
     problems: Vec<ProblemRecord<'a>>,
     coverage: CoverageRecord<'a>,
 }
@@ -33,12 +36,15 @@ pub(super) struct Report<'a> {
 impl<'a> Report<'a> {
     pub(super) fn new(outcome: &'a Outcome, options: &'a ReportOptions) -> Self {
         let finding = |finding| FindingRecord::new(finding, options.show_secrets);
+        let suppressed = |suppressed| SuppressedRecord::new(suppressed, options.show_secrets);
         Self {
             schema: REPORT,
             tool: &options.tool,
             image: ImageRecord::new(outcome),
             summary: Summary::new(outcome),
             findings: outcome.findings.iter().map(finding).collect(),
+            suppressed: outcome.suppression.findings.iter().map(suppressed).collect(),
+            stale: &outcome.suppression.stale,
             problems: outcome.problems.iter().map(ProblemRecord::new).collect(),
             coverage: CoverageRecord { blobs: &outcome.coverage.blobs, totals: Totals::new(outcome) },
         }
@@ -169,6 +175,48 @@ impl<'a> FindingRecord<'a> {
     }
 }
 
+/// What is not shown, and why.
+#[derive(Serialize)]
+pub(super) struct SuppressedRecord<'a> {
+    partly: bool,
+    causes: Vec<CauseRecord<'a>>,
+    #[serde(flatten)]
+    finding: FindingRecord<'a>,
+}
+
+impl<'a> SuppressedRecord<'a> {
+    pub(super) fn new(suppressed: &'a Suppressed, show_secret: bool) -> Self {
+        Self {
+            partly: suppressed.partly,
+            causes: suppressed.causes.iter().map(CauseRecord::new).collect(),
+            finding: FindingRecord::new(&suppressed.finding, show_secret),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CauseRecord<'a> {
+    by: By,
+    at: &'a str,
+    reason: Option<&'a str>,
+    expires: Option<Date>,
+    places: &'a [usize],
+    new_places: &'a [usize],
+}
+
+impl<'a> CauseRecord<'a> {
+    fn new(cause: &'a Cause) -> Self {
+        Self {
+            by: cause.by,
+            at: &cause.at,
+            reason: cause.reason.as_deref(),
+            expires: cause.expires,
+            places: &cause.places,
+            new_places: &cause.new_places,
+        }
+    }
+}
+
 /// The bytes of a credential without loss, for a reader who asked for them.
 #[derive(Serialize)]
 struct Exposed<'a> {
@@ -286,6 +334,7 @@ pub(super) struct Summary {
     findings: usize,
     by_severity: BySeverity,
     hidden: usize,
+    suppressed: BySuppressor,
     gaps: usize,
     notes: usize,
     complete: bool,
@@ -297,6 +346,39 @@ struct BySeverity {
     high: usize,
     medium: usize,
     low: usize,
+}
+
+/// Findings that are suppressed, each under the first of what suppresses it, and how many places that makes.
+#[derive(Serialize)]
+struct BySuppressor {
+    findings: usize,
+    ignore_file: usize,
+    inline: usize,
+    baseline: usize,
+    places: usize,
+    new_places: usize,
+    expired: usize,
+    unused: usize,
+    gone: usize,
+}
+
+impl BySuppressor {
+    fn new(outcome: &Outcome) -> Self {
+        let (suppression, stale) = (&outcome.suppression, &outcome.suppression.stale);
+        let [ignore_file, inline, baseline] = By::ALL.map(|by| suppression.count(by));
+        let (places, new_places) = suppression.places();
+        Self {
+            findings: ignore_file + inline + baseline,
+            ignore_file,
+            inline,
+            baseline,
+            places,
+            new_places,
+            expired: stale.expired.len(),
+            unused: stale.unused.len(),
+            gone: stale.gone.len(),
+        }
+    }
 }
 
 impl Summary {
@@ -312,6 +394,7 @@ impl Summary {
                 low: of(Severity::Low),
             },
             hidden: outcome.hidden,
+            suppressed: BySuppressor::new(outcome),
             gaps,
             notes: outcome.problems.len() - gaps,
             complete: !outcome.has_gaps(),

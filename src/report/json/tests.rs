@@ -9,6 +9,7 @@ use crate::report::{JSON_SCHEMA, ToolRules, jsonl, sample};
 
 fn options(show_secrets: bool, rules: Option<ToolRules>) -> ReportOptions {
     let mut options = ReportOptions { show_secrets, ..ReportOptions::default() };
+    options.tool.fingerprint_key = rules.as_ref().map(|_| "0a1b2c3d".into());
     options.tool.rules = rules;
     options
 }
@@ -93,7 +94,10 @@ fn lines_follow_the_schema_too() {
             types.insert(line["type"].as_str().expect("a type").to_owned());
         }
     }
-    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["coverage", "finding", "image", "problem", "summary"]);
+    assert_eq!(
+        types.into_iter().collect::<Vec<_>>(),
+        ["coverage", "finding", "image", "problem", "stale", "summary", "suppressed"]
+    );
 }
 
 #[test]
@@ -114,6 +118,7 @@ fn a_report_looks_like_this() {
     let mut outcome = sample::full();
     outcome.images.truncate(1);
     outcome.findings.truncate(1);
+    outcome.suppression.findings.truncate(1);
     outcome.coverage.blobs.truncate(1);
     let mut out = Vec::new();
     let options = ReportOptions {
@@ -127,7 +132,8 @@ fn a_report_looks_like_this() {
       "tool": {
         "name": "layersift",
         "version": "0.0.0",
-        "rules": null
+        "rules": null,
+        "fingerprint_key": null
       },
       "image": {
         "source": "app.tar",
@@ -195,6 +201,17 @@ fn a_report_looks_like_this() {
           "low": 0
         },
         "hidden": 3,
+        "suppressed": {
+          "findings": 0,
+          "ignore_file": 0,
+          "inline": 0,
+          "baseline": 0,
+          "places": 2,
+          "new_places": 0,
+          "expired": 1,
+          "unused": 1,
+          "gone": 1
+        },
         "gaps": 1,
         "notes": 1,
         "complete": false
@@ -272,6 +289,115 @@ fn a_report_looks_like_this() {
           ]
         }
       ],
+      "suppressed": [
+        {
+          "partly": true,
+          "causes": [
+            {
+              "by": "ignore-file",
+              "at": "../.layersiftignore:7",
+              "reason": "a key of the tests",
+              "expires": "2027-01-31",
+              "places": [
+                0,
+                1
+              ],
+              "new_places": []
+            }
+          ],
+          "id": "0123456789ab",
+          "rule": "github-pat",
+          "provider": "GitHub",
+          "name": "GitHub personal access token (classic)",
+          "severity": "critical",
+          "confidence": "confirmed",
+          "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
+          "redacted": "ghp_A1…A1b2 (40 bytes)",
+          "why": "Acts as the user on every repository that the token's scopes allow.",
+          "revoke": "https://github.com/settings/tokens",
+          "fix": [
+            "Revoke it now: https://github.com/settings/tokens",
+            "Rebuild."
+          ],
+          "places": [
+            {
+              "kind": "env",
+              "image": "app:1.0",
+              "path": null,
+              "inner": [],
+              "name": "GITHUB_TOKEN",
+              "line": null,
+              "offset": null,
+              "decoded": [],
+              "layer": null,
+              "step": {
+                "index": 0,
+                "instruction": "ENV",
+                "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+              },
+              "state": null,
+              "state_by": null,
+              "platform": "linux/amd64"
+            },
+            {
+              "kind": "file",
+              "image": "app:1.0",
+              "path": "app/backup.tar",
+              "inner": [
+                ".env"
+              ],
+              "name": null,
+              "line": 3,
+              "offset": 57,
+              "decoded": [
+                "utf-16le"
+              ],
+              "layer": {
+                "index": 0,
+                "digest": "sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+                "diff_id": "sha256:df087996d45b03e7eb8c133c0298fd98d35113fca26aaba58612fef3cc212cad"
+              },
+              "step": {
+                "index": 1,
+                "instruction": "COPY",
+                "created_by": "COPY .env /app/ # buildkit"
+              },
+              "state": "deleted",
+              "state_by": {
+                "layer": 1,
+                "step": {
+                  "index": 2,
+                  "instruction": "RUN",
+                  "created_by": "RUN /bin/sh -c rm -f /app/backup.tar # buildkit"
+                }
+              },
+              "platform": "linux/amd64"
+            }
+          ]
+        }
+      ],
+      "stale": {
+        "expired": [
+          {
+            "at": "../.layersiftignore:12",
+            "reason": "until the vendor answers",
+            "expires": "2026-10-31",
+            "findings": 1
+          }
+        ],
+        "unused": [
+          {
+            "at": "../.layersiftignore:20",
+            "reason": "gone since 2.0"
+          }
+        ],
+        "gone": [
+          {
+            "fingerprint": "0123456789abcdef0123456789abcdef",
+            "rule": "jwt"
+          }
+        ]
+      },
       "problems": [
         {
           "kind": "damaged",

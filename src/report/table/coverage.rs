@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::page::{Page, Span, badge, bytes, count, dim, good, plain, strong, thousands, warning};
+use crate::findings::suppress::By;
 use crate::findings::{Coverage, Ledger, Outcome};
 use crate::problem::Problem;
 use crate::report::Detail;
@@ -134,6 +135,9 @@ pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()>
         (0, 0) if outcome.coverage.blobs.is_empty() => {
             page.line(0, &[warning("nothing was there to be looked at")])?;
         }
+        (0, 0) if !outcome.suppression.findings.is_empty() => {
+            page.line(0, &[good("nothing but what is suppressed: everything was looked at")])?;
+        }
         (0, 0) => page.line(0, &[good("clean: everything was looked at")])?,
         (0, gaps) => page.line(0, &[warning(unsure(gaps))])?,
         (found, gaps) => {
@@ -166,7 +170,12 @@ pub(super) fn write_grand_total(page: &mut Page, outcomes: &[Outcome]) -> io::Re
         spans.extend(by_severity(outcomes));
     }
     let empty = outcomes.iter().any(|outcome| outcome.coverage.blobs.is_empty());
+    let suppressed: usize =
+        outcomes.iter().flat_map(|outcome| By::ALL.map(|by| outcome.suppression.count(by))).sum();
     match (found, gaps) {
+        (0, 0) if !empty && suppressed > 0 => {
+            spans.push(good(format!("; {suppressed} suppressed; everything was looked at")));
+        }
         (0, 0) if !empty => spans.push(good("; clean: everything was looked at")),
         (_, 0) => {}
         (_, gaps) => {

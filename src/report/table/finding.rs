@@ -52,7 +52,7 @@ fn write_secret(page: &mut Page, finding: &Finding) -> io::Result<()> {
     }
 }
 
-fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> {
+pub(super) fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> {
     let mut spans = vec![plain(format!("{:width$}", place.kind.as_str(), width = COLUMN - 2))];
     spans.extend(position(place));
     if place.state == Some(State::Visible) {
@@ -136,13 +136,5 @@ fn hidden_by(by: &StateBy) -> String {
 
 /// `step 5 COPY .env /app/`: without what the builder put around the words of the Dockerfile.
 fn describe_step(step: &PlaceStep) -> String {
-    let mut text = step.created_by.trim();
-    for around in ["/bin/sh -c #(nop)", &step.instruction, "/bin/sh -c"] {
-        text = text.strip_prefix(around).unwrap_or(text).trim_start();
-    }
-    text = text.strip_suffix("# buildkit").unwrap_or(text);
-    let step_words = ["step", &step.index.to_string(), &step.instruction].map(str::to_owned);
-    let words = text.split_whitespace().take(200).map(str::to_owned);
-    let words: Vec<_> = step_words.into_iter().chain(words).filter(|word| !word.is_empty()).collect();
-    words.join(" ")
+    format!("step {} {}", step.index, step.shown()).trim_end().to_owned()
 }

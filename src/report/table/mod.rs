@@ -6,6 +6,7 @@
 mod coverage;
 mod finding;
 mod page;
+mod suppressed;
 
 use std::io::{self, Write};
 
@@ -40,11 +41,13 @@ fn write_one(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
         page.blank()?;
         finding::write(page, finding, several)?;
     }
+    suppressed::write(page, &outcome.suppression, several)?;
     coverage::write_problems(page, outcome)?;
     if page.detail() > Detail::Brief {
         coverage::write_ledger(page, &outcome.coverage, outcome.has_gaps())?;
         page.blank()?;
         coverage::write_totals(page, outcome)?;
+        suppressed::write_totals(page, &outcome.suppression)?;
     }
     Ok(())
 }

@@ -125,6 +125,10 @@ impl<'a> Page<'a> {
         self.options.show_secrets
     }
 
+    pub(super) fn show_suppressed(&self) -> bool {
+        self.options.show_suppressed
+    }
+
     pub(super) fn blank(&mut self) -> io::Result<()> {
         self.out.write_all(b"\n")
     }

@@ -68,6 +68,9 @@ fn a_finding_says_what_where_and_what_to_do() {
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
     3 less certain findings not shown (--min-confidence review shows more)
+    2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
+    lists them
+    1 entry to ignore matches nothing, 1 of the baseline is gone (--verbose lists them)
     ");
 }
 
@@ -115,6 +118,10 @@ fn everything_is_listed_when_asked() {
                    a blob that is no layer of the image
       fix  Make a new key pair.
 
+    stale
+      matches nothing  ../.layersiftignore:20: gone since 2.0
+      gone             jwt 0123456789abcdef0123456789abcdef
+
     not looked at, or not to be trusted  1
       damaged      blobs/sha256/damaged
                    the archive ends in the middle of a blob
@@ -137,6 +144,9 @@ fn everything_is_listed_when_asked() {
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
     3 less certain findings not shown (--min-confidence review shows more)
+    2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
+    lists them
+    1 entry to ignore matches nothing, 1 of the baseline is gone
     ");
 }
 
@@ -177,6 +187,47 @@ fn clean_is_said_of_a_complete_scan_only() {
     insta::assert_snapshot!(total(&[clean.clone(), clean.clone()]), @"2 inputs: 0 findings; clean: everything was looked at");
     insta::assert_snapshot!(total(&[clean.clone(), gaps]), @"2 inputs: 0 findings; not everything could be looked at: 1 gap");
     insta::assert_snapshot!(total(&[clean, sample::full()]), @"2 inputs: 2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap");
+}
+
+#[test]
+fn what_is_suppressed_is_counted_and_listed_for_who_asks() {
+    let mut outcome = sample::clean();
+    outcome.suppression = sample::full().suppression;
+    outcome.suppression.findings.remove(0);
+    let options = ReportOptions { show_suppressed: true, ..narrow() };
+    insta::assert_snapshot!(drawn(&[outcome.clone()], &options), @r"
+    app.tar  docker-archive
+      app:1.0  linux/amd64  2 layers  3 steps
+
+    suppressed  2
+      CRITICAL  GitHub personal access token (classic)  github-pat
+        ghp_A1…A1b2 (40 bytes)  0123456789ab
+        by ../.layersiftignore:7: a key of the tests (until 2027-01-31)
+      env          GITHUB_TOKEN
+                   step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
+      file         /app/backup.tar > .env:3  (utf-16le)
+                   layer 0 6e340b9cffb3, step 1 COPY .env /app/
+                   deleted by layer 1, step 2 RUN rm -f /app/backup.tar
+      MEDIUM  Private key  private-key
+        … (48 bytes)  ba9876543210
+        inline at etc/keys/1.der:1
+      file         /etc/keys/1.der at byte 1
+                   a blob that is no layer of the image
+        in the baseline known.json, 1 place that it does not know
+      file         /etc/keys/2.der at byte 2
+                   a blob that is no layer of the image
+      file         /etc/keys/3.der at byte 3
+                   a blob that is no layer of the image
+
+    looked at  1 layer, 2 blobs: 3.1 MiB stored, 9.0 MiB plain, 1,234 entries, 9.0 MiB searched
+    verified   every digest and size
+
+    nothing but what is suppressed: everything was looked at
+    2 suppressed: 1 by .layersiftignore, 1 inline
+    1 entry to ignore matches nothing, 1 of the baseline is gone (--verbose lists them)
+    ");
+    let two = drawn(&[outcome.clone(), outcome], &narrow());
+    insta::assert_snapshot!(two.lines().last().expect("there are lines"), @"2 inputs: 0 findings; 4 suppressed; everything was looked at");
 }
 
 #[test]
