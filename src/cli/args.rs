@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
 use layersift::limits::LIMITS;
 
-use super::settings::{List, RULE_SETTINGS, SETTINGS, Setting, typed_default};
+use super::settings::{IGNORE_SETTINGS, List, RULE_SETTINGS, SETTINGS, Setting, typed_default};
 
 /// Finds every credential that a container image leaks: in its layers, deleted files, build history and config.
 #[derive(Parser)]
@@ -38,6 +38,10 @@ pub(crate) struct ScanArgs {
     /// Write the credentials themselves and not only what lets their owner recognise them
     #[arg(long)]
     pub(crate) show_secrets: bool,
+
+    /// Write a baseline of what is found to this file, for later scans with --baseline
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) write_baseline: Option<PathBuf>,
 
     /// Take the settings of this file instead of the nearest layersift.toml
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -166,6 +170,15 @@ fn typed(setting: &Setting, matches: &ArgMatches) -> Vec<(&'static str, String)>
 
 fn flag(setting: &Setting) -> Arg {
     let flag = Arg::new(setting.name).long(setting.name).help(setting.about);
+    let heading = |name: &str| match name {
+        name if RULE_SETTINGS.contains(&name) => Some("Rules"),
+        name if IGNORE_SETTINGS.contains(&name) => Some("Not shown"),
+        _ => None,
+    };
+    let flag = match heading(setting.name) {
+        Some(heading) => flag.help_heading(heading),
+        None => flag,
+    };
     let flag = match setting.short {
         Some(short) => flag.short(short),
         None => flag,
@@ -180,7 +193,6 @@ fn flag(setting: &Setting) -> Arg {
         Some(List::Names) => flag.action(ArgAction::Append).alias(setting.name.trim_end_matches('s')),
         None => flag,
     };
-    let flag = if RULE_SETTINGS.contains(&setting.name) { flag.help_heading("Rules") } else { flag };
     match (setting.values)() {
         values if values.is_empty() => flag,
         values => flag.value_parser(PossibleValuesParser::new(values)),
@@ -205,6 +217,7 @@ Examples:
   layersift scan ./layout --platform linux/arm64  one platform of an OCI layout
   layersift scan --format json -o report.json a.tar b.tar
   layersift scan --fail-on high --allow-partial app.tar
+  layersift scan --baseline known.json app.tar    only what is new
 
 Exit codes:
   0  nothing found, and everything was looked at
@@ -215,11 +228,12 @@ Exit codes:
      (--allow-partial makes it 0)
 
 Settings:
-  Every option but -o, --show-secrets and --config can also stand in
-  layersift.toml, found upwards from the working folder (format = \"json\",
-  limits under [limits]), or in the environment (LAYERSIFT_FORMAT=json).
+  Every option but -o, --show-secrets, --write-baseline and --config can
+  also stand in layersift.toml, found upwards from the working folder
+  (format = \"json\", limits under [limits]), or in the environment
+  (LAYERSIFT_FORMAT=json).
   Flags win over the environment, and the environment over the file; what
-  they say of rules adds up.
+  they say of rules and of what to ignore adds up.
   LAYERSIFT_FINGERPRINT_KEY may hold a key of your own for the fingerprints
   in reports.";
 

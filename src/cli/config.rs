@@ -286,14 +286,18 @@ mod tests {
         let choice = Choice { only: texts(&["c", "d-*"]), disable: texts(&["jwt", "generic-*", "a", "b"]) };
         assert_eq!(config.settings.choice, choice);
         insta::assert_snapshot!(complaint("disable-rules = [\n  \"jwt\",\n  \"No Id\"\n]"), @"layersift.toml:3: disable-rules: `No Id`: expected ids of rules, such as github-pat or github-*, with commas between them");
+        let files = merged("ignore-file = [\"own\"]\nbaseline = \"b.json\"", &[], &[]).unwrap();
+        let folder = files.file.unwrap().parent().unwrap().to_owned();
+        assert_eq!(files.settings.ignore_files, [folder.join("own")]);
+        assert_eq!(files.settings.baselines, [folder.join("b.json")]);
     }
 
     #[test]
     fn what_nobody_reads_is_refused_with_its_line() {
         insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
         insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
-        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, limits");
-        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, limits");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
     }
 
     #[test]

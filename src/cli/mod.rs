@@ -12,6 +12,7 @@ mod rules;
 mod ruleset;
 mod scan;
 mod settings;
+mod suppress;
 mod terminal;
 
 use std::io::Write;

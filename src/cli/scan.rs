@@ -1,9 +1,12 @@
 //! `layersift scan`: each input in turn, then one report and one exit code.
 
+use std::env::current_dir;
+
 use anyhow::anyhow;
 use layersift::findings::Outcome;
+use layersift::findings::suppress::{Suppressions, settle};
 use layersift::problem::{Problem, ProblemKind};
-use layersift::report::Detail;
+use layersift::report::{Detail, write_baseline};
 use layersift::scan::{Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
 use layersift::source::{Input, SourceError};
@@ -16,6 +19,7 @@ use super::output::Output;
 use super::progress::Bar;
 use super::ruleset::effective;
 use super::settings::Settings;
+use super::suppress::suppressions;
 use super::terminal::{complain, inform, is_dumb, report_options};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
@@ -26,10 +30,16 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
         inform(&format!("settings are taken from {}", file.display()));
     }
+    let folder = current_dir().unwrap_or_default();
+    let suppressions = suppressions(&settings, &folder, &fingerprint_key).or_stop(Exit::Usage)?;
     let interrupt = Interrupt::listen();
-    let output = Output::open(args.output.as_deref(), args.show_secrets, &interrupt).or_stop(Exit::Failed)?;
-    let options = report_options(&settings, &rules, args.output.is_some(), args.show_secrets);
-    let scanner = Scanner::new(rules, scan_options(&settings, fingerprint_key));
+    let open = |path, private| Output::open(path, private, &interrupt).or_stop(Exit::Failed);
+    let output = open(args.output.as_deref(), args.show_secrets)?;
+    let baseline = args.write_baseline.as_deref();
+    let new_baseline = baseline.map(|path| open(Some(path), false)).transpose()?;
+    let mut options = report_options(&settings, &rules, args.output.is_some(), args.show_secrets);
+    options.tool.fingerprint_key = Some(fingerprint_key.check());
+    let scanner = Scanner::new(rules, scan_options(&settings, &fingerprint_key, suppressions));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
         outcomes.push(scan(&scanner, input, &settings).unwrap_or_else(|error| {
@@ -38,11 +48,19 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
             nothing(input, &error)
         }));
     }
+    settle(&mut outcomes);
     // Errors were told already, and a person needs no table of them.
     let nothing_to_show =
         unreadable == inputs.len() && settings.format.name == "table" && args.output.is_none();
     if !nothing_to_show {
         output.write(|out| (settings.format.write)(out, &outcomes, &options)).or_stop(Exit::Failed)?;
+    }
+    if let Some(file) = new_baseline {
+        if unreadable > 0 {
+            complain("the baseline was not written, because not every image could be read");
+        } else {
+            file.write(|out| write_baseline(out, &outcomes, &fingerprint_key)).or_stop(Exit::Failed)?;
+        }
     }
     let gate = Gate { fail_on: settings.fail_on, allow_partial: settings.allow_partial };
     Ok(gate.exit(&outcomes, unreadable))
@@ -56,13 +74,14 @@ fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
     Ok(inputs)
 }
 
-fn scan_options(settings: &Settings, fingerprint_key: FingerprintKey) -> Options {
+fn scan_options(settings: &Settings, key: &FingerprintKey, suppressions: Suppressions) -> Options {
     Options {
         limits: settings.limits.clone(),
         jobs: settings.jobs,
         selection: settings.selection.clone(),
         min_confidence: settings.min_confidence,
-        fingerprint_key,
+        fingerprint_key: key.clone(),
+        suppressions,
     }
 }
 

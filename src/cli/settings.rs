@@ -14,6 +14,7 @@ use layersift::signature::{Choice, Confidence, Severity};
 
 /// What all settings amount to.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
     pub(crate) format: &'static Format,
     pub(crate) selection: Selection,
@@ -31,6 +32,12 @@ pub(crate) struct Settings {
     pub(crate) rules: Vec<PathBuf>,
     /// Which rules are used.
     pub(crate) choice: Choice,
+    /// Instead of the nearest one.
+    pub(crate) ignore_files: Vec<PathBuf>,
+    pub(crate) baselines: Vec<PathBuf>,
+    pub(crate) no_ignore: bool,
+    pub(crate) no_inline_ignore: bool,
+    pub(crate) show_suppressed: bool,
 }
 
 impl Default for Settings {
@@ -48,6 +55,11 @@ impl Default for Settings {
             limits: Limits::default(),
             rules: Vec::new(),
             choice: Choice::default(),
+            ignore_files: Vec::new(),
+            baselines: Vec::new(),
+            no_ignore: false,
+            no_inline_ignore: false,
+            show_suppressed: false,
         }
     }
 }
@@ -90,6 +102,10 @@ const SWITCH: Setting = Setting {
 
 /// The settings that make the rule set; commands that only look at rules know them too.
 pub(crate) const RULE_SETTINGS: &[&str] = &["rules", "only-rules", "disable-rules"];
+
+/// The settings that say what is not shown.
+pub(crate) const IGNORE_SETTINGS: &[&str] =
+    &["ignore-file", "baseline", "no-inline-ignore", "no-ignore", "show-suppressed"];
 
 /// Every setting but the limits. To add one: a field of [`Settings`] and a row here.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -219,6 +235,48 @@ pub(crate) const SETTINGS: &[Setting] = &[
         values: Vec::new,
         list: Some(List::Names),
         set: |settings, text| ids(text).map(|ids| settings.choice.disable.extend(ids)),
+    },
+    Setting {
+        name: "ignore-file",
+        short: None,
+        value: "FILE",
+        about: "Ignore what the entries of this file name, instead of the nearest .layersiftignore; may be repeated",
+        values: Vec::new,
+        list: Some(List::Paths),
+        set: |settings, text| {
+            settings.ignore_files.push(text.into());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "baseline",
+        short: None,
+        value: "FILE",
+        about: "Do not show findings that this baseline or JSON report knows; may be repeated",
+        values: Vec::new,
+        list: Some(List::Paths),
+        set: |settings, text| {
+            settings.baselines.push(text.into());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "no-inline-ignore",
+        about: "Do not believe `layersift:ignore` in files and build steps of the image",
+        set: |settings, text| switch(text).map(|on| settings.no_inline_ignore = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "no-ignore",
+        about: "Show everything: no ignore file, no baseline, no `layersift:ignore`",
+        set: |settings, text| switch(text).map(|on| settings.no_ignore = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "show-suppressed",
+        about: "List what is suppressed, by whom and why; JSON always does",
+        set: |settings, text| switch(text).map(|on| settings.show_suppressed = on),
+        ..SWITCH
     },
 ];
 

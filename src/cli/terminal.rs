@@ -27,6 +27,7 @@ pub(crate) fn report_options(
     let width = terminal.then(terminal_size::terminal_size).flatten();
     ReportOptions {
         show_secrets,
+        show_suppressed: settings.show_suppressed,
         color,
         unicode: !terminal || shows_unicode(),
         width: width.map_or(defaults.width, |(width, _)| width.0.into()),

@@ -18,3 +18,4 @@ mod memory;
 mod own_rules;
 #[path = "../support/mod.rs"]
 mod support;
+mod suppress;

@@ -200,20 +200,22 @@ fn what_is_suppressed_is_counted_and_listed_for_who_asks() {
       app:1.0  linux/amd64  2 layers  3 steps
 
     suppressed  2
-      CRITICAL  GitHub personal access token (classic)  github-pat
-        ghp_A1…A1b2 (40 bytes)  0123456789ab
-        by ../.layersiftignore:7: a key of the tests (until 2027-01-31)
+
+    CRITICAL  GitHub personal access token (classic)  github-pat
+      ghp_A1…A1b2 (40 bytes)  0123456789ab
+      by ../.layersiftignore:7: a key of the tests (until 2027-01-31)
       env          GITHUB_TOKEN
                    step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
       file         /app/backup.tar > .env:3  (utf-16le)
                    layer 0 6e340b9cffb3, step 1 COPY .env /app/
                    deleted by layer 1, step 2 RUN rm -f /app/backup.tar
-      MEDIUM  Private key  private-key
-        … (48 bytes)  ba9876543210
-        inline at etc/keys/1.der:1
+
+    MEDIUM  Private key  private-key
+      … (48 bytes)  ba9876543210
+      inline at etc/keys/1.der:1
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image
-        in the baseline known.json, 1 place that it does not know
+      in the baseline known.json, 1 place that it does not know
       file         /etc/keys/2.der at byte 2
                    a blob that is no layer of the image
       file         /etc/keys/3.der at byte 3

@@ -1,0 +1,139 @@
+//! Reads from the disk what suppresses findings: ignore files and baselines.
+//!
+//! The ignore file is the nearest one upwards from the working folder, as `layersift.toml` is, unless settings name
+//! others. What is named has to be there and has to be right: a list that is passed over would fail a build for findings
+//! that somebody had accepted, and one that is misread would let others through.
+
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use layersift::findings::suppress::{Baseline, Date, Entry, Suppressions, entries};
+use layersift::report::Detail;
+use layersift::secret::FingerprintKey;
+
+use super::settings::Settings;
+use super::terminal::inform;
+
+/// The name of the ignore file.
+const FILE: &str = ".layersiftignore";
+/// More than anybody reviews.
+const LARGEST_LIST: u64 = 16 << 20;
+/// A report is a baseline too, and may be large.
+const LARGEST_BASELINE: u64 = 1 << 30;
+
+/// What the settings suppress, for a run in `folder`.
+pub(crate) fn suppressions(
+    settings: &Settings,
+    folder: &Path,
+    key: &FingerprintKey,
+) -> anyhow::Result<Suppressions> {
+    let today = today();
+    if settings.no_ignore {
+        return Ok(Suppressions { inline: false, today, ..Suppressions::default() });
+    }
+    let mut entries = Vec::new();
+    for file in ignore_files(settings, folder) {
+        entries.extend(read_entries(&file, folder)?);
+        if settings.detail == Detail::Full {
+            inform(&format!("what to ignore is taken from {}", file.display()));
+        }
+    }
+    let baseline = |path: &PathBuf| {
+        let json = read(path, LARGEST_BASELINE)?;
+        Baseline::parse(&shown(path, folder), &json, key).map_err(anyhow::Error::from)
+    };
+    let baselines = settings.baselines.iter().map(baseline).collect::<anyhow::Result<_>>()?;
+    Ok(Suppressions { entries, inline: !settings.no_inline_ignore, baselines, today })
+}
+
+/// The day by the clock of this machine, in UTC.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
+fn ignore_files(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+    if !settings.ignore_files.is_empty() {
+        return settings.ignore_files.clone();
+    }
+    let nearest = folder.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file());
+    nearest.into_iter().collect()
+}
+
+fn read_entries(path: &Path, folder: &Path) -> anyhow::Result<Vec<Entry>> {
+    let text = String::from_utf8(read(path, LARGEST_LIST)?);
+    let text = text.map_err(|_| anyhow!("cannot read {}: it is not UTF-8", path.display()))?;
+    Ok(entries(&shown(path, folder), &text)?)
+}
+
+/// A file that is no larger than `largest`.
+fn read(path: &Path, largest: u64) -> anyhow::Result<Vec<u8>> {
+    let read = || {
+        let length = File::open(path)?.metadata()?.len();
+        if length > largest {
+            return Err(io::Error::other(format!("it has {length} bytes, and at most {largest} are read")));
+        }
+        std::fs::read(path)
+    };
+    read().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// How a file is named in reports: as seen from the working folder, so that a report is the same on every machine.
+fn shown(path: &Path, folder: &Path) -> String {
+    for (up, ancestor) in folder.ancestors().enumerate() {
+        if let Ok(below) = path.strip_prefix(ancestor)
+            && ancestor.components().any(|part| matches!(part, Component::Normal(_)))
+        {
+            return std::iter::repeat_n(Path::new(".."), up)
+                .collect::<PathBuf>()
+                .join(below)
+                .display()
+                .to_string();
+        }
+    }
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_from_the_working_folder() {
+        let folder = Path::new("/home/me/project/sub");
+        for (path, name) in [
+            ("/home/me/project/sub/.layersiftignore", ".layersiftignore"),
+            ("/home/me/project/.layersiftignore", "../.layersiftignore"),
+            ("/home/me/ignore.toml", "../../ignore.toml"),
+            ("/etc/ignore.toml", "/etc/ignore.toml"),
+            ("ci/ignore.toml", "ci/ignore.toml"),
+        ] {
+            assert_eq!(shown(Path::new(path), folder), name);
+        }
+    }
+
+    #[test]
+    fn the_nearest_ignore_file_is_read_unless_others_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let entry = |reason: &str| format!("[[ignore]]\nrule = \"*\"\nreason = \"{reason}\"\n");
+        std::fs::write(folder.path().join(FILE), entry("nearest")).unwrap();
+        std::fs::write(folder.path().join("other"), entry("other")).unwrap();
+        let mut settings = Settings::default();
+        let reasons = |settings: &Settings| {
+            let read = suppressions(settings, &deep, &FingerprintKey::default()).unwrap();
+            read.entries.into_iter().map(|entry| (entry.at, entry.reason)).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons(&settings), [("../../.layersiftignore:1".to_owned(), "nearest".to_owned())]);
+        settings.ignore_files = vec![folder.path().join("other")];
+        assert_eq!(reasons(&settings), [("../../other:1".to_owned(), "other".to_owned())]);
+        settings.no_ignore = true;
+        assert_eq!(reasons(&settings), []);
+        settings = Settings { ignore_files: vec!["/no/such/file".into()], ..Settings::default() };
+        assert!(suppressions(&settings, &deep, &FingerprintKey::default()).is_err());
+    }
+}
