@@ -82,6 +82,8 @@ fn is_text(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn encode(text: &str, big: bool) -> Vec<u8> {
@@ -125,6 +127,28 @@ mod tests {
             bytes.extend(encode("abcdefghijkl", false));
             bytes.extend([1; 100]);
             assert_eq!(runs(&bytes, 0..bytes.len()).len(), 1, "{offset}");
+        }
+    }
+
+    #[test]
+    fn a_run_may_end_with_the_bytes() {
+        for big in [false, true] {
+            let bytes = encode("abcdefghijkl", big);
+            let found = runs(&bytes, 0..bytes.len());
+            assert_eq!(found.len(), 1, "{big}");
+            assert_eq!(found[0].text, b"abcdefghijkl", "{big}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(
+            bytes in proptest::collection::vec(prop_oneof![Just(0u8), Just(b'a'), any::<u8>()], 0..120),
+            from in 0usize..120,
+        ) {
+            for run in runs(&bytes, from.min(bytes.len())..bytes.len()) {
+                prop_assert!(run.text.len() >= SHORTEST && run.offset(run.text.len() - 1) < bytes.len());
+            }
         }
     }
 
