@@ -5,7 +5,7 @@
 //! never for good: a chunk with a ticket needs nothing but a thread.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How long a thread with nothing to help with waits before it looks again: less than matching a chunk takes.
 const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
@@ -15,21 +15,45 @@ const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
 pub(super) struct Budget {
     free: Mutex<Vec<Vec<u8>>>,
     tickets: AtomicUsize,
+    /// Whether a thread died with a chunk.
+    broken: AtomicBool,
+}
+
+/// Held while a chunk is worked on: if that panics, its ticket never comes back, and nobody may wait for it.
+#[must_use]
+pub(super) struct Watch<'b>(&'b Budget);
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.store(true, Ordering::Release);
+        }
+    }
 }
 
 impl Budget {
     /// A budget of `tickets` chunks in flight, beside the one that each reading thread fills.
     pub(super) fn new(tickets: usize) -> Self {
-        Self { free: Mutex::new(Vec::new()), tickets: AtomicUsize::new(tickets) }
+        Self {
+            free: Mutex::new(Vec::new()),
+            tickets: AtomicUsize::new(tickets),
+            broken: AtomicBool::new(false),
+        }
     }
 
     /// Takes a ticket; until there is one, works on what others wait for.
     pub(super) fn take(&self) {
         while !self.try_take() {
+            assert!(!self.broken.load(Ordering::Acquire), "another thread has panicked");
             if rayon::yield_now() != Some(rayon::Yield::Executed) {
                 std::thread::sleep(PAUSE);
             }
         }
+    }
+
+    /// Sees to it that nobody waits for good if the calling thread panics.
+    pub(super) fn watch(&self) -> Watch<'_> {
+        Watch(self)
     }
 
     fn try_take(&self) -> bool {
@@ -63,5 +87,17 @@ mod tests {
         assert!(budget.try_take() && budget.try_take() && !budget.try_take());
         budget.put_back(Vec::new());
         assert!(budget.try_take());
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_panicked() {
+        let budget = Budget::new(1);
+        budget.take();
+        let panics = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
+        assert!(panics(&|| {
+            let _watch = budget.watch();
+            panic!("with a chunk");
+        }));
+        assert!(panics(&|| budget.take()));
     }
 }

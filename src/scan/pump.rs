@@ -107,6 +107,7 @@ struct Stages<'s> {
 impl Stages<'_> {
     fn run(&self, chunk: Chunk) {
         let context = self.context;
+        let _watch = context.budget.watch();
         let matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
         context.progress.found(matches.found.len());
         self.found.hand_in(chunk.index, matches, Collector::add);
