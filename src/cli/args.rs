@@ -79,6 +79,17 @@ pub(crate) enum RulesCommand {
         #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
         paths: Vec<PathBuf>,
     },
+    /// Make a rule file of the rules of Gitleaks or Betterleaks
+    #[command(after_help = IMPORT_MORE)]
+    Import {
+        /// Configuration files in TOML
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+
+        /// Write the rules to this file instead of standard output
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
 }
 
 /// How to look at rules, and at which.
@@ -203,6 +214,16 @@ fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
+
+const IMPORT_MORE: &str = "\
+What does not come over as it was is told on standard error and at the top of
+the file.
+
+Exit codes:
+  0  all rules were imported
+  2  a file is no such configuration
+  3  a file could not be read or written
+  4  something was left out";
 
 const ABOUT_MORE: &str = "\
 Examples:

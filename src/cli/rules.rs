@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::args::{Look, RulesCommand};
 use super::config::configured;
 use super::exit::{Exit, OrStop, Stopped};
+use super::import;
 use super::output::Output;
 use super::ruleset::{effective, rule_files, texts};
 use super::terminal::{complain, inform};
@@ -32,6 +33,7 @@ pub(crate) fn run(command: &RulesCommand) -> Result<Exit, Stopped> {
             };
             Output::Stdout.write(write).or_stop(Exit::Failed)?;
         }
+        RulesCommand::Import { files, output } => return import::run(files, output.as_deref()),
         RulesCommand::Check { paths } if paths.is_empty() => return check(&RuleSet::embedded()),
         RulesCommand::Check { paths } => {
             let files = rule_files(paths).or_stop(Exit::Failed)?;
@@ -192,6 +194,13 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     all["also"] = json!(rule.also());
     all["finds"] = json!(finds);
     all["ignores"] = json!(ignores.collect::<Vec<_>>());
+    let allow = rule.allow().iter().map(|allow| {
+        json!({
+            "why": allow.why, "all": allow.all, "secret": allow.secret, "match": allow.matched, "line": allow.line,
+            "path": allow.path, "words": allow.words,
+        })
+    });
+    all["allow"] = json!(allow.collect::<Vec<_>>());
     all["unproven"] = json!(rule.unproven());
     all
 }
@@ -240,6 +249,11 @@ fn show(out: &mut dyn Write, rule: &Rule, by: Option<&str>) -> io::Result<()> {
     }
     for ignore in rule.ignores() {
         line("ignores", &format!("{} ({})", ignore.text, ignore.why))?;
+    }
+    for allow in rule.allow() {
+        let all = if allow.all { "all of " } else { "" };
+        let patterns: Vec<&str> = allow.patterns().chain(allow.words.iter().map(String::as_str)).collect();
+        line("allow", &format!("{all}{} ({})", patterns.join(", "), allow.why))?;
     }
     if let Some(why) = rule.unproven() {
         line("unproven", why)?;

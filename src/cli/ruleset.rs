@@ -60,7 +60,8 @@ fn expanded(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
+/// The text of a rule file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<String> {
     let length = fs::metadata(path)?.len();
     if length > LARGEST {
         bail!("it has {length} bytes, and a rule file at most {LARGEST}");

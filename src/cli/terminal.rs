@@ -52,6 +52,11 @@ pub(crate) fn complain(message: &str) {
     say("error", AnsiColor::Red.on_default().bold(), message);
 }
 
+/// Writes what may have to be looked after.
+pub(crate) fn warn(message: &str) {
+    say("warning", AnsiColor::Yellow.on_default().bold(), message);
+}
+
 /// Writes what may be good to know to standard error.
 pub(crate) fn inform(message: &str) {
     say("note", Style::new().dimmed(), message);

@@ -21,6 +21,8 @@ pub struct Complaint {
     pub rule: String,
     /// What is wrong.
     pub message: String,
+    /// Id of the rule that claims the same text, if that is what is wrong.
+    pub rival: Option<String>,
 }
 
 impl std::fmt::Display for Complaint {
@@ -103,7 +105,7 @@ fn taken_away(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec
             if !taker.is_embedded() && taker.derived_from() != Some(rule.id()) {
                 let id = rule.id();
                 let message = format!("it claims what rule `{id}` finds: {}", remedy(id));
-                complaints.push(complaint(taker, message));
+                complaints.push(Complaint { rival: Some(id.to_owned()), ..complaint(taker, message) });
             }
         }
     }
@@ -114,7 +116,7 @@ fn remedy(id: &str) -> String {
 }
 
 fn complaint(rule: &Rule, message: impl Into<String>) -> Complaint {
-    Complaint { rule: rule.id().into(), message: message.into() }
+    Complaint { rule: rule.id().into(), message: message.into(), rival: None }
 }
 
 fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
@@ -124,9 +126,9 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
         for (form, text) in forms(rule, &text) {
             let secret = if form == "with CRLF" { secret.replace('\n', "\r\n") } else { secret.clone() };
             let around = Surroundings { path, pair: None };
-            if let Err(message) = one(matcher, index, &text, &secret, around) {
+            if let Err((message, rival)) = one(matcher, index, &text, &secret, around) {
                 let place = format!("finds {} ({form}), {}", number + 1, find.text);
-                complaints.push(complaint(rule, format!("{place}: {message}")));
+                complaints.push(Complaint { rival, ..complaint(rule, format!("{place}: {message}")) });
             }
         }
     }
@@ -160,16 +162,17 @@ fn one(
     text: &str,
     secret: &str,
     around: Surroundings<'_>,
-) -> Result<(), String> {
+) -> Result<(), (String, Option<String>)> {
     let bytes = text.as_bytes();
+    let plain = |message: String| Err((message, None));
     let resolved = matcher.scan(bytes, around);
     let own: Vec<&Hit> = resolved.iter().filter(|hit| hit.rule == index).collect();
     let found = |hit: &Hit| String::from_utf8_lossy(&bytes[hit.secret.clone()]).into_owned();
     match own[..] {
         [hit] if found(hit) == secret => {}
-        [hit] => return Err(format!("the credential is {secret}, found was {}", found(hit))),
+        [hit] => return plain(format!("the credential is {secret}, found was {}", found(hit))),
         [] => return Err(nothing(matcher, index, bytes, secret, around)),
-        _ => return Err(format!("found {} times", own.len())),
+        _ => return plain(format!("found {} times", own.len())),
     }
     let mut slow = Vec::new();
     for candidate in every_position(matcher, index, bytes) {
@@ -178,11 +181,17 @@ fn one(
     if slow.iter().any(|hit| found(hit) == secret) {
         return Ok(());
     }
-    Err("the second stage alone does not find it".into())
+    plain("the second stage alone does not find it".into())
 }
 
-/// Why nothing was found.
-fn nothing(matcher: &Matcher, index: usize, bytes: &[u8], secret: &str, around: Surroundings<'_>) -> String {
+/// Why nothing was found, and which rule claims it instead.
+fn nothing(
+    matcher: &Matcher,
+    index: usize,
+    bytes: &[u8],
+    secret: &str,
+    around: Surroundings<'_>,
+) -> (String, Option<String>) {
     let resolved = matcher.scan(bytes, around);
     let mut hits = Vec::new();
     for candidate in matcher.candidates(bytes) {
@@ -193,9 +202,9 @@ fn nothing(matcher: &Matcher, index: usize, bytes: &[u8], secret: &str, around: 
     match other.filter(|_| claimed).or(resolved.first().filter(|_| claimed)) {
         Some(hit) => {
             let id = matcher.rule(hit).id();
-            format!("rule `{id}` claims it: {}", remedy(id))
+            (format!("rule `{id}` claims it: {}", remedy(id)), Some(id.to_owned()))
         }
-        None => "nothing is found".into(),
+        None => ("nothing is found".into(), None),
     }
 }
 

@@ -5,6 +5,7 @@
 //! candidate yields depends only on the bytes of its window ([`BEFORE`] before it, [`AFTER`] behind it), which is what
 //! makes a scan in chunks give the findings of a scan of the whole.
 
+mod allow;
 pub mod assign;
 mod check;
 pub mod entropy;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
+use super::allow::Allowed;
 use super::entropy::shannon;
 use super::famous::known_key;
 use super::keyed::{self, Wish};
@@ -21,6 +22,7 @@ pub(super) struct Compiled {
     /// Index of the group `secret` in `pattern`.
     secret: usize,
     path: Option<Regex>,
+    allowed: Vec<Allowed>,
 }
 
 /// A candidate and what it stands in.
@@ -34,20 +36,25 @@ pub(super) struct Scene<'t> {
 /// Takes the credential, its tier and the key of its assignment.
 type Sink<'s> = dyn FnMut(Range<usize>, Confidence, Option<Range<usize>>) + 's;
 
+/// Takes all that a pattern matches, and the credential in it.
+type MatchSink<'s> = dyn FnMut(Range<usize>, Range<usize>) + 's;
+
 /// Starts of a match that are tried one by one; with more of them, one search looks for all.
 const FEW_STARTS: usize = 16;
 
 impl Compiled {
     pub(super) fn new(rule: &Rule) -> Self {
-        let pattern = match rule.shape() {
-            Shape::Pattern(pattern) => compile(pattern),
-            Shape::Keyed { value, .. } => compile(&format!("(?<secret>(?:{value})$)")),
-        };
+        let pattern = compile(&rule.shape().pattern());
         let secret = pattern
             .group_info()
             .to_index(regex_automata::PatternID::ZERO, "secret")
             .expect("a rule's pattern has the group `secret`");
-        Self { pattern, secret, path: rule.path().map(compile) }
+        Self {
+            pattern,
+            secret,
+            path: rule.path().map(compile),
+            allowed: rule.allow().iter().map(Allowed::new).collect(),
+        }
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
@@ -58,8 +65,9 @@ impl Compiled {
             return;
         }
         match rule.shape() {
-            Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |secret| {
-                if let Some(confidence) = tier(rule, &text[secret.clone()]) {
+            Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |whole, secret| {
+                let tier = tier(rule, &text[secret.clone()]);
+                if let Some(confidence) = tier.filter(|_| !self.passes(scene, &whole, &secret)) {
                     sink(secret, confidence, None);
                 }
             }),
@@ -70,12 +78,19 @@ impl Compiled {
                 if !self.is_whole(value) {
                     return;
                 }
-                if let Some(tier) = tier(rule, value) {
+                let whole = found.key.start.min(found.value.start)..found.value.end;
+                let tier = tier(rule, value);
+                if let Some(tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
                     let confidence = found.confidence.map_or(tier, |judged| judged.min(tier));
                     sink(found.value, confidence, Some(found.key));
                 }
             }
         }
+    }
+
+    /// Whether the rule lets the match pass that it would report.
+    fn passes(&self, scene: Scene<'_>, whole: &Range<usize>, secret: &Range<usize>) -> bool {
+        self.allowed.iter().any(|allowed| allowed.lets_pass(scene, whole, secret))
     }
 
     /// Whether the pattern matches all of `value`.
@@ -85,7 +100,7 @@ impl Compiled {
     }
 
     /// The match that contains the candidate, if the pattern matches there.
-    fn pattern_at(&self, rule: &Rule, candidate: Candidate, text: &[u8], sink: &mut dyn FnMut(Range<usize>)) {
+    fn pattern_at(&self, rule: &Rule, candidate: Candidate, text: &[u8], sink: &mut MatchSink<'_>) {
         let anchor = rule.anchor();
         let Some(latest) = candidate.at.checked_sub(anchor.before_min) else {
             return;
@@ -98,8 +113,8 @@ impl Compiled {
                 let input = Input::new(text).span(start..end(start)).anchored(Anchored::Yes);
                 self.capture(&input).filter(|(whole, _)| whole.end >= literal_end)
             });
-            if let Some((_, secret)) = found {
-                sink(secret);
+            if let Some((whole, secret)) = found {
+                sink(whole, secret);
             }
             return;
         }
@@ -113,7 +128,7 @@ impl Compiled {
                 return;
             }
             if whole.end >= literal_end {
-                return sink(secret);
+                return sink(whole, secret);
             }
             from = whole.end.max(from + 1);
         }
@@ -154,11 +169,11 @@ const LONGEST_WORD: usize = 512;
 /// Whether the patterns of a rule compile within the bounds, and if not why.
 pub(super) fn try_compile(rule: &Rule) -> Result<(), String> {
     for pattern in rule.patterns() {
-        compile_pattern(pattern).map_err(|error| format!("{pattern}: {error}"))?;
+        compile_pattern(&pattern).map_err(|error| format!("{pattern}: {error}"))?;
     }
     Ok(())
 }
 
-fn compile(pattern: &str) -> Regex {
+pub(super) fn compile(pattern: &str) -> Regex {
     compile_pattern(pattern).expect("the patterns of a rule set were compiled when it was made or tested")
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft;
-use super::file::{self, Draft, Reference, RuleError};
+use super::file::{self, Draft, FileAllow, Reference, RuleError};
 use super::nearest::nearest;
 use super::pattern::compile_pattern;
 use super::{Disabled, Rule, RuleSet};
@@ -47,15 +47,20 @@ pub(super) fn extend<'f>(
     let mut table = Table::new(base);
     let mut hasher = Hasher::default();
     hasher.update(base.fingerprint().bytes());
-    let mut disable = Vec::new();
+    let (mut disable, mut allow) = (Vec::new(), Vec::new());
     for (name, text) in files {
         let parsed = file::parse(name, text)?;
+        let mut own = BTreeSet::new();
         for draft in &parsed.drafts {
-            table.add(draft, trusted)?;
+            own.extend(table.add(draft, trusted)?);
         }
         disable.extend(parsed.disable);
+        allow.extend(parsed.allow.into_iter().map(|allow| (allow, own.clone())));
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());
+    }
+    for (allow, own) in &allow {
+        table.allow(allow, own)?;
     }
     table.bounded()?;
     table.finish(base, &disable, hasher)
@@ -77,21 +82,23 @@ impl Table {
         Self { before: rules.len(), rules, by_id }
     }
 
-    fn add(&mut self, draft: &Draft, trusted: bool) -> Result<(), RuleError> {
+    /// Adds what a draft makes, or changes it; gives the ids.
+    fn add(&mut self, draft: &Draft, trusted: bool) -> Result<Vec<String>, RuleError> {
         let entry = &draft.entry;
         let rules = match (&entry.extends, &entry.id) {
             (Some(extends), None) if extends.ends_with('*') => self.changed(extends, draft)?,
             (Some(extends), _) => vec![draft::build(draft, Some(self.named(extends, draft)?))?],
             (None, _) => vec![draft::build(draft, None)?],
         };
+        let ids = rules.iter().map(|rule| rule.id.clone()).collect();
         for rule in rules {
             if !trusted {
-                let compiled = rule.patterns().try_for_each(|pattern| compile_pattern(pattern).map(drop));
+                let compiled = rule.patterns().try_for_each(|pattern| compile_pattern(&pattern).map(drop));
                 compiled.map_err(|message| draft.error(message))?;
             }
             self.insert(rule, draft)?;
         }
-        Ok(())
+        Ok(ids)
     }
 
     /// Every rule whose id begins as `pattern` says, changed by the draft.
@@ -136,6 +143,27 @@ impl Table {
                 self.by_id.insert(rule.id.clone(), self.rules.len());
                 self.rules.push(rule);
             }
+        }
+        Ok(())
+    }
+
+    /// Lets rules pass what a file says: the rules that it names, or its `own`.
+    fn allow(&mut self, allow: &FileAllow, own: &BTreeSet<String>) -> Result<(), RuleError> {
+        let FileAllow { file, line, allow, rules } = allow;
+        let error = |message| RuleError::File { file: file.clone(), line: *line, message };
+        let compiled = || allow.patterns().try_for_each(|pattern| compile_pattern(pattern).map(drop));
+        allow.check().and_then(|()| compiled()).map_err(error)?;
+        for name in rules.iter().flatten() {
+            if !self.ids().any(|id| names(name, id)) {
+                return Err(error(format!("allow: {}", unknown(name, self.ids()))));
+            }
+        }
+        let named = |id: &String| match rules {
+            Some(rules) => rules.iter().any(|name| names(name, id)),
+            None => own.contains(id),
+        };
+        for rule in self.rules.iter_mut().filter(|rule| named(&rule.id)) {
+            rule.allow.push(allow.clone());
         }
         Ok(())
     }
@@ -394,6 +422,27 @@ mod tests {
         insta::assert_snapshot!(complaint(&OWN.replace("provider = 'Acme'", "")), @"own.toml:3: rule `acme-token`: `provider` is missing");
         insta::assert_snapshot!(complaint("[[rule]]\nseverity = 'low'"), @"own.toml:1: a rule needs an `id`, or `extends`");
         insta::assert_snapshot!(complaint("rules = 1"), @"own.toml:1: unknown field `rules`; did you mean `rule`?");
+    }
+
+    #[test]
+    fn what_is_let_pass_adds_up_and_reaches_the_rules_that_are_named() {
+        let own = format!(
+            "{OWN}\n[[rule.allow]]\nwhy = 'a'\nwords = ['x']\n[[allow]]\nwhy = 'b'\npath = ['^tests/']"
+        );
+        let more = "[[allow]]\nrules = ['acme-*', 'jwt-token']\nwhy = 'c'\nline = ['nolint']";
+        let set = on_top(&[("own.toml", &own), ("more.toml", more)]).unwrap();
+        let reasons = |id: &str| {
+            set.named(id).unwrap().allow().iter().map(|allow| allow.why.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(reasons("acme-token"), ["a", "b", "c"]);
+        assert_eq!(reasons("jwt-token"), ["c"]);
+        assert_eq!(reasons("github-pat"), [""; 0]);
+        let of = |allow: &str| complaint(&format!("[[allow]]\n{allow}"));
+        insta::assert_snapshot!(of("path = ['x']"), @"own.toml:1: an `allow` needs its reason, `why`");
+        insta::assert_snapshot!(of("why = 'x'"), @"own.toml:1: an `allow` needs `secret`, `match`, `line`, `path` or `words`, and at most 10000 of them");
+        insta::assert_snapshot!(of("why = 'x'\npath = ['(']"), @"own.toml:1: allow: unclosed group, at `(`");
+        insta::assert_snapshot!(of("why = 'x'\nrules = ['acme-*']\npath = ['x']"), @"own.toml:1: allow: no rule's id begins with `acme-`; `layersift rules list` names them");
+        insta::assert_snapshot!(of("why = 'x'\npaths = ['x']"), @"own.toml:3: unknown field `paths`; did you mean `path`?");
     }
 
     #[test]

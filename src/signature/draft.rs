@@ -1,6 +1,7 @@
 //! A draft becomes a rule: what it does not say is inherited from the rule that it extends, and every promise of
 //! [`Rule`] is checked.
 
+use super::allow::Allow;
 use super::file::{Draft, Entry, RuleError};
 use super::literal::{self, Anchor};
 use super::pattern::{capture_names, parse_pattern};
@@ -56,6 +57,7 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         also: entry.also.clone().unwrap_or_else(|| base.map_or_else(Vec::new, |base| base.also.clone())),
         finds: finds(entry, base)?,
         ignores: ignores(entry, base),
+        allow: allow(entry, base)?,
         unproven: optional(entry.unproven.as_ref(), base.and_then(Rule::unproven)),
         file: draft.file.clone(),
         embedded: false,
@@ -130,6 +132,18 @@ fn ignores(entry: &Entry, base: Option<&Rule>) -> Vec<Ignore> {
         path: i.path.clone(),
     };
     given.iter().map(ignore).collect()
+}
+
+/// What is let pass adds up.
+fn allow(entry: &Entry, base: Option<&Rule>) -> Result<Vec<Allow>, String> {
+    let given = entry.allow.iter().flatten();
+    if given.clone().any(|entry| entry.rules.is_some()) {
+        return Err("`rules` is of an [[allow]] at the top of a file; this one is of its rule".into());
+    }
+    let allow: Vec<Allow> =
+        base.iter().flat_map(|base| base.allow.clone()).chain(given.map(Allow::from)).collect();
+    allow.iter().try_for_each(Allow::check)?;
+    Ok(allow)
 }
 
 /// The keys that say what a rule looks for.

@@ -7,6 +7,7 @@
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::allow::Allow;
 use super::nearest::nearest;
 use super::{Confidence, Severity};
 
@@ -47,6 +48,17 @@ pub(super) struct Parsed {
     pub(super) drafts: Vec<Draft>,
     /// Ids, or their beginnings with a `*`, of rules that are not to be used.
     pub(super) disable: Vec<Reference>,
+    pub(super) allow: Vec<FileAllow>,
+}
+
+/// What rules of this file, or others that it names, do not report.
+#[derive(Debug, Clone)]
+pub(super) struct FileAllow {
+    pub(super) file: String,
+    pub(super) line: usize,
+    pub(super) allow: Allow,
+    /// None: the rules that the file makes or changes.
+    pub(super) rules: Option<Vec<String>>,
 }
 
 /// A rule as it was written.
@@ -82,14 +94,14 @@ pub(super) struct Reference {
 
 /// Reads one rule file. `file` is its name for messages.
 pub(super) fn parse(file: &str, text: &str) -> Result<Parsed, RuleError> {
-    let ends: Vec<usize> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
-    let line = |at: usize| ends.partition_point(|end| *end < at) + 1;
+    let lines = Lines::of(text);
+    let line = |at: usize| lines.at(at);
     let parsed: File = toml::from_str(text).map_err(|error| RuleError::File {
         file: file.into(),
         line: line(error.span().map_or(0, |span| span.start)),
         message: with_hint(error.message()),
     })?;
-    let File { provider, revoke, disable, rule } = parsed;
+    let File { provider, revoke, disable, allow, rule } = parsed;
     let draft = |entry: Spanned<Entry>| Draft {
         file: file.into(),
         line: line(entry.span().start),
@@ -102,10 +114,31 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Parsed, RuleError> {
         line: line(name.span().start),
         name: name.into_inner(),
     };
+    let file_allow = |entry: Spanned<AllowEntry>| FileAllow {
+        file: file.into(),
+        line: line(entry.span().start),
+        rules: entry.get_ref().rules.clone(),
+        allow: Allow::from(entry.get_ref()),
+    };
     Ok(Parsed {
+        allow: allow.into_iter().map(file_allow).collect(),
         drafts: rule.into_iter().map(draft).collect(),
         disable: disable.into_iter().map(reference).collect(),
     })
+}
+
+/// Where the lines of a text end.
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    pub(super) fn of(text: &str) -> Self {
+        Self(memchr::memchr_iter(b'\n', text.as_bytes()).collect())
+    }
+
+    /// The line of a byte, 1 = the first.
+    pub(super) fn at(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
 }
 
 /// The parser's message; of a key that is nearly one of those it lists, only the one that was meant.
@@ -128,6 +161,8 @@ struct File {
     revoke: Option<String>,
     #[serde(default)]
     disable: Vec<Spanned<String>>,
+    #[serde(default)]
+    allow: Vec<Spanned<AllowEntry>>,
     #[serde(default)]
     rule: Vec<Spanned<Entry>>,
 }
@@ -156,7 +191,30 @@ pub(super) struct Entry {
     pub(super) also: Option<Vec<String>>,
     pub(super) finds: Option<Vec<FindEntry>>,
     pub(super) ignores: Option<Vec<IgnoreEntry>>,
+    pub(super) allow: Option<Vec<AllowEntry>>,
     pub(super) unproven: Option<String>,
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AllowEntry {
+    /// Only at the top of a file.
+    pub(super) rules: Option<Vec<String>>,
+    why: String,
+    all: bool,
+    secret: Vec<String>,
+    #[serde(rename = "match")]
+    matched: Vec<String>,
+    line: Vec<String>,
+    path: Vec<String>,
+    words: Vec<String>,
+}
+
+impl From<&AllowEntry> for Allow {
+    fn from(entry: &AllowEntry) -> Self {
+        let AllowEntry { why, all, secret, matched, line, path, words, .. } = entry.clone();
+        Self { why, all, secret, matched, line, path, words }
+    }
 }
 
 impl Entry {

@@ -57,6 +57,31 @@ pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
     }
 }
 
+/// Whether every match of a pattern contains one of `words`, which are in lower case, in any case.
+pub(crate) fn always_has(hir: &Hir, words: &[String]) -> bool {
+    let has = |text: &[u8]| words.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
+    match hir.kind() {
+        HirKind::Literal(literal) => has(&literal.0.to_ascii_lowercase()),
+        HirKind::Capture(capture) => always_has(&capture.sub, words),
+        HirKind::Repetition(repetition) => repetition.min > 0 && always_has(&repetition.sub, words),
+        HirKind::Alternation(branches) => branches.iter().all(|branch| always_has(branch, words)),
+        HirKind::Concat(pieces) => {
+            // Letters without case are classes of two, so a word may be made of several pieces.
+            let mut run = Vec::new();
+            for piece in pieces {
+                let one = required(piece).exact.map(Set::lower).filter(|set| set.strings.len() == 1);
+                match one.and_then(|set| set.strings.into_iter().next()) {
+                    Some(string) => run.extend(string),
+                    None if has(&run) || always_has(piece, words) => return true,
+                    None => run.clear(),
+                }
+            }
+            has(&run)
+        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => false,
+    }
+}
+
 /// All strings that a piece of a pattern can match, in lower case if case does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Set {
@@ -327,6 +352,24 @@ mod tests {
     #[test]
     fn a_literal_near_the_start_is_better_than_a_rarer_one_far_behind() {
         assert_eq!(literals("(?:begin)[a-z]{64,}----THE-END----"), ["begin"]);
+    }
+
+    #[test]
+    fn a_word_that_every_match_contains_is_known() {
+        let has = |pattern: &str, words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            always_has(&parse_pattern(pattern).unwrap(), &words)
+        };
+        assert!(has("(?i)[a-z]{0,9}acme[ =]+[0-9a-f]{32}", &["acme"]));
+        assert!(
+            has("(?:sk|rk)_live_[a-z]{9}", &["sk_live", "rk_live"])
+                || has("(?:sk|rk)_live_[a-z]{9}", &["_live"])
+        );
+        assert!(has("(?:one|two)x", &["one", "two"]));
+        assert!(!has("(?:one|two)x", &["one"]));
+        assert!(!has("(?:acme)?[0-9a-f]{32}", &["acme"]));
+        assert!(!has("[0-9a-f]{32}", &["acme"]));
+        assert!(has("(?:(?i)ACME-){2}[0-9]{4}", &["acme"]));
     }
 
     #[test]

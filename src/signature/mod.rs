@@ -3,10 +3,12 @@
 //! [`RuleSet::embedded`] is every rule of the `signatures` folder, compiled into the program; [`RuleSet::extended`] puts a
 //! user's files of the same format on top. Nothing here looks at an image.
 
+mod allow;
 pub mod checksum;
 mod compose;
 mod draft;
 mod file;
+pub mod import;
 pub mod literal;
 mod nearest;
 mod pattern;
@@ -16,6 +18,7 @@ mod tier;
 
 use std::sync::{Arc, OnceLock};
 
+pub use self::allow::Allow;
 pub use self::compose::{Choice, ChoiceError};
 pub use self::file::RuleError;
 pub use self::nearest::nearest;

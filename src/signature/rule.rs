@@ -1,8 +1,10 @@
 //! A rule that cannot be wrong: its fields are private, and the one constructor checks every promise that the file's
 //! text makes. What a rule's pattern finds is decided in `matcher`; here it is only known to be well-formed.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::allow::Allow;
 use super::checksum::Checksum;
 use super::literal::Anchor;
 use super::{Confidence, Severity};
@@ -26,6 +28,7 @@ pub struct Rule {
     pub(super) also: Vec<String>,
     pub(super) finds: Vec<Find>,
     pub(super) ignores: Vec<Ignore>,
+    pub(super) allow: Vec<Allow>,
     pub(super) unproven: Option<String>,
     pub(super) file: String,
     pub(super) embedded: bool,
@@ -49,6 +52,16 @@ pub enum Shape {
         /// Whether the value is also judged by its name, its entropy and its surroundings.
         judged: bool,
     },
+}
+
+impl Shape {
+    /// The pattern that is compiled for it; its group `secret` is the credential.
+    pub(crate) fn pattern(&self) -> Cow<'_, str> {
+        match self {
+            Self::Pattern(pattern) => Cow::Borrowed(pattern),
+            Self::Keyed { value, .. } => Cow::Owned(format!("(?<secret>(?:{value})$)")),
+        }
+    }
 }
 
 /// A text in which a rule must find exactly one credential; both are templates (see [`expand`](super::template)).
@@ -154,6 +167,11 @@ impl Rule {
         &self.ignores
     }
 
+    /// What it matches and does not report.
+    pub fn allow(&self) -> &[Allow] {
+        &self.allow
+    }
+
     /// Why it has too few proofs, if its author says so.
     pub fn unproven(&self) -> Option<&str> {
         self.unproven.as_deref()
@@ -180,12 +198,9 @@ impl Rule {
     }
 
     /// Every pattern that has to be compiled for it.
-    pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
-        let shape = match &self.shape {
-            Shape::Pattern(pattern) => pattern,
-            Shape::Keyed { value, .. } => value,
-        };
-        std::iter::once(shape.as_str()).chain(self.path())
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        let others = self.path().into_iter().chain(self.allow.iter().flat_map(Allow::patterns));
+        std::iter::once(self.shape.pattern()).chain(others.map(Cow::Borrowed))
     }
 }
 

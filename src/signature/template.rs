@@ -65,23 +65,25 @@ fn begun(before: &str) -> &str {
     before.rsplit(delimiter).next().unwrap_or_default()
 }
 
+/// Every alphabet by its name, the widest before those that it contains.
+pub(super) const ALPHABETS: &[(&str, &[u8])] = &[
+    ("base64url", b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+    ("base64", b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
+    ("word", b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"),
+    ("base62", b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
+    ("base58", b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"),
+    ("alnum", b"abcdefghijklmnopqrstuvwxyz0123456789"),
+    ("ALNUM", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
+    ("base32", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"),
+    ("lower", b"abcdefghijklmnopqrstuvwxyz"),
+    ("upper", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+    ("hex", b"0123456789abcdef"),
+    ("HEX", b"0123456789ABCDEF"),
+    ("digits", b"0123456789"),
+];
+
 fn alphabet(name: &str) -> Option<&'static [u8]> {
-    Some(match name {
-        "digits" => b"0123456789",
-        "hex" => b"0123456789abcdef",
-        "HEX" => b"0123456789ABCDEF",
-        "lower" => b"abcdefghijklmnopqrstuvwxyz",
-        "upper" => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        "alnum" => b"abcdefghijklmnopqrstuvwxyz0123456789",
-        "ALNUM" => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
-        "base62" => b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-        "base64" => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-        "base64url" => b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-        "base32" => b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567",
-        "base58" => b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz",
-        "word" => b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_",
-        _ => return None,
-    })
+    ALPHABETS.iter().find(|(known, _)| *known == name).map(|(_, letters)| *letters)
 }
 
 /// A body for PEM armour with the structure of its kind and numbers that are no key.

@@ -45,7 +45,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("anyhow", &["cli/", "main.rs"]),
     // Files that people write: rules, settings, what they want ignored.
-    ("toml", &["signature/file.rs", "cli/config.rs", "findings/suppress/file.rs"]),
+    (
+        "toml",
+        &["signature/file.rs", "signature/import/gitleaks.rs", "cli/config.rs", "findings/suppress/file.rs"],
+    ),
     ("globset", &["findings/suppress/pattern.rs"]),
     ("jiff", &["findings/suppress/", "cli/suppress.rs"]),
 ];

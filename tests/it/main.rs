@@ -12,6 +12,7 @@ mod demo;
 mod documents;
 mod faults;
 mod formats;
+mod import;
 mod layouts;
 mod limits;
 mod memory;
