@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::support::root;
 
 /// Documents whose `console` blocks are run.
-const SHOWN: &[&str] = &["README.md", "docs/ci.md", "docs/report.md", "docs/suppress.md"];
+const SHOWN: &[&str] = &["README.md", "docs/ci.md", "docs/report.md", "docs/rules.md", "docs/suppress.md"];
 
 /// Documents whose links have to lead somewhere.
 const LINKED: &[&str] = &[
@@ -28,6 +28,7 @@ const LINKED: &[&str] = &[
     "CHANGELOG.md",
     "docs/ci.md",
     "docs/report.md",
+    "docs/rules.md",
     "docs/suppress.md",
     "signatures/README.md",
     "testdata/README.md",
