@@ -175,11 +175,14 @@ mod tests {
         let outcomes = [sample::hostile()];
         for format in FORMATS {
             for show_secrets in [false, true] {
-                let options =
-                    ReportOptions { show_secrets, detail: Detail::Full, ..ReportOptions::default() };
-                let text = written(format, &outcomes, &options);
-                let live = text.chars().find(|&c| c != '\n' && sanitize::is_live(c));
-                assert_eq!(live, None, "{}: {text}", format.name);
+                for detail in [Detail::Brief, Detail::Full] {
+                    let show_suppressed = true;
+                    let options =
+                        ReportOptions { show_secrets, show_suppressed, detail, ..ReportOptions::default() };
+                    let text = written(format, &outcomes, &options);
+                    let live = text.chars().find(|&c| c != '\n' && sanitize::is_live(c));
+                    assert_eq!(live, None, "{}: {text}", format.name);
+                }
             }
         }
     }

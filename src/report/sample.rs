@@ -119,6 +119,16 @@ pub(super) fn hostile() -> Outcome {
         suppressed.causes[0].at = evil.into();
         suppressed.causes[0].reason = Some(evil.into());
     }
+    let stale = &mut outcome.suppression.stale;
+    for expired in &mut stale.expired {
+        (expired.at, expired.reason) = (evil.into(), evil.into());
+    }
+    for unused in &mut stale.unused {
+        (unused.at, unused.reason) = (evil.into(), evil.into());
+    }
+    for gone in &mut stale.gone {
+        gone.rule = evil.into();
+    }
     for problem in &mut outcome.problems {
         problem.place = evil.into();
         problem.message = evil.into();

@@ -177,7 +177,7 @@ fn an_expired_entry_speaks_up_in_every_format_and_fails_the_run() {
     let desk = Desk::with(image());
     for (days, hides) in [(-1, false), (0, true), (1, true)] {
         desk.ignore(&format!("{}expires = {}\n", entry("rule = \"*\""), day(days)));
-        for format in ["table", "json", "jsonl"] {
+        for format in ["table", "table -q", "json", "jsonl"] {
             let ran = desk.run(&format!("scan app.tar -f {format}"));
             assert_eq!(ran.code, i32::from(!hides), "{days} {format}");
             assert_eq!(ran.stdout.contains("expired after"), !hides, "{days} {format}: {}", ran.stdout);

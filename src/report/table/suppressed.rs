@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::finding::write_place;
-use super::page::{Page, badge, count, dim, plain, strong};
+use super::page::{Page, badge, count, dim, plain, strong, warning};
 use crate::findings::suppress::{By, Cause, Suppressed, Suppression};
 use crate::report::Detail;
 
@@ -17,8 +17,21 @@ pub(super) fn write(page: &mut Page, suppression: &Suppression, several: bool) -
             write_one(page, suppressed, several)?;
         }
     }
-    if page.detail() == Detail::Full {
-        write_stale(page, suppression)?;
+    match page.detail() {
+        Detail::Full => write_stale(page, suppression),
+        Detail::Normal => Ok(()),
+        Detail::Brief => write_expired(page, suppression),
+    }
+}
+
+/// Who sees no notes has to be told all the same why findings are back.
+fn write_expired(page: &mut Page, suppression: &Suppression) -> io::Result<()> {
+    let notes = suppression.notes().zip(&suppression.stale.expired);
+    for (note, _) in notes.filter(|(_, entry)| entry.findings > 0) {
+        page.blank()?;
+        page.line(0, &[warning(&note.place).middle()])?;
+        page.wrapped(2, &plain(""), &note.message)?;
+        page.wrapped(2, &dim("-> "), &note.remedy)?;
     }
     Ok(())
 }
