@@ -5,10 +5,15 @@
 
 mod image;
 mod join;
+mod let_through;
 mod matcher;
 mod stream;
 mod support;
 
 fn main() {
-    divan::main();
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.split_first() {
+        Some((command, paths)) if command == "let-through" => let_through::run(paths),
+        _ => divan::main(),
+    }
 }

@@ -97,7 +97,7 @@ fn in_address(wish: Wish<'_>, word: &Range<usize>, text: &[u8]) -> Option<Found>
 
 /// Bytes of an address before the word in its host, and behind it.
 const HOST: usize = 128;
-const ADDRESS: usize = 1024;
+pub(super) const ADDRESS: usize = 1024;
 
 /// What the name of a parameter says of which the host alone tells the provider.
 const SECRET: &[&str] = &["key", "token", "secret", "auth", "pass", "pwd", "sig"];
@@ -131,6 +131,14 @@ fn is_word(key: &[u8], word: &Range<usize>) -> bool {
         }),
     };
     begins && ends
+}
+
+/// Whether `word` may be a word of the name that stands around it in `text`, wherever that begins and ends.
+pub(super) fn may_be_word(text: &[u8], word: &Range<usize>) -> bool {
+    // `-Dword` of Java: the letter is no part of the name.
+    let defined = text[..word.start].ends_with(b"-D") || text[..word.start].ends_with(b"-P");
+    let start = if defined { word.start } else { word.start.saturating_sub(1) };
+    is_word(&text[start..], &(word.start - start..word.end - start))
 }
 
 /// Words that names of credentials are made of.

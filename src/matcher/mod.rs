@@ -10,6 +10,7 @@ pub mod assign;
 mod check;
 pub mod entropy;
 mod famous;
+mod guard;
 pub mod judge;
 mod keyed;
 mod mark;
@@ -23,6 +24,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 pub use self::check::{Checked, Complaint, check};
+use self::guard::Guard;
 pub use self::mark::{Mark, REACH};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
@@ -41,6 +43,8 @@ pub const AFTER: usize = MAX_MATCH + 256;
 pub struct Matcher {
     rules: Arc<RuleSet>,
     prefilter: Prefilter,
+    /// What each rule demands around its literals, derived when the first candidate needs it.
+    guards: Vec<OnceLock<Guard>>,
     /// Patterns, compiled when the first candidate needs them.
     compiled: Vec<OnceLock<Compiled>>,
 }
@@ -71,8 +75,9 @@ impl Matcher {
     /// Prepares `rules` for matching.
     pub fn new(rules: Arc<RuleSet>) -> Self {
         let prefilter = Prefilter::new(rules.rules());
+        let guards = rules.rules().iter().map(|_| OnceLock::new()).collect();
         let compiled = rules.rules().iter().map(|_| OnceLock::new()).collect();
-        Self { rules, prefilter, compiled }
+        Self { rules, prefilter, guards, compiled }
     }
 
     /// The rules.
@@ -104,7 +109,26 @@ impl Matcher {
         }
     }
 
+    /// The rules whose patterns or words a candidate wakes, as indexes into the rule set: those that [`Self::verify`] does
+    /// not refuse at a glance.
+    pub fn woken<'t>(
+        &'t self,
+        candidate: Candidate,
+        text: &'t [u8],
+        surroundings: Surroundings<'t>,
+    ) -> impl Iterator<Item = usize> + 't {
+        let scene = Scene { candidate, text, around: surroundings };
+        self.prefilter.wanted(candidate, text).filter(move |index| self.guard(*index).admits(scene))
+    }
+
+    fn guard(&self, index: usize) -> &Guard {
+        self.guards[index].get_or_init(|| Guard::new(&self.rules.rules()[index]))
+    }
+
     fn verify_rule(&self, index: usize, scene: Scene<'_>, out: &mut Vec<Hit>) {
+        if !self.guard(index).admits(scene) {
+            return;
+        }
         let rule = &self.rules.rules()[index];
         let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
         compiled.verify(rule, scene, &mut |secret, confidence, key| {

@@ -21,7 +21,6 @@ pub(super) struct Compiled {
     pattern: Regex,
     /// Index of the group `secret` in `pattern`.
     secret: usize,
-    path: Option<Regex>,
     allowed: Vec<Allowed>,
 }
 
@@ -49,21 +48,11 @@ impl Compiled {
             .group_info()
             .to_index(regex_automata::PatternID::ZERO, "secret")
             .expect("a rule's pattern has the group `secret`");
-        Self {
-            pattern,
-            secret,
-            path: rule.path().map(compile),
-            allowed: rule.allow().iter().map(Allowed::new).collect(),
-        }
+        Self { pattern, secret, allowed: rule.allow().iter().map(Allowed::new).collect() }
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
-        let Scene { candidate, text, around } = scene;
-        if let Some(pattern) = &self.path
-            && !around.path.is_some_and(|path| pattern.is_match(path))
-        {
-            return;
-        }
+        let Scene { candidate, text, .. } = scene;
         match rule.shape() {
             Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |whole, secret| {
                 let tier = tier(rule, &text[secret.clone()]);

@@ -3,8 +3,9 @@
 //! They are what the prefilter looks for. An [`Anchor`] also says how far before such a literal a match can start, so
 //! that the second stage looks at a few bytes instead of a line. Case-insensitive letters become folded literals.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{self, Hir, HirKind, Repetition};
 
+use super::context::{Class, Context, Span, Walk, ends};
 use super::rule::MAX_MATCH;
 
 /// Literals of which at least one stands in every match of a pattern.
@@ -20,6 +21,8 @@ pub struct Anchor {
     pub before_max: usize,
     /// Most bytes of a match, at most [`MAX_MATCH`].
     pub length_max: usize,
+    /// Whether the literals were derived from the pattern, which then says what must stand around them.
+    pub derived: bool,
 }
 
 /// Most bytes of a match that may stand before its literal.
@@ -34,7 +37,7 @@ const MAX_LENGTH: usize = 24;
 
 /// The best anchor of a pattern, or none if no literal of [`MIN_LITERAL`] bytes stands in every match.
 pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
-    let best = required(hir).best?;
+    let best = required(hir, Scope::LITERALS).best?;
     let length_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
     Some(Anchor {
         fold: best.set.fold,
@@ -42,8 +45,19 @@ pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
         before_min: best.before_min.min(MAX_BEFORE),
         before_max: best.before_max.unwrap_or(MAX_BEFORE).min(MAX_BEFORE),
         length_max,
+        derived: true,
     })
 }
+
+/// What must stand around the literals of [`derive`]. It takes longer than these, so it is asked for when a literal was
+/// found.
+pub(super) fn context(hir: &Hir) -> Context {
+    let best = required(hir, Scope { horizon: HORIZON, ..Scope::LITERALS }).best;
+    best.map_or_else(Context::default, |best| Context::new(&best.before, &best.after))
+}
+
+/// Places to each side of a literal that are looked at.
+const HORIZON: usize = 48;
 
 /// Literals that a rule file names itself, for patterns from which none can be derived.
 pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
@@ -54,6 +68,7 @@ pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
         before_min: 0,
         before_max: pattern_max.min(MAX_BEFORE),
         length_max: pattern_max,
+        derived: false,
     }
 }
 
@@ -69,7 +84,10 @@ pub(crate) fn always_has(hir: &Hir, words: &[String]) -> bool {
             // Letters without case are classes of two, so a word may be made of several pieces.
             let mut run = Vec::new();
             for piece in pieces {
-                let one = required(piece).exact.map(Set::lower).filter(|set| set.strings.len() == 1);
+                let one = required(piece, Scope::LITERALS)
+                    .exact
+                    .map(Set::lower)
+                    .filter(|set| set.strings.len() == 1);
                 match one.and_then(|set| set.strings.into_iter().next()) {
                     Some(string) => run.extend(string),
                     None if has(&run) || always_has(piece, words) => return true,
@@ -160,6 +178,9 @@ struct Best {
     before_min: usize,
     /// None = unbounded.
     before_max: Option<usize>,
+    /// What stands to both sides.
+    before: Span,
+    after: Span,
 }
 
 impl Best {
@@ -171,10 +192,29 @@ impl Best {
         if score(&b) > score(&a) { b } else { a }
     }
 
-    fn shifted(mut self, min: usize, max: Option<usize>) -> Self {
-        self.before_min = self.before_min.saturating_add(min);
-        self.before_max = self.before_max.zip(max).map(|(own, more)| own.saturating_add(more));
-        self
+    fn alone(set: Set) -> Self {
+        Self { set, before_min: 0, before_max: Some(0), before: Span::EMPTY, after: Span::EMPTY }
+    }
+
+    /// The same literals in the middle of a longer row of pieces.
+    fn among(self, row: &Row<'_>, at: usize) -> Self {
+        let (min, max) = row.length(at);
+        let Scope { horizon, .. } = row.scope;
+        let (first, last) = (ends(&self.set.strings, true), ends(&self.set.strings, false));
+        let before = row.before(at, self.before.last(first));
+        let after = row.after(at + 1, self.after.last(last));
+        Self {
+            before_min: self.before_min.saturating_add(min),
+            before_max: self.before_max.zip(max).map(|(own, more)| own.saturating_add(more)),
+            before: self.before.then(&before, horizon),
+            after: self.after.then(&after, horizon),
+            set: self.set,
+        }
+    }
+
+    /// The same literals in one of several repeats.
+    fn repeated(self, horizon: usize) -> Self {
+        Self { before: self.before.open(horizon), after: self.after.open(horizon), ..self }
     }
 }
 
@@ -188,50 +228,72 @@ struct Required {
 
 impl Required {
     fn exact(set: Set) -> Self {
-        let best = set.score().map(|_| Best { set: set.clone(), before_min: 0, before_max: Some(0) });
+        let best = set.score().map(|_| Best::alone(set.clone()));
         Self { exact: Some(set), best }
     }
 
     const NOTHING: Self = Self { exact: None, best: None };
 }
 
-fn required(hir: &Hir) -> Required {
+/// Where in the pattern a piece stands.
+#[derive(Debug, Clone, Copy)]
+struct Scope {
+    /// Places to each side of the literal that are looked at.
+    horizon: usize,
+    /// Whether nothing stands before the piece, or behind it.
+    first: bool,
+    last: bool,
+}
+
+impl Scope {
+    /// A whole pattern, of which only the literals are asked for.
+    const LITERALS: Self = Self { horizon: 0, first: true, last: true };
+}
+
+fn required(hir: &Hir, scope: Scope) -> Required {
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => Required::exact(Set::empty_string()),
-        HirKind::Literal(literal) => literal_set(&literal.0),
+        HirKind::Literal(literal) => literal_set(&literal.0, scope),
         HirKind::Class(class) => class_set(class).map_or(Required::NOTHING, Required::exact),
-        HirKind::Capture(capture) => required(&capture.sub),
-        HirKind::Repetition(repetition) => {
-            let inner = required(&repetition.sub);
-            match (repetition.min, repetition.max) {
-                (0, Some(1)) => match inner.exact.and_then(|set| set.or(Set::empty_string())) {
-                    Some(set) => Required { exact: Some(set), best: None },
-                    None => Required::NOTHING,
-                },
-                (0, _) => Required::NOTHING,
-                (min, max) if Some(min) == max && min <= 8 => {
-                    let exact = inner.exact.as_ref().and_then(|one| {
-                        (0..min).try_fold(Set::empty_string(), |all, _| all.then(one.clone()))
-                    });
-                    exact.map_or(Required { exact: None, best: inner.best }, Required::exact)
-                }
-                _ => Required { exact: None, best: inner.best },
-            }
-        }
-        HirKind::Concat(pieces) => concat(pieces),
-        HirKind::Alternation(branches) => alternation(branches),
+        HirKind::Capture(capture) => required(&capture.sub, scope),
+        HirKind::Repetition(repetition) => repeated(repetition, scope),
+        HirKind::Concat(pieces) => concat(&Row { pieces, scope }),
+        HirKind::Alternation(branches) => alternation(branches, scope),
     }
 }
 
-fn literal_set(bytes: &[u8]) -> Required {
-    let set = Set { strings: vec![bytes[..bytes.len().min(MAX_LENGTH)].to_vec()], fold: false };
-    let cut = bytes.len() > MAX_LENGTH;
-    let required = Required::exact(set);
-    if cut { Required { exact: None, ..required } } else { required }
+fn repeated(repetition: &Repetition, scope: Scope) -> Required {
+    let inner = required(&repetition.sub, Scope { first: false, last: false, ..scope });
+    let best = |inner: Option<Best>| inner.map(|best| best.repeated(scope.horizon));
+    match (repetition.min, repetition.max) {
+        (0, Some(1)) => match inner.exact.and_then(|set| set.or(Set::empty_string())) {
+            Some(set) => Required { exact: Some(set), best: None },
+            None => Required::NOTHING,
+        },
+        (0, _) => Required::NOTHING,
+        (min, max) if Some(min) == max && min <= 8 => {
+            let exact = inner
+                .exact
+                .as_ref()
+                .and_then(|one| (0..min).try_fold(Set::empty_string(), |all, _| all.then(one.clone())));
+            exact.map_or_else(|| Required { exact: None, best: best(inner.best) }, Required::exact)
+        }
+        _ => Required { exact: None, best: best(inner.best) },
+    }
 }
 
-fn class_set(class: &Class) -> Option<Set> {
-    let Class::Bytes(class) = class else { return None };
+fn literal_set(bytes: &[u8], scope: Scope) -> Required {
+    let (kept, cut) = bytes.split_at(bytes.len().min(MAX_LENGTH));
+    let required = Required::exact(Set { strings: vec![kept.to_vec()], fold: false });
+    if cut.is_empty() {
+        return required;
+    }
+    let after = Walk { backwards: false, horizon: scope.horizon }.literal(cut);
+    Required { exact: None, best: required.best.map(|best| Best { after, ..best }) }
+}
+
+fn class_set(class: &hir::Class) -> Option<Set> {
+    let hir::Class::Bytes(class) = class else { return None };
     let bytes: Vec<u8> =
         class.ranges().iter().flat_map(|range| range.start()..=range.end()).take(12).collect();
     if bytes.len() == 2 && bytes[0].is_ascii_uppercase() && bytes[0].to_ascii_lowercase() == bytes[1] {
@@ -241,43 +303,72 @@ fn class_set(class: &Class) -> Option<Set> {
         .then(|| Set { strings: bytes.into_iter().map(|byte| vec![byte]).collect(), fold: false })
 }
 
-fn concat(pieces: &[Hir]) -> Required {
-    let mut best = None;
-    // The run of pieces with few strings that is open now, and where in the match it starts.
-    let (mut run, mut run_min, mut run_max) = (Set::empty_string(), 0, Some(0));
-    let (mut min, mut max) = (0_usize, Some(0_usize));
-    let mut all_exact = true;
-    for piece in pieces {
-        let inner = required(piece);
-        best = Best::better(best, inner.best.map(|inner| inner.shifted(min, max)));
-        let (piece_min, piece_max) = lengths(piece);
-        let extended = inner.exact.as_ref().and_then(|set| run.clone().then(set.clone()));
-        match (extended, inner.exact) {
-            (Some(longer), _) => run = longer,
-            (None, exact) => {
-                all_exact = false;
-                best = Best::better(best, Some(Best { set: run, before_min: run_min, before_max: run_max }));
-                let restart = exact.is_some();
-                run = exact.unwrap_or_else(Set::empty_string);
-                let (gap_min, gap_max) = if restart { (0, Some(0)) } else { (piece_min, piece_max) };
-                run_min = min.saturating_add(gap_min);
-                run_max = max.zip(gap_max).map(|(a, b)| a.saturating_add(b));
-            }
-        }
-        min = min.saturating_add(piece_min);
-        max = max.zip(piece_max).map(|(a, b)| a.saturating_add(b));
+/// Pieces of a pattern that stand one behind the other.
+struct Row<'h> {
+    pieces: &'h [Hir],
+    scope: Scope,
+}
+
+impl Row<'_> {
+    /// Fewest and most bytes of the pieces before `at`.
+    fn length(&self, at: usize) -> (usize, Option<usize>) {
+        self.pieces[..at].iter().map(lengths).fold((0, Some(0)), |(min, max), (least, most)| {
+            (min.saturating_add(least), max.zip(most).map(|(a, b): (usize, usize)| a.saturating_add(b)))
+        })
     }
-    let best = Best::better(best, Some(Best { set: run.clone(), before_min: run_min, before_max: run_max }))
-        .filter(|best| best.set.score().is_some());
-    Required { exact: all_exact.then_some(run), best }
+
+    fn before(&self, at: usize, inner: Class) -> Span {
+        let walk = Walk { backwards: true, horizon: self.scope.horizon };
+        walk.pieces(&self.pieces[..at], inner, self.scope.first)
+    }
+
+    fn after(&self, at: usize, inner: Class) -> Span {
+        let walk = Walk { backwards: false, horizon: self.scope.horizon };
+        walk.pieces(&self.pieces[at..], inner, self.scope.last)
+    }
+
+    /// The literals that the pieces `from..to` can be.
+    fn run(&self, set: &Set, from: usize, to: usize) -> Option<Best> {
+        set.score()?;
+        let (before_min, before_max) = self.length(from);
+        let (first, last) = (ends(&set.strings, true), ends(&set.strings, false));
+        let (before, after) = (self.before(from, first), self.after(to, last));
+        Some(Best { set: set.clone(), before_min, before_max, before, after })
+    }
 }
 
 fn lengths(hir: &Hir) -> (usize, Option<usize>) {
     (hir.properties().minimum_len().unwrap_or(0), hir.properties().maximum_len())
 }
 
-fn alternation(branches: &[Hir]) -> Required {
-    let parts: Vec<Required> = branches.iter().map(required).collect();
+fn concat(row: &Row<'_>) -> Required {
+    let mut best = None;
+    // The run of pieces with few strings that is open now, and where it starts.
+    let (mut run, mut from) = (Set::empty_string(), 0);
+    let mut all_exact = true;
+    let count = row.pieces.len();
+    for (at, piece) in row.pieces.iter().enumerate() {
+        let Scope { horizon, first, last } = row.scope;
+        let inner =
+            required(piece, Scope { horizon, first: first && at == 0, last: last && at + 1 == count });
+        best = Best::better(best, inner.best.map(|inner| inner.among(row, at)));
+        let extended = inner.exact.as_ref().and_then(|set| run.clone().then(set.clone()));
+        match (extended, inner.exact) {
+            (Some(longer), _) => run = longer,
+            (None, exact) => {
+                all_exact = false;
+                best = Best::better(best, row.run(&run, from, at));
+                from = if exact.is_some() { at } else { at + 1 };
+                run = exact.unwrap_or_else(Set::empty_string);
+            }
+        }
+    }
+    let best = Best::better(best, row.run(&run, from, count));
+    Required { exact: all_exact.then_some(run), best }
+}
+
+fn alternation(branches: &[Hir], scope: Scope) -> Required {
+    let parts: Vec<Required> = branches.iter().map(|branch| required(branch, scope)).collect();
     let exact = parts
         .iter()
         .map(|part| part.exact.clone())
@@ -292,6 +383,8 @@ fn alternation(branches: &[Hir]) -> Required {
                 set: all.set.or(one.set)?,
                 before_min: all.before_min.min(one.before_min),
                 before_max: all.before_max.zip(one.before_max).map(|(a, b)| a.max(b)),
+                before: all.before.or(&one.before),
+                after: all.after.or(&one.after),
             })
         })
         .flatten();

@@ -6,6 +6,7 @@
 mod allow;
 pub mod checksum;
 mod compose;
+pub mod context;
 mod draft;
 mod file;
 pub mod import;
@@ -23,7 +24,7 @@ pub use self::compose::{Choice, ChoiceError};
 pub use self::file::RuleError;
 pub use self::nearest::nearest;
 pub(crate) use self::pattern::compile_pattern;
-pub use self::rule::{Find, Ignore, MAX_MATCH, Rule, Shape};
+pub use self::rule::{Demand, Find, Ignore, MAX_MATCH, Rule, Shape};
 pub use self::tier::{Confidence, Severity};
 use crate::digest::Digest;
 

@@ -6,7 +6,9 @@ use std::fmt;
 
 use super::allow::Allow;
 use super::checksum::Checksum;
-use super::literal::Anchor;
+use super::context::{Class, Context, alphabet};
+use super::literal::{self, Anchor};
+use super::pattern::parse_pattern;
 use super::{Confidence, Severity};
 
 /// One kind of credential.
@@ -62,6 +64,21 @@ impl Shape {
             Self::Keyed { value, .. } => Cow::Owned(format!("(?<secret>(?:{value})$)")),
         }
     }
+}
+
+/// What must stand around a literal of a rule, if the rule is to find something there. All that it asks for is cheap to
+/// look at, and much rarer than the literal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Demand {
+    /// These bytes right beside it.
+    Around(Context),
+    /// A value of the assignment that it names: so many bytes in a row, all of one class.
+    Value {
+        /// Every byte that a value can have.
+        class: Class,
+        /// The fewest bytes of a value.
+        length: usize,
+    },
 }
 
 /// A text in which a rule must find exactly one credential; both are templates (see [`expand`](super::template)).
@@ -120,6 +137,20 @@ impl Rule {
     /// The literals of which one stands in every match, and where.
     pub fn anchor(&self) -> &Anchor {
         &self.anchor
+    }
+
+    /// What must stand around a literal for a match, derived anew with each call.
+    pub(crate) fn demand(&self) -> Demand {
+        let parse =
+            |pattern| parse_pattern(pattern).expect("a rule's pattern was parsed when the rule was made");
+        match &self.shape {
+            Shape::Pattern(_) if !self.anchor.derived => Demand::Around(Context::default()),
+            Shape::Pattern(pattern) => Demand::Around(literal::context(&parse(pattern))),
+            Shape::Keyed { value, .. } => {
+                let (class, length) = alphabet(&parse(value));
+                Demand::Value { class, length }
+            }
+        }
     }
 
     /// The structure that a match can be proved by.

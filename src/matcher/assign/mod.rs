@@ -18,6 +18,10 @@ pub const KEY_BYTES: usize = 128;
 /// Longest value.
 pub const VALUE_BYTES: usize = 4096;
 
+/// Bytes from the end of a keyword within which its value begins: enough for every notation here, with all the blanks
+/// and attributes that they allow.
+pub const REACH: usize = 768;
+
 /// An assignment, as ranges of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
@@ -76,8 +80,9 @@ impl Default for Bounds {
 }
 
 /// The assignment whose key holds `keyword`, if the keyword stands in one. `None` for a value that is empty, longer than
-/// [`VALUE_BYTES`] or cut by an end of the text that is not a true one.
+/// [`VALUE_BYTES`], out of [`REACH`] or cut by an end of the text that is not a true one.
 pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assignment> {
+    let reach = keyword.end + REACH;
     let name = Name::around(text, keyword)?;
     // The user in a URL: what follows is its password, for which there are rules.
     if name.before(text).ends_with(b"://") {
@@ -88,7 +93,7 @@ pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assi
     let value = value::at(&context, found.next)?;
     let longest = value.range.end - value.range.start;
     let cut = value.range.end >= text.len() && !bounds.end;
-    if value.range.is_empty() || longest > VALUE_BYTES || cut {
+    if value.range.is_empty() || longest > VALUE_BYTES || value.range.start > reach || cut {
         return None;
     }
     Some(Assignment {

@@ -1,0 +1,179 @@
+//! Between the stages: whether what stands right around a literal lets a rule find anything there.
+//!
+//! A literal is often a word that stands everywhere. Before a pattern is searched or an assignment parsed, a few bytes
+//! beside the literal are looked at: those that the pattern itself demands there, or, for rules of words, that the word
+//! is one and that a value of the rule's alphabet and length stands within reach. What is refused here would be found by
+//! nobody; the second stage asks again, so it makes no difference whether somebody looked here first.
+
+use regex_automata::meta::Regex;
+
+use super::assign::REACH;
+use super::keyed::{ADDRESS, may_be_word};
+use super::verify::{Scene, compile};
+use crate::signature::{Demand, Rule, Shape};
+
+/// What one rule demands.
+#[derive(Debug)]
+pub(super) struct Guard {
+    demand: Demand,
+    /// Whether the literal must be a word of its own.
+    word: bool,
+    /// The paths of files that the rule is for.
+    path: Option<Regex>,
+}
+
+impl Guard {
+    pub(super) fn new(rule: &Rule) -> Self {
+        let word = matches!(rule.shape(), Shape::Keyed { judged: false, .. });
+        Self { demand: rule.demand(), word, path: rule.path().map(compile) }
+    }
+
+    /// Whether the rule may find something at the candidate.
+    pub(super) fn admits(&self, scene: Scene<'_>) -> bool {
+        self.beside(scene)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|pattern| scene.around.path.is_some_and(|path| pattern.is_match(path)))
+    }
+
+    /// Whether what the rule demands stands around the literal.
+    fn beside(&self, scene: Scene<'_>) -> bool {
+        let Scene { candidate, text, .. } = scene;
+        let (from, to) = (candidate.at, candidate.at + candidate.length);
+        match &self.demand {
+            Demand::Around(context) => context.admits(text, from, to),
+            Demand::Value { class, length } => {
+                let fits = |byte: &u8| class.has(*byte);
+                let reach = &text[to..text.len().min(to + FARTHEST + length)];
+                (!self.word || may_be_word(text, &(from..to))) && has_run(reach, *length, fits)
+            }
+        }
+    }
+}
+
+/// Bytes from a word's end to the start of the last value that it may name.
+const FARTHEST: usize = if REACH > ADDRESS { REACH } else { ADDRESS };
+
+/// Whether `length` bytes in a row fit. Looks at every byte only where it has to.
+fn has_run(text: &[u8], length: usize, fits: impl Fn(&u8) -> bool) -> bool {
+    let (mut start, mut known) = (0, 0);
+    // All of `start..start + known` fit; the last byte that a run from `start` needs is tried first.
+    while let Some(window) = text.get(start..start + length) {
+        match window[known..].iter().rposition(|byte| !fits(byte)) {
+            None => return true,
+            Some(bad) => {
+                let next = start + known + bad + 1;
+                known = start + length - next;
+                start = next;
+            }
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::verify::Compiled;
+    use super::super::{Matcher, Surroundings};
+    use super::*;
+    use crate::signature::RuleSet;
+    use crate::signature::template::expand;
+
+    /// Every notation in which a word names a value.
+    const NOTATIONS: [&str; 22] = [
+        "NAME=VALUE",
+        "export NAME=\"VALUE\"",
+        "  \"NAME\": \"VALUE\",",
+        "NAME:  VALUE\n",
+        "NAME: |\n            VALUE\n",
+        "config['NAME'] = 'VALUE';",
+        "\\\"NAME\\\":\\\"VALUE\\\"",
+        "java -DNAME=VALUE -PNAME=VALUE x",
+        "tool --NAME VALUE --NAME=VALUE",
+        "[\"--NAME\", \"VALUE\"]",
+        "<NAME a=\"b\">VALUE</NAME>",
+        "<add key=\"NAME\" value=\"VALUE\"/>",
+        "- name: NAME\n  value: VALUE\n",
+        "<entry key=\"NAME\">VALUE</entry>",
+        "setNAME(\"VALUE\")",
+        "(\"NAME\", \"VALUE\")",
+        "NAME := os.Getenv(\"NAME\", \"VALUE\")",
+        "const char NAME[64] = \"VALUE\";",
+        "static NAME: &'static str = \"VALUE\";",
+        "NAME=${NAME:-VALUE}",
+        "https://api.NAME.com/v1/x?a=b&key=VALUE",
+        "user %22NAME%22%3D%22VALUE%22",
+    ];
+
+    #[test]
+    fn what_a_rule_finds_is_admitted() {
+        let matcher = Matcher::new(RuleSet::embedded());
+        let mut found = 0;
+        for (index, rule) in matcher.rules().rules().iter().enumerate() {
+            let Shape::Keyed { words, and, .. } = rule.shape() else { continue };
+            let name = [words[0].as_str(), and.first().map_or("key", String::as_str)].join("_");
+            let secret = expand(&rule.finds()[0].secret, rule.id());
+            let compiled = Compiled::new(rule);
+            for notation in NOTATIONS {
+                let text = notation.replace("NAME", &name).replace("VALUE", &secret).into_bytes();
+                for candidate in matcher.candidates(&text) {
+                    let woken = matcher.prefilter.wanted(candidate, &text).any(|wanted| wanted == index);
+                    let scene = Scene { candidate, text: &text, around: Surroundings::default() };
+                    let mut hits = 0;
+                    compiled.verify(rule, scene, &mut |_, _, _| hits += 1);
+                    if woken && hits > 0 {
+                        found += 1;
+                        let shown = text.escape_ascii();
+                        assert!(matcher.guard(index).admits(scene), "{}: {shown}", rule.id());
+                    }
+                }
+            }
+        }
+        assert!(found > 8000, "only {found} are found");
+    }
+
+    #[test]
+    fn words_that_name_no_value_wake_nobody() {
+        let matcher = Matcher::new(RuleSet::embedded());
+        for text in
+            ["The flickr api is a service.", "import flickr_api", "flickr_key = None", "reflickr_key=VALUE"]
+        {
+            let text = text.replace("VALUE", &"0123456789abcdef".repeat(2)).into_bytes();
+            let woken = |candidate| matcher.woken(candidate, &text, Surroundings::default()).count();
+            assert_eq!(matcher.candidates(&text).map(woken).sum::<usize>(), 0, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_path_is_asked_for() {
+        let rules = include_str!("../../signatures/github.toml");
+        let (head, _) = rules.split_at(rules.find("[[rule.finds]]").unwrap());
+        let proofs = "path = 'x'\n[[rule.finds]]\ntext = 'a'\nsecret = 'a'\n".to_owned()
+            + "[[rule.finds]]\ntext = 'a'\nsecret = 'a'\n[[rule.ignores]]\ntext = 'b'\nwhy = 'c'\n";
+        let rules = head.to_owned() + &proofs;
+        let matcher = Matcher::new(Arc::new(RuleSet::parse([("x.toml", rules.as_str())]).unwrap()));
+        let text = expand("ghp_{base62:30}{github-crc32}", "x").into_bytes();
+        let candidate = matcher.candidates(&text).next().unwrap();
+        let woken = |path| matcher.woken(candidate, &text, Surroundings { path, pair: None }).count();
+        assert_eq!((woken(Some(&b"x"[..])), woken(Some(b"y")), woken(None)), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_run_is_found_wherever_it_stands() {
+        for (text, length, expected) in [
+            (&b"aaaa"[..], 4, true),
+            (b"aaaa", 5, false),
+            (b"aaa-aaaa", 4, true),
+            (b"aaa-aaa-aaaab", 4, true),
+            (b"-aaa-aaa-", 4, false),
+            (b"aa-aaaa-", 4, true),
+            (b"", 0, true),
+            (b"", 1, false),
+        ] {
+            assert_eq!(has_run(text, length, |byte| *byte != b'-'), expected, "{}", text.escape_ascii());
+        }
+    }
+}
