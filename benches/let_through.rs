@@ -138,6 +138,8 @@ impl Survey {
         let rule = &self.matcher.rules().rules()[index];
         match rule.shape() {
             Shape::Keyed { .. } => assignment(candidate, text),
+            // No literal wakes it.
+            Shape::Fields => candidate.at..candidate.at,
             Shape::Pattern(pattern) => {
                 let (automaton, cache) = self.automata[index].get_or_insert_with(|| automaton(pattern));
                 matching(rule, candidate, text, automaton, cache)

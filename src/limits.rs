@@ -30,6 +30,8 @@ pub enum Limit {
     LinkBytes,
     /// Memory that decompressing one stream may ask for: the window of zstd, the dictionary of xz.
     WindowBytes,
+    /// Bytes of a file that are read as the format that its path names.
+    FormatBytes,
 }
 
 /// One row of [`LIMITS`].
@@ -86,6 +88,13 @@ pub const LIMITS: &[LimitRow] = &[
         64 * MIB,
         true,
         "memory that decompressing one stream may ask for",
+    ),
+    row(
+        Limit::FormatBytes,
+        "max-format-bytes",
+        8 * MIB,
+        true,
+        "bytes of one file that are read as its format has them",
     ),
 ];
 

@@ -169,7 +169,7 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     let finds: Vec<Value> = rule
         .finds()
         .iter()
-        .map(|find| json!({ "text": find.text, "secret": find.secret, "path": find.path }))
+        .map(|find| json!({ "text": find.text, "secret": find.secret, "encoded": find.encoded, "path": find.path }))
         .collect();
     let ignores = rule.ignores().iter().map(|ignore| {
         let mut ignored = example(&ignore.text, ignore.path.as_deref());
@@ -181,13 +181,18 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     all["source"] = json!(rule.source());
     match rule.shape() {
         Shape::Pattern(pattern) => all["pattern"] = json!(pattern),
-        Shape::Keyed { words, and, value, judged } => {
+        Shape::Keyed { words, and, .. } => {
             all["words"] = json!(words);
             all["and"] = json!(and);
-            all["value"] = json!(value);
-            all["judged"] = json!(judged);
         }
+        Shape::Fields => {}
     }
+    if !matches!(rule.shape(), Shape::Pattern(_)) || !rule.asked().is_empty() {
+        all["value"] = json!(rule.value());
+        all["judged"] = json!(rule.judged());
+    }
+    let fields = rule.asked().iter().map(|asked| format!("{}.{}", asked.structure.name, asked.field));
+    all["fields"] = json!(fields.collect::<Vec<_>>());
     all["checksum"] = json!(rule.checksum().map(|checksum| checksum.name));
     all["entropy"] = json!(rule.entropy());
     all["path"] = json!(rule.path());
@@ -230,6 +235,10 @@ fn show(out: &mut dyn Write, rule: &Rule, by: Option<&str>) -> io::Result<()> {
             line("and", &and.join(", "))?;
             line("value", value)?;
         }
+        Shape::Fields => rule.value().map_or(Ok(()), |value| line("value", value))?,
+    }
+    for asked in rule.asked() {
+        line("field", &format!("{}.{} ({})", asked.structure.name, asked.field, asked.structure.about))?;
     }
     line("checksum", rule.checksum().map_or("-", |checksum| checksum.name))?;
     if let Some(entropy) = rule.entropy() {

@@ -7,12 +7,14 @@
 //! Where a user's rules stand on top of those of the program, the user's are checked, and of the program's only whether
 //! a user's rule takes their examples away: the tests have checked the rest.
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::structured::FieldHit;
 use super::verify::Scene;
-use super::{AFTER, BEFORE, Candidate, Hit, Matcher, Surroundings};
-use crate::signature::template::{expand, expand_pair};
-use crate::signature::{Confidence, Rule, RuleSet, Shape, nearest};
+use super::{AFTER, BEFORE, Candidate, Claim, Matcher, Surroundings, resolve};
+use crate::signature::template::{expand, expand_find};
+use crate::signature::{Confidence, Rule, RuleSet, Shape, nearest, structure};
 
 /// What is wrong with one rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,15 +95,15 @@ fn proofs(rules: &RuleSet, rule: &Rule, checked: &mut Checked) {
 /// Whether users' rules claim examples of a rule that is none of theirs.
 fn taken_away(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
     for (number, find) in rule.finds().iter().enumerate() {
-        let (text, secret) = expand_pair(&find.text, &find.secret, &format!("{}/{number}", rule.id()));
+        let (text, secret) = expand_find(find, &format!("{}/{number}", rule.id()));
         let around = Surroundings { path: find.path.as_deref().map(str::as_bytes), pair: None };
-        let hits = matcher.scan(text.as_bytes(), around);
+        let hits = resolve(found(matcher, text.as_bytes(), around), &matcher.rules);
         if hits.iter().any(|hit| hit.rule == index) {
             continue;
         }
         let place = text.find(&secret).map_or(0..0, |at| at..at + secret.len());
-        let takes = |hit: &&Hit| hit.secret.start < place.end && place.start < hit.secret.end;
-        for taker in hits.iter().filter(takes).map(|hit| matcher.rule(hit)) {
+        let takes = |hit: &&Found| hit.range.start < place.end && place.start < hit.range.end;
+        for taker in hits.iter().filter(takes).map(|hit| &matcher.rules.rules()[hit.rule]) {
             if !taker.is_embedded() && taker.derived_from() != Some(rule.id()) {
                 let id = rule.id();
                 let message = format!("it claims what rule `{id}` finds: {}", remedy(id));
@@ -121,9 +123,9 @@ fn complaint(rule: &Rule, message: impl Into<String>) -> Complaint {
 
 fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
     for (number, find) in rule.finds().iter().enumerate() {
-        let (text, secret) = expand_pair(&find.text, &find.secret, &format!("{}/{number}", rule.id()));
+        let (text, secret) = expand_find(find, &format!("{}/{number}", rule.id()));
         let path = find.path.as_deref().map(str::as_bytes);
-        for (form, text) in forms(rule, &text) {
+        for (form, text) in forms(rule, &text, &secret, path) {
             let secret = if form == "with CRLF" { secret.replace('\n', "\r\n") } else { secret.clone() };
             let around = Surroundings { path, pair: None };
             if let Err((message, rival)) = one(matcher, index, &text, &secret, around) {
@@ -135,7 +137,7 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
     for (number, ignore) in rule.ignores().iter().enumerate() {
         let text = expand(&ignore.text, &format!("{}/ignores/{number}", rule.id()));
         let around = Surroundings { path: ignore.path.as_deref().map(str::as_bytes), pair: None };
-        let hits = matcher.scan(text.as_bytes(), around);
+        let hits = resolve(found(matcher, text.as_bytes(), around), &matcher.rules);
         if hits.iter().any(|hit| hit.rule == index && hit.confidence > Confidence::Example) {
             let message = format!("ignores {}, {}: it is found ({})", number + 1, ignore.text, ignore.why);
             complaints.push(complaint(rule, message));
@@ -144,16 +146,82 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
 }
 
 /// The forms in which an example is tried.
-fn forms(rule: &Rule, text: &str) -> Vec<(&'static str, String)> {
+fn forms(rule: &Rule, text: &str, secret: &str, path: Option<&[u8]>) -> Vec<(&'static str, String)> {
     let line = ".".repeat(BEFORE + 100);
     let mut forms = vec![("as it is", text.to_owned()), ("with CRLF", text.replace('\n', "\r\n"))];
     // A bare value may go on to the end of its line, so only tokens are tried inside one.
-    let token = matches!(rule.shape(), Shape::Pattern(_));
+    let token = matches!(rule.shape(), Shape::Pattern(_)) && !reads(rule, path, text.as_bytes());
     if token && !text.contains('\n') {
         let behind = " ".repeat(AFTER + 100);
         forms.push(("in a long line", format!("{line} {text} {behind}{line}")));
     }
+    // A format that only a path tells is read as far as the file goes.
+    let cut = text.find(secret).map(|at| &text[..at + secret.len()]);
+    if let Some(cut) = cut.filter(|cut| reads(rule, path, cut.as_bytes())) {
+        forms.push(("cut off behind the credential", cut.to_owned()));
+    }
     forms
+}
+
+/// Whether the rule asks for a field of such a file.
+fn reads(rule: &Rule, path: Option<&[u8]>, text: &[u8]) -> bool {
+    let wanting = path.map(structure::wanting).unwrap_or_default();
+    wanting.into_iter().any(|row| rule.asked().iter().any(|asked| asked.structure == row) && (row.is)(text))
+}
+
+/// A credential in an example.
+struct Found {
+    rule: usize,
+    range: Range<usize>,
+    secret: Vec<u8>,
+    confidence: Confidence,
+    field: bool,
+}
+
+impl Claim for Found {
+    fn rule(&self) -> usize {
+        self.rule
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.range.start as u64..self.range.end as u64
+    }
+
+    fn confidence(&self) -> Confidence {
+        self.confidence
+    }
+
+    fn by_field(&self) -> bool {
+        self.field
+    }
+}
+
+/// Everything that rules claim of an example, as a scan finds it: by candidates, and by the format of the file.
+fn found(matcher: &Matcher, text: &[u8], around: Surroundings<'_>) -> Vec<Found> {
+    let mut hits = Vec::new();
+    for candidate in matcher.candidates(text) {
+        matcher.verify(candidate, text, around, &mut hits);
+    }
+    let hits = hits.into_iter().map(|hit| Found {
+        rule: hit.rule,
+        secret: text[hit.secret.clone()].to_vec(),
+        range: hit.secret,
+        confidence: hit.confidence,
+        field: false,
+    });
+    hits.chain(in_fields(matcher, text, around)).collect()
+}
+
+fn in_fields(matcher: &Matcher, text: &[u8], around: Surroundings<'_>) -> Vec<Found> {
+    let hits = around.path.map(|path| matcher.fields(path, text, usize::MAX)).unwrap_or_default();
+    let of = |hit: FieldHit| Found {
+        rule: hit.rule,
+        range: hit.range,
+        secret: hit.secret,
+        confidence: hit.confidence,
+        field: true,
+    };
+    hits.into_iter().map(of).collect()
 }
 
 fn one(
@@ -165,20 +233,26 @@ fn one(
 ) -> Result<(), (String, Option<String>)> {
     let bytes = text.as_bytes();
     let plain = |message: String| Err((message, None));
-    let resolved = matcher.scan(bytes, around);
-    let own: Vec<&Hit> = resolved.iter().filter(|hit| hit.rule == index).collect();
-    let found = |hit: &Hit| String::from_utf8_lossy(&bytes[hit.secret.clone()]).into_owned();
+    let resolved = resolve(found(matcher, bytes, around), &matcher.rules);
+    let own: Vec<&Found> = resolved.iter().filter(|hit| hit.rule == index).collect();
     match own[..] {
-        [hit] if found(hit) == secret => {}
-        [hit] => return plain(format!("the credential is {secret}, found was {}", found(hit))),
+        [hit] if hit.secret == secret.as_bytes() => {}
+        [hit] => {
+            let other = String::from_utf8_lossy(&hit.secret);
+            return plain(format!("the credential is {secret}, found was {other}"));
+        }
         [] => return Err(nothing(matcher, index, bytes, secret, around)),
         _ => return plain(format!("found {} times", own.len())),
+    }
+    let mut fields = in_fields(matcher, bytes, around).into_iter();
+    if fields.any(|hit| hit.rule == index && hit.secret == secret.as_bytes()) {
+        return Ok(());
     }
     let mut slow = Vec::new();
     for candidate in every_position(matcher, index, bytes) {
         matcher.verify_rule(index, Scene { candidate, text: bytes, around }, &mut slow);
     }
-    if slow.iter().any(|hit| found(hit) == secret) {
+    if slow.iter().any(|hit| bytes[hit.secret.clone()] == *secret.as_bytes()) {
         return Ok(());
     }
     plain("the second stage alone does not find it".into())
@@ -192,16 +266,13 @@ fn nothing(
     secret: &str,
     around: Surroundings<'_>,
 ) -> (String, Option<String>) {
-    let resolved = matcher.scan(bytes, around);
-    let mut hits = Vec::new();
-    for candidate in matcher.candidates(bytes) {
-        matcher.verify(candidate, bytes, around, &mut hits);
-    }
+    let hits = found(matcher, bytes, around);
     let claimed = hits.iter().any(|hit| hit.rule == index);
-    let other = resolved.iter().find(|hit| bytes[hit.secret.clone()] == *secret.as_bytes());
+    let resolved = resolve(hits, &matcher.rules);
+    let other = resolved.iter().find(|hit| hit.secret == *secret.as_bytes());
     match other.filter(|_| claimed).or(resolved.first().filter(|_| claimed)) {
         Some(hit) => {
-            let id = matcher.rule(hit).id();
+            let id = matcher.rules.rules()[hit.rule].id();
             (format!("rule `{id}` claims it: {}", remedy(id)), Some(id.to_owned()))
         }
         None => ("nothing is found".into(), None),

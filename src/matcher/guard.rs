@@ -30,11 +30,12 @@ impl Guard {
 
     /// Whether the rule may find something at the candidate.
     pub(super) fn admits(&self, scene: Scene<'_>) -> bool {
-        self.beside(scene)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|pattern| scene.around.path.is_some_and(|path| pattern.is_match(path)))
+        self.beside(scene) && self.fits_path(scene.around.path)
+    }
+
+    /// Whether the rule is for a file of that path.
+    pub(super) fn fits_path(&self, path: Option<&[u8]>) -> bool {
+        self.path.as_ref().is_none_or(|pattern| path.is_some_and(|path| pattern.is_match(path)))
     }
 
     /// Whether what the rule demands stands around the literal.

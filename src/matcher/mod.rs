@@ -18,18 +18,22 @@ pub mod placeholder;
 mod prefilter;
 pub mod reference;
 mod resolve;
+mod structured;
 mod verify;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use self::assign::Style;
 pub use self::check::{Checked, Complaint, check};
 use self::guard::Guard;
 pub use self::mark::{Mark, REACH};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve, specific};
+pub use self::structured::FieldHit;
 use self::verify::{Compiled, Scene};
+use crate::signature::structure::{Structure, structures};
 use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
 
 /// Bytes before a candidate on which its matches may depend.
@@ -47,6 +51,8 @@ pub struct Matcher {
     guards: Vec<OnceLock<Guard>>,
     /// Patterns, compiled when the first candidate needs them.
     compiled: Vec<OnceLock<Compiled>>,
+    /// The formats whose fields rules ask for, each with these rules.
+    asking: Vec<(&'static Structure, Vec<usize>)>,
 }
 
 /// Where a text comes from, as far as rules ask for it.
@@ -77,7 +83,8 @@ impl Matcher {
         let prefilter = Prefilter::new(rules.rules());
         let guards = rules.rules().iter().map(|_| OnceLock::new()).collect();
         let compiled = rules.rules().iter().map(|_| OnceLock::new()).collect();
-        Self { rules, prefilter, guards, compiled }
+        let asking = asking(rules.rules());
+        Self { rules, prefilter, guards, compiled, asking }
     }
 
     /// The rules.
@@ -144,4 +151,12 @@ impl Matcher {
         }
         resolve(hits, &self.rules)
     }
+}
+
+/// The formats that `rules` ask for.
+fn asking(rules: &[Rule]) -> Vec<(&'static Structure, Vec<usize>)> {
+    let asks = |row: &Structure, rule: &Rule| rule.asked().iter().any(|asked| asked.structure == row);
+    let of =
+        |row| rules.iter().enumerate().filter(|(_, rule)| asks(row, rule)).map(|(index, _)| index).collect();
+    structures().map(|row| (row, of(row))).filter(|(_, rules): &(_, Vec<_>)| !rules.is_empty()).collect()
 }

@@ -13,6 +13,10 @@ pub trait Claim {
     fn range(&self) -> Range<u64>;
     /// How sure it is.
     fn confidence(&self) -> Confidence;
+    /// Whether the format of its file names the value, so that its range and its decoding are known to be right.
+    fn by_field(&self) -> bool {
+        false
+    }
 }
 
 impl Claim for Hit {
@@ -29,15 +33,15 @@ impl Claim for Hit {
     }
 }
 
-/// Leaves one claim for each credential of a text: of claims that overlap, the one whose rule is most specific, most sure
-/// and longest; the others only if one of the two rules names the other in `also`. Sorted by place.
+/// Leaves one claim for each credential of a text: of claims that overlap, the one whose rule is most specific, that of a
+/// field, most sure and longest; the others only if one of the two rules names the other in `also`. Sorted by place.
 pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
     let rule = |claim: &C| &rules.rules()[claim.rule()];
     give_way(&mut claims, rules);
     claims.sort_by_key(|claim| {
         let range = claim.range();
         let length = range.end - range.start;
-        let best = (specific(rule(claim)), claim.confidence(), length);
+        let best = (specific(rule(claim)), claim.by_field(), claim.confidence(), length);
         (std::cmp::Reverse(best), range.start, claim.rule())
     });
     // What is kept, by where it starts: the few that could overlap are found without comparing all with all.
@@ -79,12 +83,14 @@ fn shares(a: &Rule, b: &Rule) -> bool {
     a.also().iter().any(|id| id == b.id()) || b.also().iter().any(|id| id == a.id())
 }
 
-/// How specific a rule is: a token that speaks for itself says more than a place where any secret may stand (a URL's
-/// password, a header, an option), that more than a word beside a common shape, and that more than a name that sounds
-/// secret.
+/// How specific a rule is: a token that speaks for itself says more than a field of a known format, that more than a
+/// place where any secret may stand (a URL's password, a header, an option), that more than a word beside a common shape,
+/// and that more than a name that sounds secret.
 pub fn specific(rule: &Rule) -> u8 {
     match rule.shape() {
-        Shape::Pattern(pattern) if speaks_for_itself(pattern) => 3,
+        Shape::Pattern(pattern) if speaks_for_itself(pattern) => 4,
+        Shape::Fields => 3,
+        Shape::Pattern(_) if !rule.asked().is_empty() => 3,
         Shape::Pattern(_) => 2,
         Shape::Keyed { judged: false, .. } => 1,
         Shape::Keyed { judged: true, .. } => 0,

@@ -22,6 +22,8 @@ pub(super) struct Compiled {
     /// Index of the group `secret` in `pattern`.
     secret: usize,
     allowed: Vec<Allowed>,
+    /// Of the value of a field.
+    value: Option<Regex>,
 }
 
 /// A candidate and what it stands in.
@@ -44,11 +46,12 @@ const FEW_STARTS: usize = 16;
 impl Compiled {
     pub(super) fn new(rule: &Rule) -> Self {
         let pattern = compile(&rule.shape().pattern());
+        let value = rule.value().map(|value| compile(&format!("^(?:{value})$")));
         let secret = pattern
             .group_info()
             .to_index(regex_automata::PatternID::ZERO, "secret")
             .expect("a rule's pattern has the group `secret`");
-        Self { pattern, secret, allowed: rule.allow().iter().map(Allowed::new).collect() }
+        Self { pattern, secret, allowed: rule.allow().iter().map(Allowed::new).collect(), value }
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
@@ -60,6 +63,7 @@ impl Compiled {
                     sink(secret, confidence, None);
                 }
             }),
+            Shape::Fields => {}
             Shape::Keyed { and, judged, .. } => {
                 let wish = Wish { and, judged: *judged };
                 let Some(found) = keyed::find(wish, scene) else { return };
@@ -75,6 +79,15 @@ impl Compiled {
                 }
             }
         }
+    }
+
+    /// Whether the value of a field is what the rule wants it to be.
+    pub(super) fn fits_value(&self, value: &[u8], around: Surroundings<'_>) -> bool {
+        let scene =
+            Scene { candidate: Candidate { at: 0, length: 0, literal: usize::MAX }, text: value, around };
+        let whole = 0..value.len();
+        self.value.as_ref().is_none_or(|pattern| pattern.is_match(value))
+            && !self.passes(scene, &whole, &whole)
     }
 
     /// Whether the rule lets the match pass that it would report.
@@ -135,7 +148,7 @@ impl Compiled {
 }
 
 /// The tier of a match, or none if it is no credential.
-fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
+pub(super) fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
     if rule.entropy().is_some_and(|least| shannon(secret) < least) {
         return None;
     }

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::ops::Range;
 
+use super::whole::WholeFile;
 use crate::matcher::{AFTER, BEFORE, REACH};
 use crate::stream::{Segment, Text, Walked, fill};
 
@@ -35,6 +36,8 @@ pub(super) struct Chunk {
     pub(super) segments: Vec<Segment>,
     /// Texts that no segment holds.
     pub(super) texts: Vec<Text>,
+    /// Files that were wanted whole and end here.
+    pub(super) files: Vec<WholeFile>,
 }
 
 /// Cuts a stream into chunks.
@@ -89,6 +92,7 @@ impl Chunker {
             owned: offset(self.owned)..owned_end,
             segments: self.segments_of(&buffer),
             texts: walked.texts,
+            files: Vec::new(),
             bytes: buffer,
         };
         self.prepare_next(&chunk, last);

@@ -3,7 +3,20 @@
 use super::matching::{Match, Matches, tidy};
 use crate::image::PlaceKind;
 use crate::matcher::resolve;
+use crate::problem::Problem;
 use crate::signature::RuleSet;
+
+/// What all chunks of a blob yield.
+#[derive(Debug)]
+pub(super) struct Collected {
+    pub(super) matches: Vec<Match>,
+    /// Whether there were more than could be kept.
+    pub(super) dropped: bool,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Problems with the files of one blob are one kind many times: the first thousand are enough.
+const PROBLEMS: usize = 1000;
 
 /// Takes the matches of chunk after chunk.
 #[derive(Debug)]
@@ -11,6 +24,7 @@ pub(super) struct Collector {
     found: Vec<Match>,
     most: usize,
     dropped: bool,
+    problems: Vec<Problem>,
     /// Line ends that the open file has in the chunks so far.
     lines: u64,
 }
@@ -18,7 +32,7 @@ pub(super) struct Collector {
 impl Collector {
     /// A collector that keeps at most `most` matches.
     pub(super) fn new(most: usize) -> Self {
-        Self { found: Vec::new(), most, dropped: false, lines: 0 }
+        Self { found: Vec::new(), most, dropped: false, problems: Vec::new(), lines: 0 }
     }
 
     /// Takes the matches of the next chunk.
@@ -28,12 +42,11 @@ impl Collector {
             if content && chunk.continued && chunk.continued_entry == found.ordinal() {
                 found.line = found.line.map(|line| line.wrapping_add(self.lines));
             }
-            if self.found.len() < self.most {
-                self.found.push(found);
-            } else {
-                self.dropped = true;
-            }
+            self.push(found);
         }
+        chunk.whole.found.into_iter().for_each(|found| self.push(found));
+        let room = PROBLEMS.saturating_sub(self.problems.len());
+        self.problems.extend(chunk.whole.problems.into_iter().take(room));
         self.lines = match chunk.open {
             Some((lines, true)) => self.lines + lines,
             Some((lines, false)) => lines,
@@ -41,21 +54,26 @@ impl Collector {
         };
     }
 
-    /// One match for each credential of each text, and whether there were more than could be kept.
-    pub(super) fn finish(mut self, rules: &RuleSet) -> (Vec<Match>, bool) {
+    fn push(&mut self, found: Match) {
+        if self.found.len() < self.most {
+            self.found.push(found);
+        } else {
+            self.dropped = true;
+        }
+    }
+
+    /// One match for each credential of each text.
+    pub(super) fn finish(mut self, rules: &RuleSet) -> Collected {
         tidy(&mut self.found);
         let mut resolved = Vec::with_capacity(self.found.len());
         let mut text: Vec<Match> = Vec::new();
         for found in self.found {
-            let same = |other: &Match| {
-                (other.ordinal(), other.kind, &other.name) == (found.ordinal(), found.kind, &found.name)
-            };
-            if !text.last().is_none_or(same) {
+            if text.last().is_some_and(|other| other.text() != found.text()) {
                 resolved.extend(resolve(std::mem::take(&mut text), rules));
             }
             text.push(found);
         }
         resolved.extend(resolve(text, rules));
-        (resolved, self.dropped)
+        Collected { matches: resolved, dropped: self.dropped, problems: self.problems }
     }
 }

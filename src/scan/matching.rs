@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
+use super::whole::Yield;
 use crate::content::utf16;
 use crate::image::PlaceKind;
 use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, REACH, Surroundings};
@@ -21,7 +22,7 @@ pub(crate) struct Match {
     pub(crate) kind: PlaceKind,
     /// The tar entry that it belongs to.
     pub(crate) entry: Option<Arc<Entry>>,
-    /// Name of a record.
+    /// Name of a record, or the key that holds it in a file of a known format.
     pub(crate) name: Option<String>,
     /// Bytes of the content, the text or, for padding, the whole stream.
     pub(crate) range: Range<u64>,
@@ -39,16 +40,23 @@ impl Match {
         self.entry.as_ref().map(|entry| entry.ordinal)
     }
 
-    /// The order of matches: as the layer has them.
-    pub(crate) fn place(&self) -> (Option<u64>, PlaceKind, Option<&str>, u64, u64) {
-        (self.ordinal(), self.kind, self.name.as_deref(), self.range.start, self.range.end)
+    /// The text that it stands in. Of an entry there are one content and many records.
+    pub(crate) fn text(&self) -> (Option<u64>, PlaceKind, Option<&str>) {
+        (self.ordinal(), self.kind, self.name.as_deref().filter(|_| self.kind != PlaceKind::File))
     }
 }
 
 /// Sorts matches by place and drops those that were found twice.
 pub(super) fn tidy(found: &mut Vec<Match>) {
-    found.sort_by(|a, b| (a.place(), a.rule).cmp(&(b.place(), b.rule)));
-    found.dedup_by(|a, b| a.rule == b.rule && a.place() == b.place());
+    // Of two that are alike the one that knows its key stays.
+    let place = |a: &Match| (a.range.start, a.range.end, a.rule);
+    let unnamed = |a: &Match| a.name.is_none();
+    found.sort_by(|a, b| {
+        (a.text(), place(a), unnamed(a), &a.secret).cmp(&(b.text(), place(b), unnamed(b), &b.secret))
+    });
+    found.dedup_by(|a, b| {
+        a.text() == b.text() && place(a) == place(b) && (a.name.is_none() || a.name == b.name)
+    });
 }
 
 impl Claim for Match {
@@ -62,6 +70,10 @@ impl Claim for Match {
 
     fn confidence(&self) -> Confidence {
         self.confidence
+    }
+
+    fn by_field(&self) -> bool {
+        self.kind == PlaceKind::File && self.name.is_some()
     }
 }
 
@@ -77,6 +89,8 @@ pub(super) struct Matches {
     /// For the file that goes on behind this chunk: line ends in the bytes that this chunk owns, and whether it came
     /// from the chunk before.
     pub(super) open: Option<(u64, bool)>,
+    /// What whole files yield, whose lines are counted from their start.
+    pub(super) whole: Yield,
 }
 
 /// Matches everything that `chunk` owns; at most `most` matches are kept.
@@ -254,7 +268,7 @@ impl Work<'_> {
             let came = segment.start < owned_start;
             (newlines(&chunk.bytes[from..chunk.owned.end]), came)
         });
-        Matches { found: self.found, continued, continued_entry, open }
+        Matches { found: self.found, continued, continued_entry, open, whole: Yield::default() }
     }
 
     /// Numbers the lines of matches in content.

@@ -14,7 +14,9 @@ mod lane;
 mod matching;
 mod places;
 mod pump;
+mod structured;
 mod texts;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Context;
 use super::chunk::{Chunk, Chunker, Filled};
-use super::collect::Collector;
+use super::collect::{Collected, Collector};
 use super::lane::Lane;
 use super::matching::{Match, matches};
+use super::whole::{self, Copier};
 use crate::digest::{Digest, Hasher};
 use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
@@ -45,20 +46,28 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
     let hashes = Lane::new(Hasher::default());
     let found = Lane::new(Collector::new(context.limits.get_usize(Limit::Matches)));
     let stages = Stages { context, hashes, found };
-    let mut walk = Walk { walker: None, started: false, raw, content: false, limits: context.limits };
+    let mut walk = Walk {
+        walker: None,
+        started: false,
+        raw,
+        content: false,
+        limits: context.limits,
+        copier: Copier::new(context),
+    };
     let (mut bytes, mut problems) = (0, Vec::new());
     let (mut error, mut complete) = (None, false);
     rayon::in_place_scope_fifo(|scope| {
         let mut chunker = Chunker::default();
         loop {
             let buffer = context.budget.buffer();
-            let Filled { chunk, last, error: failed } =
+            let Filled { mut chunk, last, error: failed } =
                 chunker.fill(reader, buffer, &mut |new, out| walk.push(new, out));
             bytes += (chunk.bytes.len() - chunk.new) as u64;
+            let over = limit(context, bytes, stored.load(Ordering::Relaxed));
+            chunk.files = walk.copier.take(last || over.is_some());
             context.budget.take();
             let stages = &stages;
             scope.spawn_fifo(move |_| stages.run(chunk));
-            let over = limit(context, bytes, stored.load(Ordering::Relaxed));
             complete = last && failed.is_none() && over.is_none();
             error = failed;
             problems.extend(over);
@@ -67,7 +76,9 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
             }
         }
     });
-    let (matches, dropped) = stages.found.finish().finish(context.matcher.rules());
+    let Collected { matches, dropped, problems: of_files } =
+        stages.found.finish().finish(context.matcher.rules());
+    problems.extend(of_files);
     if dropped {
         let message = format!("more than {} matches; the others were dropped", matches.len());
         problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::Matches.remedy()));
@@ -105,11 +116,12 @@ struct Stages<'s> {
 }
 
 impl Stages<'_> {
-    fn run(&self, chunk: Chunk) {
+    fn run(&self, mut chunk: Chunk) {
         let context = self.context;
         let _watch = context.budget.watch();
-        let matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
-        context.progress.found(matches.found.len());
+        let mut matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
+        matches.whole = whole::read(context, &std::mem::take(&mut chunk.files));
+        context.progress.found(matches.found.len() + matches.whole.found.len());
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {
             hasher.update(&chunk.bytes[chunk.new..]);
@@ -125,6 +137,7 @@ struct Walk<'l> {
     raw: bool,
     content: bool,
     limits: &'l crate::limits::Limits,
+    copier: Copier<'l>,
 }
 
 impl Walk<'_> {
@@ -145,6 +158,7 @@ impl Walk<'_> {
         self.content = self.content || new.iter().any(|byte| *byte != 0);
         if let Some(walker) = &mut self.walker {
             walker.push(new, out);
+            self.copier.push(new, &out.segments);
         }
     }
 }

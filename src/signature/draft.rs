@@ -5,8 +5,8 @@ use super::allow::Allow;
 use super::file::{Draft, Entry, RuleError};
 use super::literal::{self, Anchor};
 use super::pattern::{capture_names, parse_pattern};
-use super::rule::{Find, Ignore, Rule, Shape};
-use super::{Confidence, checksum};
+use super::rule::{Asked, Find, Ignore, Rule, Shape};
+use super::{Confidence, checksum, structure};
 
 /// Most words or keywords of one rule.
 const MAX_WORDS: usize = 256;
@@ -30,9 +30,13 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         }
     };
     let own_provider = draft.provider.as_ref().filter(|_| base.is_none());
+    let asked = match &entry.fields {
+        Some(fields) => fields.iter().map(|field| asked(field)).collect::<Result<Vec<_>, _>>()?,
+        None => base.map_or_else(Vec::new, |base| base.asked.clone()),
+    };
     let (shape, anchor) = match base {
         Some(base) if !has_shape(entry) => (base.shape.clone(), base.anchor.clone()),
-        base => shape(&Wish::of(entry, base))?,
+        base => shape(&Wish::of(entry, base), !asked.is_empty())?,
     };
     let checksum = match entry.checksum.as_deref() {
         None => base.and_then(Rule::checksum),
@@ -48,6 +52,9 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         confidence: entry.confidence.or(base.map(Rule::confidence)).unwrap_or(Confidence::Likely),
         shape,
         anchor,
+        asked,
+        value: optional(entry.value.as_ref(), base.and_then(Rule::value)),
+        judged: entry.judged.unwrap_or(base.is_some_and(Rule::judged)),
         checksum,
         entropy: entry.entropy.or(base.and_then(Rule::entropy)),
         path: optional(entry.path.as_ref(), base.and_then(Rule::path)),
@@ -65,6 +72,19 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
     };
     check(&rule)?;
     Ok(rule)
+}
+
+/// The field called `structure.field`.
+fn asked(name: &str) -> Result<Asked, String> {
+    let (format, field) = name.split_once('.').ok_or("`fields` are written `structure.field`")?;
+    let unknown = || match super::nearest(format, structure::structures().map(|row| row.name)) {
+        Some(near) => format!("no structure is called `{format}`; did you mean `{near}`?"),
+        None => format!("no structure is called `{format}`"),
+    };
+    let structure = structure::named(format).ok_or_else(unknown)?;
+    let known = || format!("`{name}`: `{format}` has {}", structure.fields().join(", "));
+    let field = structure.field(field).ok_or_else(known)?;
+    Ok(Asked { structure, field })
 }
 
 fn check_id(id: &str) -> Result<(), String> {
@@ -117,6 +137,7 @@ fn finds(entry: &Entry, base: Option<&Rule>) -> Result<Vec<Find>, String> {
     let find = |f: &super::file::FindEntry| Find {
         text: f.text.clone(),
         secret: f.secret.clone(),
+        encoded: f.encoded,
         path: f.path.clone(),
     };
     Ok(given.iter().map(find).collect())
@@ -169,7 +190,9 @@ fn has_shape(entry: &Entry) -> bool {
 impl Wish {
     /// What `entry` says, and for what it leaves open, `base`; a rule with a pattern and one with words share nothing.
     fn of(entry: &Entry, base: Option<&Rule>) -> Self {
-        let keyed = entry.words.is_some() || entry.value.is_some();
+        // A `value` beside `fields` is theirs.
+        let fields = entry.fields.is_some() || base.is_some_and(|base| !base.asked().is_empty());
+        let keyed = entry.words.is_some() || (entry.value.is_some() && !fields);
         let inherited = match base.map(Rule::shape) {
             Some(Shape::Pattern(pattern)) if !keyed => {
                 Self { pattern: Some(pattern.clone()), ..Self::default() }
@@ -194,9 +217,18 @@ impl Wish {
     }
 }
 
-fn shape(wish: &Wish) -> Result<(Shape, Anchor), String> {
+/// The shape of a rule that asks for fields or not.
+fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
+    if let Some(value) = &wish.value {
+        parse_pattern(value).map_err(|error| format!("value: {error}"))?;
+    }
+    // Beside a pattern, `value` and `judged` are for the values of fields.
+    let bare = wish.value.is_none() && !wish.judged;
     match (&wish.pattern, &wish.words, &wish.value) {
-        (Some(pattern), None, None) if wish.and.is_empty() && !wish.judged => {
+        (None, None, _) if fields && wish.and.is_empty() && wish.keywords.is_empty() => {
+            Ok((Shape::Fields, Anchor::default()))
+        }
+        (Some(pattern), None, _) if wish.and.is_empty() && (bare || fields) => {
             let hir = parse_pattern(pattern).map_err(|error| format!("pattern: {error}"))?;
             let secrets = capture_names(&hir).into_iter().filter(|name| name == "secret").count();
             if secrets != 1 {
@@ -213,7 +245,6 @@ fn shape(wish: &Wish) -> Result<(Shape, Anchor), String> {
             Ok((Shape::Pattern(pattern.clone()), anchor))
         }
         (None, Some(words), Some(value)) if wish.keywords.is_empty() => {
-            parse_pattern(value).map_err(|error| format!("value: {error}"))?;
             check_words("words", words)?;
             if words.is_empty()
                 || words.iter().chain(&wish.and).any(|word| *word != word.to_ascii_lowercase())
@@ -234,7 +265,7 @@ fn shape(wish: &Wish) -> Result<(Shape, Anchor), String> {
             Ok((keyed, anchor))
         }
         _ => {
-            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (`and`, `judged`)"
+            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (`and`, `judged`), or `fields`"
                 .into())
         }
     }

@@ -180,6 +180,7 @@ pub(super) struct Entry {
     pub(super) words: Option<Vec<String>>,
     pub(super) and: Option<Vec<String>>,
     pub(super) value: Option<String>,
+    pub(super) fields: Option<Vec<String>>,
     pub(super) judged: Option<bool>,
     pub(super) keywords: Option<Vec<String>>,
     pub(super) checksum: Option<String>,
@@ -226,6 +227,7 @@ impl Entry {
             ("pattern", self.pattern.is_some()),
             ("words", self.words.is_some()),
             ("value", self.value.is_some()),
+            ("fields", self.fields.is_some()),
             ("keywords", self.keywords.is_some()),
             ("checksum", self.checksum.is_some()),
             ("finds", self.finds.is_some()),
@@ -240,6 +242,8 @@ impl Entry {
 pub(super) struct FindEntry {
     pub(super) text: String,
     pub(super) secret: String,
+    #[serde(default)]
+    pub(super) encoded: bool,
     pub(super) path: Option<String>,
 }
 
@@ -302,5 +306,9 @@ mod tests {
         assert!(complaint("text = \"a=exmpl_{hex:32}\"", "text = \"a=\"").contains("does not stand"));
         assert!(complaint("why = \"too short\"", "why = \"\"").contains("reason"));
         assert!(complaint("pattern =", "checksum = \"nope\"\npattern =").contains("nope"));
+        assert!(complaint("pattern =", "fields = [\"nope.auth\"]\npattern =").contains("nope"));
+        assert!(
+            complaint("pattern =", "fields = [\"docker-config.nope\"]\npattern =").contains("identity-token")
+        );
     }
 }

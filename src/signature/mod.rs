@@ -14,6 +14,7 @@ pub mod literal;
 mod nearest;
 mod pattern;
 mod rule;
+pub mod structure;
 pub mod template;
 mod tier;
 
@@ -24,7 +25,7 @@ pub use self::compose::{Choice, ChoiceError};
 pub use self::file::RuleError;
 pub use self::nearest::nearest;
 pub(crate) use self::pattern::compile_pattern;
-pub use self::rule::{Demand, Find, Ignore, MAX_MATCH, Rule, Shape};
+pub use self::rule::{Asked, Demand, Find, Ignore, MAX_MATCH, Rule, Shape};
 pub use self::tier::{Confidence, Severity};
 use crate::digest::Digest;
 

@@ -9,6 +9,7 @@ use super::checksum::Checksum;
 use super::context::{Class, Context, alphabet};
 use super::literal::{self, Anchor};
 use super::pattern::parse_pattern;
+use super::structure::Structure;
 use super::{Confidence, Severity};
 
 /// One kind of credential.
@@ -21,6 +22,9 @@ pub struct Rule {
     pub(super) confidence: Confidence,
     pub(super) shape: Shape,
     pub(super) anchor: Anchor,
+    pub(super) asked: Vec<Asked>,
+    pub(super) value: Option<String>,
+    pub(super) judged: bool,
     pub(super) checksum: Option<&'static Checksum>,
     pub(super) entropy: Option<f64>,
     pub(super) path: Option<String>,
@@ -54,6 +58,17 @@ pub enum Shape {
         /// Whether the value is also judged by its name, its entropy and its surroundings.
         judged: bool,
     },
+    /// Nothing but the fields that [`Rule::asked`] names.
+    Fields,
+}
+
+/// A field of a structure that a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// The format.
+    pub structure: &'static Structure,
+    /// One of its fields.
+    pub field: &'static str,
 }
 
 impl Shape {
@@ -62,6 +77,8 @@ impl Shape {
         match self {
             Self::Pattern(pattern) => Cow::Borrowed(pattern),
             Self::Keyed { value, .. } => Cow::Owned(format!("(?<secret>(?:{value})$)")),
+            // It has no literals, so there is no candidate at which it could be tried.
+            Self::Fields => Cow::Borrowed("(?<secret>)"),
         }
     }
 }
@@ -88,6 +105,8 @@ pub struct Find {
     pub text: String,
     /// The credential.
     pub secret: String,
+    /// Whether the text has the credential in base64.
+    pub encoded: bool,
     /// The path of the file that the text is of.
     pub path: Option<String>,
 }
@@ -139,11 +158,32 @@ impl Rule {
         &self.anchor
     }
 
+    /// The fields of files whose values it takes, beside what its shape finds.
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    /// Whether it asks for that field.
+    pub fn asks(&self, structure: &Structure, field: &str) -> bool {
+        self.asked.iter().any(|asked| asked.structure == structure && asked.field == field)
+    }
+
+    /// Pattern of the whole value of a field.
+    pub fn value(&self) -> Option<&str> {
+        self.value.as_deref()
+    }
+
+    /// Whether the value of a field is judged as one that a person may have chosen.
+    pub fn judged(&self) -> bool {
+        self.judged
+    }
+
     /// What must stand around a literal for a match, derived anew with each call.
     pub(crate) fn demand(&self) -> Demand {
         let parse =
             |pattern| parse_pattern(pattern).expect("a rule's pattern was parsed when the rule was made");
         match &self.shape {
+            Shape::Fields => Demand::Around(Context::default()),
             Shape::Pattern(_) if !self.anchor.derived => Demand::Around(Context::default()),
             Shape::Pattern(pattern) => Demand::Around(literal::context(&parse(pattern))),
             Shape::Keyed { value, .. } => {
@@ -230,7 +270,8 @@ impl Rule {
 
     /// Every pattern that has to be compiled for it.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        let others = self.path().into_iter().chain(self.allow.iter().flat_map(Allow::patterns));
+        let others =
+            self.path().into_iter().chain(self.value()).chain(self.allow.iter().flat_map(Allow::patterns));
         std::iter::once(self.shape.pattern()).chain(others.map(Cow::Borrowed))
     }
 }

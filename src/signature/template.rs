@@ -4,7 +4,7 @@
 //! when they are needed, by a small generator that gives the same text for the same seed. `{alphabet:length}` is random,
 //! `{uuid}` and `{pem:kind}` too; `{checksum}` completes the token before it. Any other brace stands for itself.
 
-use super::checksum;
+use super::{Find, checksum};
 
 /// Expands the template of a text and of the credential in it; the credential gets the same expansion in both.
 pub fn expand_pair(text: &str, secret: &str, seed: &str) -> (String, String) {
@@ -13,6 +13,17 @@ pub fn expand_pair(text: &str, secret: &str, seed: &str) -> (String, String) {
     let text =
         text.split(secret).map(|part| expand_with(part, &mut random)).collect::<Vec<_>>().join(&secret_text);
     (text, secret_text)
+}
+
+/// Expands the text of an example and its credential, which the text may have in base64.
+pub fn expand_find(find: &Find, seed: &str) -> (String, String) {
+    use base64::Engine as _;
+    let (text, secret) = expand_pair(&find.text, &find.secret, seed);
+    if !find.encoded {
+        return (text, secret);
+    }
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&secret);
+    (text.replace(&secret, &encoded), secret)
 }
 
 /// Expands one template.

@@ -44,6 +44,7 @@ cases! {
     empty_layers_are_aligned
     env_history_and_file_are_one
     file_name_holds_a_secret
+    files_of_known_formats
     hard_link_outlives_its_name
     healthcheck_cmd_and_onbuild
     history_counts_disagree
@@ -56,6 +57,7 @@ cases! {
     parent_replaced_by_symlink
     path_is_not_text
     re_added_with_another_content
+    secrets_in_base64
     several_platforms
     tar_headers
     utf16_file

@@ -55,6 +55,14 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
             };
             ("1KiB", oci(image().layer(fill), Compression::Gzip))
         }
+        "max-format-bytes" => {
+            let logins =
+                format!(r#"{{"auths": {{}}, "HttpHeaders": {{"long": "{}"}}}}"#, "long ".repeat(1000));
+            (
+                "1KiB",
+                oci(image().layer(|layer| layer.file("root/.docker/config.json", logins)), Compression::Gzip),
+            )
+        }
         _ => panic!("no image exceeds --{name}: add one here"),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! `testdata/README.md` describes it for people. Unknown keys are refused, so that a typing error is no silent pass.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -113,6 +115,8 @@ enum Piece {
     Nul(usize),
     /// That many bytes that no compressor shrinks.
     Noise(usize),
+    /// A text, in base64.
+    Base64(String),
     /// That many bytes in lines of plain words.
     Words(usize),
 }
@@ -261,6 +265,7 @@ impl Case {
         match piece {
             Piece::Text(text) => self.fill(text).into_bytes(),
             Piece::Utf16(text) => self.fill(text).encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            Piece::Base64(text) => STANDARD.encode(self.fill(text)).into_bytes(),
             Piece::Nul(count) => vec![0; *count],
             Piece::Noise(count) => Noise::new("noise").take(*count).collect(),
             Piece::Words(count) => b"the quick brown fox jumps over the lazy dog\n"

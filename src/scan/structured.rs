@@ -1,0 +1,57 @@
+//! Reads files of known formats: the credentials in their fields, with the keys that hold them.
+
+use super::Context;
+use super::matching::Match;
+use super::whole::{Reader, WholeFile, Yield};
+use crate::image::PlaceKind;
+use crate::limits::Limit;
+use crate::matcher::{FieldHit, Mark};
+use crate::secret::Secret;
+
+/// See the module.
+pub(super) const STRUCTURED: Reader = Reader {
+    what: "a file of a known format",
+    limit: Limit::FormatBytes,
+    wants: |context, path| !context.matcher.structures(path).is_empty(),
+    read,
+};
+
+fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
+    let (path, text) = (&file.entry.path, file.content(context, Limit::FormatBytes));
+    let mut hits = context.matcher.fields(path, text, context.limits.get_usize(Limit::Matches));
+    hits.sort_by_key(|hit| hit.range.start);
+    let mut lines = Lines { text, at: 0, line: 1 };
+    out.found.extend(hits.into_iter().map(|hit| found(file, hit, &mut lines)));
+    context.matcher.structures(path).into_iter().any(|row| (row.is)(text))
+}
+
+fn found(file: &WholeFile, hit: FieldHit, lines: &mut Lines<'_>) -> Match {
+    let mark = Mark::at(lines.text, &hit.range);
+    Match {
+        rule: hit.rule,
+        confidence: hit.confidence,
+        secret: Secret::new(hit.secret),
+        kind: PlaceKind::File,
+        entry: Some(std::sync::Arc::clone(&file.entry)),
+        name: Some(hit.key),
+        line: Some(lines.of(hit.range.start)),
+        range: hit.range.start as u64..hit.range.end as u64,
+        decoded: hit.decoded,
+        mark,
+    }
+}
+
+/// Numbers lines of places that never go back.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn of(&mut self, place: usize) -> u64 {
+        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..place]).count() as u64;
+        self.at = place;
+        self.line
+    }
+}

@@ -1,0 +1,141 @@
+//! Logins of clouds, and of services with a command line of their own.
+
+use super::notation::{json, settings, yaml};
+use super::{Structure, key, keys, lines, own};
+
+pub(super) const ROWS: &[Structure] = &[
+    keys(
+        "aws-credentials",
+        "keys of the AWS command line",
+        &[".aws/credentials", ".aws/config"],
+        settings,
+        &[key(&["aws_secret_access_key"], "secret-key"), key(&["aws_session_token"], "session-token")],
+    ),
+    keys(
+        "aws-cache",
+        "keys and tokens that the AWS command line has got",
+        &[".aws/cli/cache/*.json", ".aws/sso/cache/*.json", ".aws/boto/cache/*.json"],
+        json,
+        &[
+            key(&["Credentials", "SecretAccessKey"], "secret-key"),
+            key(&["Credentials", "SessionToken"], "session-token"),
+            key(&["accessToken"], "token"),
+            key(&["refreshToken"], "token"),
+            key(&["clientSecret"], "token"),
+        ],
+    ),
+    keys(
+        "boto",
+        "keys of boto, gsutil and s3cmd",
+        &[".boto", "boto.cfg", ".s3cfg", "s3cfg"],
+        settings,
+        &[
+            key(&["aws_secret_access_key"], "secret-key"),
+            key(&["secret_key"], "secret-key"),
+            key(&["gs_secret_access_key"], "secret-key"),
+            key(&["gs_oauth2_refresh_token"], "token"),
+        ],
+    ),
+    keys(
+        "gcloud-credentials",
+        "logins of the Google Cloud command line",
+        &["application_default_credentials.json", "legacy_credentials/*/adc.json"],
+        json,
+        &[key(&["refresh_token"], "token"), key(&["client_secret"], "client-secret")],
+    ),
+    keys(
+        "azure-tokens",
+        "logins of the Azure command line",
+        &[
+            ".azure/accesstokens.json",
+            ".azure/msal_token_cache.json",
+            ".azure/service_principal_entries.json",
+            ".azure/msal_token_cache.bin",
+        ],
+        json,
+        &[
+            key(&["accessToken"], "token"),
+            key(&["refreshToken"], "token"),
+            key(&["secret"], "token"),
+            key(&["client_secret"], "token"),
+        ],
+    ),
+    keys(
+        "openstack-clouds",
+        "logins of OpenStack",
+        &["clouds.yaml", "clouds.yml", "secure.yaml"],
+        yaml,
+        &[
+            key(&["auth", "password"], "password"),
+            key(&["auth", "application_credential_secret"], "secret"),
+            key(&["auth", "token"], "secret"),
+        ],
+    ),
+    keys(
+        "doctl",
+        "login of DigitalOcean's command line",
+        &["doctl/config.yaml"],
+        yaml,
+        &[key(&["access-token"], "token")],
+    ),
+    keys(
+        "flyctl",
+        "login of Fly.io's command line",
+        &[".fly/config.yml"],
+        yaml,
+        &[key(&["access_token"], "token")],
+    ),
+    keys(
+        "netlify-cli",
+        "login of Netlify's command line",
+        &["netlify/config.json"],
+        json,
+        &[key(&["auth", "token"], "token")],
+    ),
+    keys(
+        "vercel-cli",
+        "login of Vercel's command line",
+        &["com.vercel.cli/auth.json", ".vercel/auth.json"],
+        json,
+        &[key(&["token"], "token")],
+    ),
+    keys(
+        "databricks-cli",
+        "login of Databricks",
+        &[".databrickscfg"],
+        settings,
+        &[key(&["token"], "token"), key(&["client_secret"], "token"), key(&["password"], "password")],
+    ),
+    keys(
+        "snowsql",
+        "login of Snowflake's command line",
+        &[".snowsql/config", "snowsql.cnf"],
+        settings,
+        &[key(&["password"], "password"), key(&["private_key_passphrase"], "password")],
+    ),
+    keys(
+        "rclone",
+        "remotes of rclone",
+        &["rclone.conf", ".rclone.conf"],
+        settings,
+        &[
+            key(&["pass"], "obscured"),
+            key(&["password"], "obscured"),
+            key(&["password2"], "obscured"),
+            key(&["secret_access_key"], "secret"),
+            key(&["client_secret"], "secret"),
+            key(&["bearer_token"], "secret"),
+            key(&["key"], "secret"),
+            key(&["token"], "secret"),
+        ],
+    ),
+    keys("edgerc", "login of Akamai", &[".edgerc"], settings, &[key(&["client_secret"], "secret")]),
+    own("vault-token", "token of Vault's command line", &[".vault-token"], &["content"], lines::whole),
+    keys(
+        "consul-acl",
+        "tokens in the settings of Consul and Nomad",
+        &["consul.d/*", "nomad.d/*", "consul/*.hcl", "consul/*.json", "nomad/*.hcl"],
+        json,
+        &[key(&["tokens", "*"], "token"), key(&["acl_*token"], "token"), key(&["encrypt"], "gossip-key")],
+    ),
+];
