@@ -42,6 +42,11 @@ impl Redactor {
         Self { automaton, replacements: forms.into_values().collect(), lengths }
     }
 
+    /// A redactor that shows nothing at all.
+    pub fn blind() -> Self {
+        Self { automaton: None, replacements: Vec::new(), lengths: Vec::new() }
+    }
+
     /// `text` without credentials.
     pub fn text(&self, text: &str) -> String {
         self.replace(text, 0)

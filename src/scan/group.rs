@@ -99,7 +99,7 @@ fn order(place: &Place) -> impl Ord + '_ {
     (&place.image, &place.platform, in_layer, layer, &place.path, place.kind, place.offset)
 }
 
-/// Takes credentials out of everything that the finding shows.
+/// Takes credentials out of everything that the finding shows, except build steps, out of which they were taken before.
 pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
     for line in &mut finding.fix {
         *line = redactor.path(line);
@@ -117,8 +117,6 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
         }
         place.inner.iter_mut().for_each(path);
         place.name.iter_mut().for_each(path);
-        let steps = place.step.iter_mut().chain(place.state_by.iter_mut().filter_map(|by| by.step.as_mut()));
-        steps.for_each(|step| step.created_by = redactor.text(&step.created_by));
         place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
     }
 }

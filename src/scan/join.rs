@@ -24,7 +24,7 @@ pub(super) fn join(
 ) -> Result<Outcome, SourceError> {
     let digests = gathered.reports.iter().filter(|(_, report)| report.stored_complete);
     gathered.documents.name_digests(digests.map(|(name, report)| (report.digest, name.clone())));
-    let resolution = gathered.documents.resolve(&scanner.options.selection, context.limits);
+    let mut resolution = gathered.documents.resolve(&scanner.options.selection, context.limits);
     // What is cut off may be an image whose documents are behind the cut: what came before it is told all the same.
     let cut = gathered.problems.iter().any(|problem| problem.kind != ProblemKind::Note);
     let nothing = !cut || gathered.reports.values().all(|report| !report.tar);
@@ -48,12 +48,16 @@ pub(super) fn join(
         problems.extend(report.problems.iter().map(|problem| located(name, problem)));
     }
     let most = context.limits.get_usize(Limit::Matches).saturating_mul(PLACES);
+    let redactor = redactor(&gathered, &texts, most);
+    // Before places take their share of it: what is cut off must not be half a credential.
+    for step in resolution.images.iter_mut().flat_map(|image| &mut image.steps) {
+        step.created_by = redactor.text(&step.created_by);
+    }
     let (located, more) = Places { gathered: &gathered, resolution: &resolution, texts: &texts, most }.all();
     if more {
         let message = format!("more than {most} places; the others were dropped");
         problems.push(Problem::new(ProblemKind::Limit, "all images", message, Limit::Matches.remedy()));
     }
-    let redactor = Redactor::new(located.iter().map(|located| &located.secret));
     let rules = scanner.rules();
     let Group { mut findings, hidden } =
         super::group::group(located, rules, scanner.options.min_confidence, &scanner.options.fingerprint_key);
@@ -76,6 +80,14 @@ pub(super) fn join(
     let format = format(&gathered, folder).to_owned();
     let source = input.to_string();
     Ok(Outcome { source, format, images, findings, hidden, suppression, problems, coverage })
+}
+
+/// A redactor for every credential that was matched, or one that shows nothing if they are too many for it.
+fn redactor(gathered: &Gathered, texts: &BTreeMap<String, Vec<TextMatch>>, most: usize) -> Redactor {
+    let in_texts = texts.values().flatten().map(|found| &found.secret);
+    let in_blobs = gathered.reports.values().flat_map(|report| &report.matches).map(|found| &found.secret);
+    let secrets: BTreeSet<_> = in_texts.chain(in_blobs).collect();
+    if secrets.len() > most { Redactor::blind() } else { Redactor::new(secrets) }
 }
 
 fn describes_an_image(gathered: &Gathered) -> bool {
@@ -273,9 +285,6 @@ fn document_ledger(name: &str, document: &super::documents::Document, verified: 
 
 fn redact(image: &mut Image, redactor: &Redactor) {
     image.names.iter_mut().for_each(|name| *name = redactor.path(name));
-    for step in &mut image.steps {
-        step.created_by = redactor.text(&step.created_by);
-    }
     for layer in &mut image.layers {
         layer.urls.iter_mut().for_each(|url| *url = redactor.text(url));
         layer.media_type = layer.media_type.take().map(|media_type| redactor.text(&media_type));

@@ -272,6 +272,18 @@ fn place_step(step: &Step) -> PlaceStep {
     PlaceStep {
         index: step.index,
         instruction: step.instruction.clone(),
-        created_by: step.created_by.clone(),
+        created_by: excerpt(&step.created_by),
     }
+}
+
+/// Bytes of a step's text that each of its places holds: the whole of it stands in the history. A step with many
+/// credentials would otherwise be there as many times as it is long.
+const EXCERPT: usize = 4 << 10;
+
+fn excerpt(text: &str) -> String {
+    if text.len() <= EXCERPT {
+        return text.to_owned();
+    }
+    let end = (0..=EXCERPT).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end])
 }

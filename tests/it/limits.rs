@@ -93,3 +93,24 @@ fn every_limit_that_bites_is_a_problem_that_names_its_flag() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_step_with_many_credentials_is_not_repeated_with_each_of_them() {
+    let tokens: Vec<String> =
+        (0..2_000).map(|n| expand("ghp_{base62:30}{github-crc32}", &format!("step/{n}"))).collect();
+    let step = format!("RUN /bin/sh -c use {} # buildkit", tokens.join(" "));
+    let leaky = ImageBuilder::new().step(&step, |layer| layer.file("a", "a"));
+    let archive = (named("docker-25").write)(&[leaky], Compression::Plain).tar();
+    let run = scanner().stdin(archive).args(["--format", "json"]).run();
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["summary"]["findings"], tokens.len());
+    let whole = report["image"]["manifests"][0]["history"][0]["created_by"].as_str().unwrap();
+    assert_eq!(whole.matches("[redacted ").count(), tokens.len(), "the history has all of it");
+    for place in report["findings"].as_array().unwrap().iter().map(|finding| &finding["places"][0]) {
+        let text = place["step"]["created_by"].as_str().unwrap();
+        assert!(text.len() < 5_000 && text.ends_with('…'), "{text}");
+        assert!(whole.starts_with(text.trim_end_matches('…')), "it is cut after credentials were taken out");
+    }
+    // In pieces too: what is cut off must not be half of one.
+    assert!(!tokens.iter().any(|token| run.stdout.contains(&token[..20])));
+}
