@@ -32,6 +32,10 @@ pub enum Limit {
     WindowBytes,
     /// Bytes of a file that are read as the format that its path names.
     FormatBytes,
+    /// Bytes of one list of a package manager.
+    ListBytes,
+    /// Files and packages kept of the package lists of one layer.
+    ListEntries,
 }
 
 /// One row of [`LIMITS`].
@@ -95,6 +99,14 @@ pub const LIMITS: &[LimitRow] = &[
         8 * MIB,
         true,
         "bytes of one file that are read as its format has them",
+    ),
+    row(Limit::ListBytes, "max-list-bytes", 32 * MIB, true, "bytes of one list of a package manager"),
+    row(
+        Limit::ListEntries,
+        "max-list-entries",
+        1_000_000,
+        false,
+        "files and packages kept of the package lists of one layer",
     ),
 ];
 

@@ -36,6 +36,8 @@ pub struct Outcome {
     pub findings: Vec<Finding>,
     /// Findings under the confidence asked for, which are counted and not shown.
     pub hidden: usize,
+    /// How many of those only because public packages ship them.
+    pub hidden_shipped: usize,
     /// Findings that somebody decided not to be shown, and why.
     pub suppression: Suppression,
     /// Sorted by kind and place.
@@ -111,6 +113,8 @@ pub struct Place {
     pub state_by: Option<StateBy>,
     /// What stands beside it to have it ignored.
     pub mark: Option<Mark>,
+    /// For files: the public package that shipped it as it is, so that this place is no leak of the image.
+    pub shipped_by: Option<String>,
 }
 
 /// The layer of a [`Place`].

@@ -251,6 +251,7 @@ struct PlaceRecord<'a> {
     step: Option<&'a PlaceStep>,
     state: Option<State>,
     state_by: Option<&'a StateBy>,
+    shipped_by: Option<&'a str>,
     platform: Option<&'a Platform>,
 }
 
@@ -269,6 +270,7 @@ impl<'a> PlaceRecord<'a> {
             step: place.step.as_ref(),
             state: place.state,
             state_by: place.state_by.as_ref(),
+            shipped_by: place.shipped_by.as_deref(),
             platform: place.platform.as_ref(),
         }
     }
@@ -334,6 +336,7 @@ pub(super) struct Summary {
     findings: usize,
     by_severity: BySeverity,
     hidden: usize,
+    hidden_shipped: usize,
     suppressed: BySuppressor,
     gaps: usize,
     notes: usize,
@@ -394,6 +397,7 @@ impl Summary {
                 low: of(Severity::Low),
             },
             hidden: outcome.hidden,
+            hidden_shipped: outcome.hidden_shipped,
             suppressed: BySuppressor::new(outcome),
             gaps,
             notes: outcome.problems.len() - gaps,

@@ -32,6 +32,7 @@ pub(super) fn full() -> Outcome {
     outcome.images.push(nameless_image());
     outcome.findings = vec![token_finding(), key_finding()];
     outcome.hidden = 3;
+    outcome.hidden_shipped = 1;
     outcome.suppression = suppression();
     outcome.problems = vec![gap(), note()];
     let mut damaged = layer_ledger();
@@ -106,6 +107,7 @@ pub(super) fn hostile() -> Outcome {
             place.name = Some(evil.into());
             place.inner = vec![evil.into()];
             place.image = Some(evil.into());
+            place.shipped_by = Some(evil.into());
             let steps = [place.step.as_mut(), place.state_by.as_mut().and_then(|by| by.step.as_mut())];
             for step in steps.into_iter().flatten() {
                 step.instruction = evil.into();
@@ -278,6 +280,7 @@ fn key_finding() -> Finding {
         state: None,
         state_by: None,
         mark: None,
+        shipped_by: Some("dpkg libabc1".into()),
         step: None,
         platform: None,
         image: None,
@@ -321,6 +324,7 @@ fn env_place() -> Place {
         state: None,
         state_by: None,
         mark: None,
+        shipped_by: None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! the rest is read too: only the true end of a stream proves its digest, and what stands behind the compressed data is
 //! searched like everything else.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use crate::findings::{Ledger, Skipped};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
 use crate::matcher::Surroundings;
+use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::stream::{Aside, Compression, Decoder, Hashed, PathIndex};
@@ -35,6 +37,10 @@ pub(crate) struct BlobReport {
     pub(crate) ledger: Ledger,
     pub(crate) matches: Vec<Match>,
     pub(crate) paths: PathIndex,
+    /// What its package lists say.
+    pub(crate) lists: Lists,
+    /// Digests of files with matches, by the ordinals of their entries.
+    pub(crate) contents: BTreeMap<u64, Heads>,
     /// Their places are relative to the blob.
     pub(crate) problems: Vec<Problem>,
 }
@@ -99,6 +105,8 @@ pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> B
         ledger,
         matches,
         paths: plain.paths,
+        lists: plain.lists,
+        contents: plain.contents,
         problems,
     }
 }

@@ -17,7 +17,7 @@ pub(super) const CHUNK: usize = 1 << 20;
 /// Bytes before those that it owns which a chunk has, unless its stream begins later.
 const KEPT: usize = BEFORE + REACH;
 /// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
-const LEFT: usize = AFTER + REACH;
+pub(super) const LEFT: usize = AFTER + REACH;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -1,8 +1,13 @@
 //! Puts the matches of a blob's chunks together, in the order of the stream.
 
+use std::collections::BTreeMap;
+
+use super::contents::{Contents, matched};
 use super::matching::{Match, Matches, tidy};
 use crate::image::PlaceKind;
+use crate::limits::{Limit, Limits};
 use crate::matcher::resolve;
+use crate::packages::{Heads, Lists};
 use crate::problem::Problem;
 use crate::signature::RuleSet;
 
@@ -13,6 +18,8 @@ pub(super) struct Collected {
     /// Whether there were more than could be kept.
     pub(super) dropped: bool,
     pub(super) problems: Vec<Problem>,
+    pub(super) lists: Lists,
+    pub(super) contents: BTreeMap<u64, Heads>,
 }
 
 /// Problems with the files of one blob are one kind many times: the first thousand are enough.
@@ -25,18 +32,34 @@ pub(super) struct Collector {
     most: usize,
     dropped: bool,
     problems: Vec<Problem>,
+    lists: Lists,
+    /// Entries of lists that are kept.
+    most_listed: usize,
+    contents: Contents,
     /// Line ends that the open file has in the chunks so far.
     lines: u64,
 }
 
 impl Collector {
-    /// A collector that keeps at most `most` matches.
-    pub(super) fn new(most: usize) -> Self {
-        Self { found: Vec::new(), most, dropped: false, problems: Vec::new(), lines: 0 }
+    /// A collector that keeps as much as `limits` say.
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            found: Vec::new(),
+            most: limits.get_usize(Limit::Matches),
+            dropped: false,
+            problems: Vec::new(),
+            lists: Lists::default(),
+            most_listed: limits.get_usize(Limit::ListEntries),
+            contents: Contents::new(limits.get_usize(Limit::Matches)),
+            lines: 0,
+        }
     }
 
     /// Takes the matches of the next chunk.
     pub(super) fn add(&mut self, chunk: Matches) {
+        let matched = matched(&chunk.found).chain(matched(&chunk.whole.found)).collect();
+        self.contents.add(matched, chunk.contents, chunk.files);
+        self.lists.append(chunk.whole.lists, self.most_listed);
         for mut found in chunk.found {
             let content = matches!(found.kind, PlaceKind::File | PlaceKind::Blob);
             if content && chunk.continued && chunk.continued_entry == found.ordinal() {
@@ -74,6 +97,12 @@ impl Collector {
             text.push(found);
         }
         resolved.extend(resolve(text, rules));
-        Collected { matches: resolved, dropped: self.dropped, problems: self.problems }
+        Collected {
+            matches: resolved,
+            dropped: self.dropped,
+            problems: self.problems,
+            lists: self.lists,
+            contents: self.contents.finish(),
+        }
     }
 }

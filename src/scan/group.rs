@@ -9,10 +9,11 @@ use crate::matcher::specific;
 use crate::secret::{FingerprintKey, Secret};
 use crate::signature::{Confidence, RuleSet};
 
-/// Findings to show, and how many are below the confidence asked for.
+/// Findings to show, how many are below the confidence asked for, and how many of those because packages ship them.
 pub(super) struct Group {
     pub(super) findings: Vec<Finding>,
     pub(super) hidden: usize,
+    pub(super) hidden_shipped: usize,
 }
 
 /// Groups matches by credential.
@@ -26,11 +27,14 @@ pub(super) fn group(
     for located in located {
         by_secret.entry(located.secret.clone()).or_default().push(located);
     }
-    let (mut findings, mut hidden) = (Vec::new(), 0);
+    let (mut findings, mut hidden, mut hidden_shipped) = (Vec::new(), 0, 0);
     for (secret, places) in by_secret {
-        let confidence = places.iter().map(|located| located.confidence).max().unwrap_or(Confidence::Example);
+        let best =
+            |of: fn(&Located) -> Confidence| places.iter().map(of).max().unwrap_or(Confidence::Example);
+        let confidence = best(Located::confidence);
         if confidence < min_confidence {
             hidden += 1;
+            hidden_shipped += usize::from(best(|located| located.confidence) >= min_confidence);
         } else {
             findings.push(finding(secret, places, confidence, rules, key));
         }
@@ -44,7 +48,7 @@ pub(super) fn group(
             b.fingerprint,
         ))
     });
-    Group { findings, hidden }
+    Group { findings, hidden, hidden_shipped }
 }
 
 fn finding(
@@ -67,6 +71,11 @@ fn finding(
     places.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
     places.dedup();
     let fingerprint = secret.fingerprint(key);
+    // What to do is told by the places that are leaks of this image, if any are.
+    let mut own: Vec<Place> = places.iter().filter(|place| place.shipped_by.is_none()).cloned().collect();
+    if own.is_empty() {
+        own.clone_from(&places);
+    }
     let credential = Credential { name: best.name(), revoke: best.revoke() };
     Finding {
         id: fingerprint.to_string()[..12].to_owned(),
@@ -78,7 +87,7 @@ fn finding(
         fingerprint,
         why: best.why().to_owned(),
         revoke: best.revoke().map(str::to_owned),
-        fix: fix(&credential, &places),
+        fix: fix(&credential, &own),
         secret,
         places,
     }
@@ -117,6 +126,7 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
         }
         place.inner.iter_mut().for_each(path);
         place.name.iter_mut().for_each(path);
+        place.shipped_by.iter_mut().for_each(path);
         place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
     }
 }

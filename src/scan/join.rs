@@ -59,7 +59,7 @@ pub(super) fn join(
         problems.push(Problem::new(ProblemKind::Limit, "all images", message, Limit::Matches.remedy()));
     }
     let rules = scanner.rules();
-    let Group { mut findings, hidden } =
+    let Group { mut findings, hidden, hidden_shipped } =
         super::group::group(located, rules, scanner.options.min_confidence, &scanner.options.fingerprint_key);
     for finding in &mut findings {
         super::group::redact(finding, &redactor);
@@ -79,7 +79,7 @@ pub(super) fn join(
     problems.dedup();
     let format = format(&gathered, folder).to_owned();
     let source = input.to_string();
-    Ok(Outcome { source, format, images, findings, hidden, suppression, problems, coverage })
+    Ok(Outcome { source, format, images, findings, hidden, hidden_shipped, suppression, problems, coverage })
 }
 
 /// A redactor for every credential that was matched, or one that shows nothing if they are too many for it.

@@ -4,10 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
-use super::whole::Yield;
+use super::contents;
+use super::whole::{WholeFile, Yield};
 use crate::content::utf16;
 use crate::image::PlaceKind;
 use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, REACH, Surroundings};
+use crate::packages::Heads;
 use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, Segment, SegmentKind, TextKind};
@@ -91,6 +93,10 @@ pub(super) struct Matches {
     pub(super) open: Option<(u64, bool)>,
     /// What whole files yield, whose lines are counted from their start.
     pub(super) whole: Yield,
+    /// The files that end here and were wanted whole.
+    pub(super) files: Vec<WholeFile>,
+    /// Digests of files with matches.
+    pub(super) contents: Vec<(u64, Heads)>,
 }
 
 /// Matches everything that `chunk` owns; at most `most` matches are kept.
@@ -268,7 +274,8 @@ impl Work<'_> {
             let came = segment.start < owned_start;
             (newlines(&chunk.bytes[from..chunk.owned.end]), came)
         });
-        Matches { found: self.found, continued, continued_entry, open, whole: Yield::default() }
+        let contents = contents::of_chunk(chunk, &self.found);
+        Matches { found: self.found, continued, continued_entry, open, contents, ..Matches::default() }
     }
 
     /// Numbers the lines of matches in content.

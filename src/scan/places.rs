@@ -8,19 +8,29 @@ use super::blob::BlobReport;
 use super::join::report_of;
 use super::matching::Match;
 use super::texts::TextMatch;
-use crate::findings::{Fate, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates};
+use crate::findings::{
+    Fate, File, LayerLists, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates, shipped_by,
+};
 use crate::image::{BlobRef, DocumentKind, Image, Layer, PlaceKind, Resolution, Step};
 use crate::secret::Secret;
 use crate::signature::Confidence;
-use crate::stream::PathIndex;
+use crate::stream::{Entry, PathIndex};
 
 /// A match and its place.
 #[derive(Debug)]
 pub(super) struct Located {
     pub(super) rule: usize,
+    /// How sure the match is, wherever it stands.
     pub(super) confidence: Confidence,
     pub(super) secret: Secret,
     pub(super) place: Place,
+}
+
+impl Located {
+    /// How sure it is that this is a leak of the image: what a public package ships is none.
+    pub(super) fn confidence(&self) -> Confidence {
+        if self.place.shipped_by.is_some() { Confidence::Example } else { self.confidence }
+    }
 }
 
 /// What places are made of.
@@ -73,7 +83,7 @@ impl Places<'_> {
         }
         for (name, report) in &self.gathered.reports {
             if !blobs.contains(name.as_str()) && !self.gathered.documents.deselected(self.resolution, name) {
-                out.extend(report.matches.iter().map(|found| unbound(name, report, found)));
+                unbound(name, report, &mut out);
             }
         }
         let more = out.len() > self.most;
@@ -114,6 +124,7 @@ impl Places<'_> {
                 state: None,
                 state_by: None,
                 mark: found.mark.clone(),
+                shipped_by: None,
             };
             out.push(Located {
                 rule: found.rule,
@@ -145,11 +156,22 @@ impl Places<'_> {
             }
         }
         let fates = fates(&indexes, &queries);
+        let lists: Vec<Option<LayerLists<'_>>> = reports
+            .iter()
+            .map(|report| report.map(|report| LayerLists { paths: &report.paths, lists: &report.lists }))
+            .collect();
+        let content = |query: &Query| reports[query.layer]?.contents.get(&query.ordinal).copied();
+        let file =
+            |query: &Query| File { layer: query.layer, path: query.path.clone(), content: content(query) };
+        let shipped = shipped_by(&lists, &queries.iter().map(file).collect::<Vec<_>>());
         for (index, report) in reports.iter().enumerate() {
             let Some(report) = report.filter(|_| out.len() <= self.most) else { continue };
             for found in &report.matches {
                 let entry = found.entry.as_ref().and_then(|entry| numbers.get(&(index, entry.ordinal)));
-                let place = base(image, &image.layers[index], report, found);
+                let mut place = base(image, &image.layers[index], report, found);
+                if found.kind == PlaceKind::File {
+                    place.shipped_by = entry.and_then(|number| shipped[*number].clone());
+                }
                 let names: &[Fate] = entry.map(|number| &fates[*number][..]).unwrap_or_default();
                 out.extend(named(image, place, found, names).into_iter().map(|place| locate(found, place)));
             }
@@ -200,6 +222,7 @@ fn base(image: &Image, layer: &Layer, report: &BlobReport, found: &Match) -> Pla
         state: None,
         state_by: None,
         mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
+        shipped_by: None,
     }
 }
 
@@ -222,26 +245,51 @@ fn named(image: &Image, place: Place, found: &Match, names: &[Fate]) -> Vec<Plac
     names.iter().map(with).collect()
 }
 
-/// The place of a match in a blob that belongs to no image.
-fn unbound(name: &str, report: &BlobReport, found: &Match) -> Located {
-    let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
-    let place = Place {
-        kind: found.kind,
-        image: None,
-        platform: None,
-        layer: Some(PlaceLayer { index: None, digest: Some(report.digest), diff_id: Some(report.diff_id) }),
-        step: None,
-        inner: Vec::new(),
-        path: path.or_else(|| Some(name.to_owned())),
-        name: found.name.clone(),
-        line: found.line,
-        offset: Some(found.range.start),
-        decoded: found.decoded.iter().map(ToString::to_string).collect(),
-        state: None,
-        state_by: None,
-        mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
+/// The places of the matches in a blob that belongs to no image.
+fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
+    let entries: BTreeMap<u64, &Entry> = report
+        .matches
+        .iter()
+        .filter_map(|found| found.entry.as_deref())
+        .map(|entry| (entry.ordinal, entry))
+        .collect();
+    let file = |entry: &&Entry| File {
+        layer: 0,
+        path: entry.path.clone(),
+        content: report.contents.get(&entry.ordinal).copied(),
     };
-    locate(found, place)
+    let lists = LayerLists { paths: &report.paths, lists: &report.lists };
+    let shipped = shipped_by(&[Some(lists)], &entries.values().map(file).collect::<Vec<_>>());
+    let shipped: BTreeMap<u64, Option<String>> = entries.into_keys().zip(shipped).collect();
+    for found in &report.matches {
+        let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+        let package = found
+            .ordinal()
+            .filter(|_| found.kind == PlaceKind::File)
+            .and_then(|at| shipped.get(&at)?.clone());
+        let place = Place {
+            kind: found.kind,
+            image: None,
+            platform: None,
+            layer: Some(PlaceLayer {
+                index: None,
+                digest: Some(report.digest),
+                diff_id: Some(report.diff_id),
+            }),
+            step: None,
+            inner: Vec::new(),
+            path: path.or_else(|| Some(name.to_owned())),
+            name: found.name.clone(),
+            line: found.line,
+            offset: Some(found.range.start),
+            decoded: found.decoded.iter().map(ToString::to_string).collect(),
+            state: None,
+            state_by: None,
+            mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
+            shipped_by: package,
+        };
+        out.push(locate(found, place));
+    }
 }
 
 /// The step that a text belongs to: its own, or the last that set what it is the value of.

@@ -3,6 +3,7 @@
 //! The calling thread reads; what it reads goes out in chunks to any thread of the pool, as many at a time as the budget
 //! has tickets. Chunks may finish in any order: hashing and counting take them in turn.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use super::matching::{Match, matches};
 use super::whole::{self, Copier};
 use crate::digest::{Digest, Hasher};
 use crate::limits::Limit;
+use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::stream::{PathIndex, Segment, SegmentKind, Walked, Walker, header, is_tar};
 
@@ -30,6 +32,9 @@ pub(super) struct Plain {
     pub(super) content: bool,
     pub(super) matches: Vec<Match>,
     pub(super) paths: PathIndex,
+    pub(super) lists: Lists,
+    /// Digests of files with matches, by the ordinals of their entries.
+    pub(super) contents: BTreeMap<u64, Heads>,
     pub(super) problems: Vec<Problem>,
     /// Whether they were read to their end.
     pub(super) complete: bool,
@@ -44,7 +49,7 @@ const RATIO_SLACK: u64 = 1 << 20;
 /// `raw` says are none, are searched as they are.
 pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &AtomicU64, raw: bool) -> Plain {
     let hashes = Lane::new(Hasher::default());
-    let found = Lane::new(Collector::new(context.limits.get_usize(Limit::Matches)));
+    let found = Lane::new(Collector::new(context.limits));
     let stages = Stages { context, hashes, found };
     let mut walk = Walk {
         walker: None,
@@ -76,9 +81,13 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
             }
         }
     });
-    let Collected { matches, dropped, problems: of_files } =
+    let Collected { matches, dropped, problems: of_files, lists, contents } =
         stages.found.finish().finish(context.matcher.rules());
     problems.extend(of_files);
+    if lists.left_out() > 0 {
+        let message = format!("{} entries of package lists were not kept", lists.left_out());
+        problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::ListEntries.remedy()));
+    }
     if dropped {
         let message = format!("more than {} matches; the others were dropped", matches.len());
         problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::Matches.remedy()));
@@ -89,7 +98,20 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
     // Of a layer that was cut by an error or a limit, that is what there is to say.
     problems.extend(walked.into_iter().filter(|problem| complete || problem.kind != ProblemKind::Damaged));
     let digest = stages.hashes.finish().finish();
-    Plain { digest, bytes, entries, tar, content: walk.content, matches, paths, problems, complete, error }
+    Plain {
+        digest,
+        bytes,
+        entries,
+        tar,
+        content: walk.content,
+        matches,
+        paths,
+        lists,
+        contents,
+        problems,
+        complete,
+        error,
+    }
 }
 
 /// Whether the plain bytes have become too many.
@@ -120,7 +142,8 @@ impl Stages<'_> {
         let context = self.context;
         let _watch = context.budget.watch();
         let mut matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
-        matches.whole = whole::read(context, &std::mem::take(&mut chunk.files));
+        matches.files = std::mem::take(&mut chunk.files);
+        matches.whole = whole::read(context, &matches.files);
         context.progress.found(matches.found.len() + matches.whole.found.len());
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {

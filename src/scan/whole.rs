@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::lists::LISTS;
 use super::matching::Match;
 use super::structured::STRUCTURED;
+use super::{Context, contents};
 use crate::limits::Limit;
+use crate::packages::Lists;
 use crate::problem::{Problem, ProblemKind};
 use crate::stream::{Entry, Segment, SegmentKind};
 
@@ -26,7 +28,7 @@ pub(super) struct Reader {
 }
 
 /// Everyone who wants files whole.
-const READERS: &[Reader] = &[STRUCTURED];
+const READERS: &[Reader] = &[STRUCTURED, LISTS];
 
 /// A file from its start, as far as it was kept.
 #[derive(Debug)]
@@ -48,6 +50,7 @@ pub(super) struct Yield {
     pub(super) found: Vec<Match>,
     /// Their places are relative to the blob.
     pub(super) problems: Vec<Problem>,
+    pub(super) lists: Lists,
 }
 
 /// Reads files with all their readers.
@@ -70,6 +73,11 @@ pub(super) fn read(context: &Context<'_>, files: &[WholeFile]) -> Yield {
 }
 
 impl WholeFile {
+    /// Whether all of it was kept.
+    pub(super) fn is_complete(&self) -> bool {
+        self.bytes.len() as u64 == self.size
+    }
+
     /// The content, as far as `limit` lets somebody see.
     pub(super) fn content(&self, context: &Context<'_>, limit: Limit) -> &[u8] {
         &self.bytes[..self.bytes.len().min(context.limits.get_usize(limit))]
@@ -94,7 +102,7 @@ impl<'c> Copier<'c> {
     pub(super) fn push(&mut self, new: &[u8], segments: &[Segment]) {
         self.copy(new);
         for segment in segments {
-            if let Some(file) = self.wanted(segment) {
+            if let Some(file) = self.wanted(segment, new) {
                 self.open = Some(file);
                 self.copy(new);
             }
@@ -108,11 +116,13 @@ impl<'c> Copier<'c> {
         std::mem::take(&mut self.done)
     }
 
-    fn wanted(&self, segment: &Segment) -> Option<WholeFile> {
+    fn wanted(&self, segment: &Segment, new: &[u8]) -> Option<WholeFile> {
         let entry = segment.entry.as_ref().filter(|_| segment.kind == SegmentKind::Content)?;
         let wanting = READERS.iter().filter(|reader| (reader.wants)(self.context, &entry.path));
-        let most = wanting.map(|reader| self.context.limits.get_usize(reader.limit)).max()?;
         let (start, size) = (segment.start, segment.end - segment.start);
+        let wanting = wanting.map(|reader| self.context.limits.get_usize(reader.limit)).max();
+        // A file that no chunk has whole may have to be named by its digest.
+        let most = wanting.max(contents::crossing(segment, self.offset + new.len() as u64))?;
         Some(WholeFile { entry: Arc::clone(entry), bytes: Vec::new(), size, start, most })
     }
 
@@ -174,7 +184,10 @@ mod tests {
             files.extend(copier.take(false));
         }
         files.extend(copier.take(true));
-        files.into_iter().map(|file| (file.entry.path.clone(), file.bytes, file.size)).collect()
+        // Files that cross chunks are copied too, whether somebody wants them or not.
+        files.retain(|file| READERS.iter().any(|reader| (reader.wants)(&context, &file.entry.path)));
+        let kept = |file: &WholeFile| file.content(&context, Limit::FormatBytes).to_vec();
+        files.iter().map(|file| (file.entry.path.clone(), kept(file), file.size)).collect()
     }
 
     #[test]

@@ -53,6 +53,9 @@ cases! {
     nothing_to_find
     opaque_directory
     overwritten_file
+    packages_of_debian_and_alpine
+    packages_of_node
+    packages_of_python
     parent_replaced_by_file
     parent_replaced_by_symlink
     path_is_not_text

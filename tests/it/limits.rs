@@ -63,6 +63,18 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
                 oci(image().layer(|layer| layer.file("root/.docker/config.json", logins)), Compression::Gzip),
             )
         }
+        "max-list-bytes" => {
+            let list = format!("{}  usr/share/a\n", "0".repeat(32)).repeat(100);
+            let layer =
+                |layer: crate::support::layer::LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
+            ("1KiB", oci(image().layer(layer), Compression::Gzip))
+        }
+        "max-list-entries" => {
+            let list = format!("{}  usr/share/a\n", "0".repeat(32)).repeat(100);
+            let layer =
+                |layer: crate::support::layer::LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
+            ("50", oci(image().layer(layer), Compression::Gzip))
+        }
         _ => panic!("no image exceeds --{name}: add one here"),
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! `testdata/README.md` describes it for people. Unknown keys are refused, so that a typing error is no silent pass.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 
 use super::image::ImageBuilder;
 use super::layer::LayerBuilder;
@@ -31,6 +32,9 @@ pub(crate) struct Case {
     image: Vec<CaseImage>,
     #[serde(default)]
     pub(crate) finding: Vec<ExpectedFinding>,
+    /// How many findings are not shown only because packages ship them.
+    #[serde(default)]
+    pub(crate) hidden_shipped: u64,
     #[serde(default)]
     pub(crate) problem: Vec<ExpectedProblem>,
 }
@@ -119,6 +123,12 @@ enum Piece {
     Base64(String),
     /// That many bytes in lines of plain words.
     Words(usize),
+    /// The MD5 of the file of that path in the case, in hexadecimal, as dpkg writes it.
+    Md5(String),
+    /// The SHA-1 of the file of that path in the case, as apk writes it.
+    Apk(String),
+    /// The SHA-256 of the file of that path in the case, as Python's records have it.
+    Record(String),
 }
 
 /// A finding, by rule and credential, with every place.
@@ -150,6 +160,8 @@ pub(crate) struct ExpectedPlace {
     pub(crate) by_layer: Option<u64>,
     pub(crate) by_step: Option<u64>,
     pub(crate) platform: Option<String>,
+    /// The package that shipped the file; `""` for none.
+    pub(crate) shipped_by: Option<String>,
     /// That the report knows no build step of the place.
     #[serde(default)]
     pub(crate) no_step: bool,
@@ -265,7 +277,18 @@ impl Case {
         match piece {
             Piece::Text(text) => self.fill(text).into_bytes(),
             Piece::Utf16(text) => self.fill(text).encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            Piece::Base64(text) => STANDARD.encode(self.fill(text)).into_bytes(),
+            Piece::Base64(text) => BASE64_STANDARD.encode(self.fill(text)).into_bytes(),
+            Piece::Md5(path) => {
+                let digest = md5::Md5::digest(self.file(path));
+                digest.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+            }
+            Piece::Apk(path) => {
+                format!("Q1{}", BASE64_STANDARD.encode(sha1::Sha1::digest(self.file(path)))).into_bytes()
+            }
+            Piece::Record(path) => {
+                let digest = BASE64_URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(self.file(path)));
+                format!("sha256={digest}").into_bytes()
+            }
             Piece::Nul(count) => vec![0; *count],
             Piece::Noise(count) => Noise::new("noise").take(*count).collect(),
             Piece::Words(count) => b"the quick brown fox jumps over the lazy dog\n"
@@ -275,6 +298,14 @@ impl Case {
                 .take(*count)
                 .collect(),
         }
+    }
+
+    /// The content of the first file of that path.
+    fn file(&self, path: &str) -> Vec<u8> {
+        let steps = self.image.iter().flat_map(|image| &image.step);
+        let mut entries = steps.flat_map(|step| step.layer.iter().flatten());
+        let entry = entries.find(|entry| entry.file.as_deref() == Some(path));
+        self.content(&entry.unwrap_or_else(|| panic!("no file {path} in the case")).content)
     }
 
     fn fill(&self, text: &str) -> String {

@@ -28,6 +28,13 @@ pub(crate) fn differences(case: &Case, report: &Report) -> Vec<String> {
         }
     }
     problems(case, report, &mut all);
+    let shipped = &report.json["summary"]["hidden_shipped"];
+    if *shipped != case.hidden_shipped {
+        all.push(format!(
+            "{shipped} findings are hidden because packages ship them, and not {}",
+            case.hidden_shipped
+        ));
+    }
     let code = match (case.finding.is_empty(), gaps(report)) {
         (false, _) => 1,
         (true, true) => 4,
@@ -103,6 +110,12 @@ fn misfits(wanted: &ExpectedPlace, place: &Value) -> Vec<String> {
     check("by_layer", &place["state_by"]["layer"], wanted.by_layer.map(Value::from));
     check("by_step", &place["state_by"]["step"]["index"], wanted.by_step.map(Value::from));
     check("platform", &place["platform"], wanted.platform.clone().map(Value::from));
+    let package = wanted.shipped_by.as_deref();
+    check(
+        "shipped_by",
+        &place["shipped_by"],
+        package.map(|name| if name.is_empty() { Value::Null } else { name.into() }),
+    );
     if wanted.no_step {
         check("step", &place["step"], Some(Value::Null));
     }

@@ -23,6 +23,7 @@ fn place(kind: PlaceKind, instruction: &str) -> Place {
         state: None,
         state_by: None,
         mark: None,
+        shipped_by: None,
     }
 }
 

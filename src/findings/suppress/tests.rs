@@ -38,6 +38,7 @@ fn file(path: &str) -> Place {
         state: None,
         state_by: None,
         mark: None,
+        shipped_by: None,
     }
 }
 

@@ -201,6 +201,7 @@ fn a_report_looks_like_this() {
           "low": 0
         },
         "hidden": 3,
+        "hidden_shipped": 1,
         "suppressed": {
           "findings": 0,
           "ignore_file": 0,
@@ -250,6 +251,7 @@ fn a_report_looks_like_this() {
               },
               "state": null,
               "state_by": null,
+              "shipped_by": null,
               "platform": "linux/amd64"
             },
             {
@@ -284,6 +286,7 @@ fn a_report_looks_like_this() {
                   "created_by": "RUN /bin/sh -c rm -f /app/backup.tar # buildkit"
                 }
               },
+              "shipped_by": null,
               "platform": "linux/amd64"
             }
           ]
@@ -337,6 +340,7 @@ fn a_report_looks_like_this() {
               },
               "state": null,
               "state_by": null,
+              "shipped_by": null,
               "platform": "linux/amd64"
             },
             {
@@ -371,6 +375,7 @@ fn a_report_looks_like_this() {
                   "created_by": "RUN /bin/sh -c rm -f /app/backup.tar # buildkit"
                 }
               },
+              "shipped_by": null,
               "platform": "linux/amd64"
             }
           ]

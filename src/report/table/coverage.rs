@@ -152,11 +152,19 @@ pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()>
             page.line(0, &spans)?;
         }
     }
-    if outcome.hidden > 0 {
-        let hidden = count(outcome.hidden as u64, "less certain finding");
-        page.line(0, &[dim(format!("{hidden} not shown (--min-confidence review shows more)"))])?;
-    }
-    Ok(())
+    write_hidden(page, outcome)
+}
+
+/// How much is not shown, why, and what shows it.
+fn write_hidden(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
+    let shipped = outcome.hidden_shipped.min(outcome.hidden);
+    let rows = [
+        (outcome.hidden - shipped, "less certain finding", "not shown (--min-confidence review shows more)"),
+        (shipped, "finding", "in what public packages ship not shown (--min-confidence example)"),
+    ];
+    rows.iter().filter(|(number, ..)| *number > 0).try_for_each(|(number, noun, why)| {
+        page.line(0, &[dim(format!("{} {why}", count(*number as u64, noun)))])
+    })
 }
 
 /// One line over all inputs.

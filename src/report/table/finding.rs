@@ -67,6 +67,9 @@ pub(super) fn write_place(page: &mut Page, place: &Place, several: bool) -> io::
         let by = place.state_by.as_ref().map_or_else(String::new, hidden_by);
         page.line(COLUMN, &[warning(state.as_str()), plain(by)])?;
     }
+    if let Some(package) = &place.shipped_by {
+        page.line(COLUMN, &[dim("shipped by "), dim(package)])?;
+    }
     let owner = [place.image.clone(), place.platform.as_ref().map(ToString::to_string)];
     let owner = owner.into_iter().flatten().collect::<Vec<_>>().join("  ");
     if several && !owner.is_empty() {

@@ -38,16 +38,22 @@ fn a_finding_says_what_where_and_what_to_do() {
       Proves its owner's identity.
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/2.der at byte 2
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/3.der at byte 3
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/4.der at byte 4
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/5.der at byte 5
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/6.der at byte 6
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       and 3 more places (-v shows all)
       fix  Make a new key pair.
 
@@ -67,7 +73,8 @@ fn a_finding_says_what_where_and_what_to_do() {
     skipped    size unknown, 1 time: encrypted
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
-    3 less certain findings not shown (--min-confidence review shows more)
+    2 less certain findings not shown (--min-confidence review shows more)
+    1 finding in what public packages ship not shown (--min-confidence example)
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone (--verbose lists them)
@@ -100,22 +107,31 @@ fn everything_is_listed_when_asked() {
       Proves its owner's identity.
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/2.der at byte 2
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/3.der at byte 3
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/4.der at byte 4
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/5.der at byte 5
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/6.der at byte 6
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/7.der at byte 7
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/8.der at byte 8
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/9.der at byte 9
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       fix  Make a new key pair.
 
     stale
@@ -143,7 +159,8 @@ fn everything_is_listed_when_asked() {
     skipped    size unknown, 1 time: encrypted
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
-    3 less certain findings not shown (--min-confidence review shows more)
+    2 less certain findings not shown (--min-confidence review shows more)
+    1 finding in what public packages ship not shown (--min-confidence example)
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone
@@ -215,11 +232,14 @@ fn what_is_suppressed_is_counted_and_listed_for_who_asks() {
       inline at etc/keys/1.der:1
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       in the baseline known.json, 1 place that it does not know
       file         /etc/keys/2.der at byte 2
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
       file         /etc/keys/3.der at byte 3
                    a blob that is no layer of the image
+                   shipped by dpkg libabc1
 
     looked at  1 layer, 2 blobs: 3.1 MiB stored, 9.0 MiB plain, 1,234 entries, 9.0 MiB searched
     verified   every digest and size

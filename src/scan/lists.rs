@@ -1,0 +1,21 @@
+//! Reads the package lists of a layer: what they say is kept until the images are joined.
+
+use super::Context;
+use super::whole::{Reader, WholeFile, Yield};
+use crate::limits::Limit;
+use crate::packages::kind_of;
+
+/// See the module.
+pub(super) const LISTS: Reader = Reader {
+    what: "a package list",
+    limit: Limit::ListBytes,
+    wants: |_, path| kind_of(path).is_some(),
+    read,
+};
+
+fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
+    let Some(kind) = kind_of(&file.entry.path) else { return false };
+    let lists = kind.read(&file.entry.path, file.content(context, Limit::ListBytes));
+    out.lists.append(lists, context.limits.get_usize(Limit::ListEntries));
+    true
+}
