@@ -109,7 +109,7 @@ fn every_limit_that_bites_is_a_problem_that_names_its_flag() {
 #[test]
 fn a_step_with_many_credentials_is_not_repeated_with_each_of_them() {
     let tokens: Vec<String> =
-        (0..2_000).map(|n| expand("ghp_{base62:30}{github-crc32}", &format!("step/{n}"))).collect();
+        (0..300).map(|n| expand("ghp_{base62:30}{github-crc32}", &format!("step/{n}"))).collect();
     let step = format!("RUN /bin/sh -c use {} # buildkit", tokens.join(" "));
     let leaky = ImageBuilder::new().step(&step, |layer| layer.file("a", "a"));
     let archive = (named("docker-25").write)(&[leaky], Compression::Plain).tar();
