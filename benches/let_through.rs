@@ -1,5 +1,5 @@
 //! How much of real content the first stage lets through to the second: `cargo bench -- let-through PATH...`, of files and
-//! of folders with all that is in them.
+//! of folders with all that is in them. And how fast it is there: the first stage alone, and both.
 //!
 //! Let through is what the second stage reads because of candidates: for a pattern, the bytes that an automaton of it
 //! consumes from every start that is tried until it can match no more; for a rule of words, the name, and the value if
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use layersift::matcher::assign::{Bounds, around};
 use layersift::matcher::{AFTER, BEFORE, Candidate, Matcher, Surroundings};
@@ -39,6 +40,9 @@ struct Survey {
     bytes: usize,
     read: usize,
     literals: usize,
+    /// Time of the first stage alone, and of both.
+    first: Duration,
+    both: Duration,
     /// For each rule: candidates that wake it, bytes that it reads.
     rules: Vec<Cost>,
     /// The same for each text that stands where a literal was found.
@@ -61,6 +65,8 @@ impl Survey {
             bytes: 0,
             read: 0,
             literals: 0,
+            first: Duration::ZERO,
+            both: Duration::ZERO,
             rules: vec![Cost::default(); rules],
             texts: BTreeMap::new(),
         }
@@ -109,8 +115,9 @@ impl Survey {
     }
 
     fn window(&mut self, text: &[u8], searched: Range<usize>, around: Surroundings<'_>) {
+        self.time(text, around);
         let mut ranges: Vec<Range<usize>> = Vec::new();
-        let candidates: Vec<Candidate> = self.matcher.candidates(text).collect();
+        let candidates = self.matcher.candidates(text);
         for candidate in candidates.into_iter().filter(|candidate| searched.contains(&candidate.at)) {
             self.literals += 1;
             let woken: Vec<usize> = self.matcher.woken(candidate, text, around).collect();
@@ -131,6 +138,20 @@ impl Survey {
             self.read += range.end.saturating_sub(range.start.max(end));
             end = end.max(range.end);
         }
+    }
+
+    fn time(&mut self, text: &[u8], around: Surroundings<'_>) {
+        let started = Instant::now();
+        let mut count = 0_usize;
+        self.matcher.search(text, |_| count += 1);
+        self.first += started.elapsed();
+        let (started, mut hits) = (Instant::now(), Vec::new());
+        self.matcher.search(text, |candidate| {
+            let from = candidate.at.saturating_sub(BEFORE);
+            let window = &text[from..text.len().min(candidate.at + AFTER)];
+            self.matcher.verify(candidate.moved(candidate.at - from), window, around, &mut hits);
+        });
+        self.both += started.elapsed();
     }
 
     /// What the rule reads of `text` because of the candidate.
@@ -155,6 +176,8 @@ impl Survey {
             self.literals,
             share(self.read)
         );
+        let speed = |time: Duration| float(self.bytes) / time.as_secs_f64() / 1e9;
+        println!("first stage {:.2} GB/s, both {:.2} GB/s", speed(self.first), speed(self.both));
         let rules = self.matcher.rules().rules();
         let named = |(index, cost): (usize, &Cost)| (rules[index].id().to_owned(), *cost);
         table("rule", self.rules.iter().enumerate().map(named).collect(), share);
@@ -171,8 +194,8 @@ fn table(of: &str, mut rows: Vec<(String, Cost)>, share: impl Fn(usize) -> f64) 
 }
 
 fn float(count: usize) -> f64 {
-    f64::from(u32::try_from(count >> 8).unwrap_or(u32::MAX))
-        + f64::from(u8::try_from(count & 255).unwrap_or(0)) / 256.0
+    let (high, low) = (u32::try_from(count >> 16).unwrap_or(u32::MAX), u16::try_from(count & 0xffff));
+    f64::from(high) * 65536.0 + f64::from(low.unwrap_or(0))
 }
 
 fn automaton(pattern: &str) -> (DFA, Cache) {

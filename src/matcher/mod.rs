@@ -97,9 +97,17 @@ impl Matcher {
         &self.rules.rules()[hit.rule]
     }
 
-    /// First stage: every literal of every rule in `text`, in the order of their ends.
-    pub fn candidates<'t>(&'t self, text: &'t [u8]) -> impl Iterator<Item = Candidate> + 't {
-        self.prefilter.candidates(text)
+    /// First stage: shows every literal of every rule in `text`, each once, roughly in the order of their places.
+    pub fn search(&self, text: &[u8], found: impl FnMut(Candidate)) {
+        self.prefilter.search(text, found);
+    }
+
+    /// What [`Self::search`] shows, by place.
+    pub fn candidates(&self, text: &[u8]) -> Vec<Candidate> {
+        let mut all = Vec::new();
+        self.search(text, |candidate| all.push(candidate));
+        all.sort_unstable_by_key(|candidate| (candidate.at, candidate.literal));
+        all
     }
 
     /// Second stage: what the candidate at `candidate.at` of `text` yields. `text` must reach [`BEFORE`] bytes before it
@@ -146,9 +154,7 @@ impl Matcher {
     /// Both stages over a whole text, one hit for each credential.
     pub fn scan(&self, text: &[u8], surroundings: Surroundings<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for candidate in self.candidates(text) {
-            self.verify(candidate, text, surroundings, &mut hits);
-        }
+        self.search(text, |candidate| self.verify(candidate, text, surroundings, &mut hits));
         resolve(hits, &self.rules)
     }
 }

@@ -109,12 +109,12 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, most: usize) -> Matches 
     }
     let owned = &chunk.owned;
     let searched = owned.start..chunk.bytes.len().min(owned.end + MAX_LITERAL);
-    for candidate in matcher.candidates(&chunk.bytes[searched.clone()]) {
+    matcher.search(&chunk.bytes[searched.clone()], |candidate| {
         let candidate = candidate.moved(candidate.at + searched.start);
         if candidate.at < owned.end {
             work.candidate(candidate);
         }
-    }
+    });
     work.texts();
     work.finish()
 }
@@ -181,14 +181,15 @@ impl Work<'_> {
         let content_base = (self.chunk.base + start as u64).saturating_sub(segment.start);
         for run in utf16::runs(bytes, owned.start - start..owned.end - start) {
             let text = &run.text;
-            for candidate in self.matcher.candidates(text) {
+            let matcher = self.matcher;
+            matcher.search(text, |candidate| {
                 if !owned.contains(&(start + run.offset(candidate.at))) {
-                    continue;
+                    return;
                 }
                 let from = candidate.at.saturating_sub(BEFORE / 2);
                 let window = &text[from..text.len().min(candidate.at + AFTER / 2)];
                 let local = candidate.moved(candidate.at - from);
-                self.matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
+                matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
                 for hit in self.hits.drain(..) {
                     let local = hit.secret.start + from..hit.secret.end + from;
                     let secret = Secret::new(&window[hit.secret.clone()]);
@@ -199,7 +200,7 @@ impl Work<'_> {
                     self.found.push(found);
                 }
                 self.bound();
-            }
+            });
         }
     }
 

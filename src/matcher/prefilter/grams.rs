@@ -1,0 +1,294 @@
+//! Finds where one of some thousand literals may stand, by four bytes of each.
+//!
+//! Every second place of a text is looked at, so a literal has to be found by two of its grams: one at an even offset and
+//! one at an odd one. Of each kind the rarest is taken, by how often grams stand in real files (`grams.txt`). A gram is
+//! looked up in a table of bits, which fits the second-level cache and is asked without a branch; what it lets pass is
+//! asked again by another hash, and only what is left is compared with literals. Case is folded by setting one bit of
+//! every byte, which makes some other bytes equal too; comparing tells them apart. What a place costs is bounded by the
+//! number of literals that share a gram, whatever the text is.
+
+use std::collections::HashMap;
+
+/// Bytes of a gram.
+const GRAM: usize = 4;
+/// Bits of an index into the tables of bits.
+const TABLE_BITS: u32 = 20;
+/// Bits of an index into the lists of grams.
+const LIST_BITS: u32 = 15;
+const WORDS: usize = 1 << (TABLE_BITS - 6);
+/// Sets the bit that tells the cases of letters apart, in each byte.
+const FOLD: u32 = 0x2020_2020;
+/// Multipliers of the hashes. That of the first table was chosen by trying: few frequent grams fall together with grams of
+/// the embedded rules.
+const FIRST: u32 = 0x1e55_2721;
+const SECOND: u32 = 0x85eb_ca6b;
+/// Places of a text that are looked at together.
+const BLOCK: usize = 64;
+/// Bytes after which what was found is compared.
+const PIECE: usize = 4096;
+/// How far into a literal its grams are looked for.
+const DEEPEST: usize = 24;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Grams {
+    first: Box<[u64; WORDS]>,
+    second: Box<[u64; WORDS]>,
+    /// Where in `lists` the grams of a hash begin.
+    starts: Box<[u32]>,
+    /// Indexes into `all`.
+    lists: Box<[u32]>,
+    all: Box<[Gram]>,
+}
+
+/// Four places of a literal.
+#[derive(Debug, Clone, Copy)]
+struct Gram {
+    /// Folded bytes, 0 where the literal has none.
+    bytes: u32,
+    /// Which bytes are the literal's.
+    known: u32,
+    /// Offset in the literal of the first place: -1 for the one before it.
+    offset: i8,
+    literal: u32,
+}
+
+impl Grams {
+    /// Of literals of two bytes or more; case does not count.
+    pub(super) fn new(literals: &[Vec<u8>]) -> Self {
+        let frequent = frequent();
+        let grams: Vec<Gram> = (0..)
+            .zip(literals)
+            .flat_map(|(number, literal)| [0, 1].map(|parity| rarest(number, literal, parity, &frequent)))
+            .collect();
+        let (mut first, mut second) = (table(), table());
+        let mut lists = vec![Vec::new(); 1 << LIST_BITS];
+        for (index, gram) in (0..).zip(&grams) {
+            gram.expand(|bytes| {
+                for (table, multiplier) in [(&mut first, FIRST), (&mut second, SECOND)] {
+                    let hash = hash(bytes, multiplier);
+                    table[hash >> 6] |= 1 << (hash & 63);
+                }
+                let list: &mut Vec<u32> = &mut lists[hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS)];
+                if list.last() != Some(&index) {
+                    list.push(index);
+                }
+            });
+        }
+        let mut starts = vec![0];
+        starts.extend(lists.iter().scan(0, |end, list| {
+            *end += u32::try_from(list.len()).expect("there are not so many literals");
+            Some(*end)
+        }));
+        let lists = lists.concat().into_boxed_slice();
+        Self { first, second, starts: starts.into_boxed_slice(), lists, all: grams.into_boxed_slice() }
+    }
+
+    /// Shows each place of `text` at which a literal may start, with the literal; each once. Only the gram was compared.
+    pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
+        let mut places = [0_u16; PIECE / 2];
+        for from in (0..text.len()).step_by(PIECE) {
+            // A gram may begin in this piece and end in the next.
+            let piece = &text[from..text.len().min(from + PIECE + GRAM)];
+            let count = self.twice(piece, self.likely(piece, &mut places), &mut places);
+            for place in &places[..count] {
+                self.at(text, from + usize::from(*place), &mut found);
+            }
+        }
+    }
+
+    /// The places of a piece whose grams the first table has; how many.
+    fn likely(&self, piece: &[u8], places: &mut [u16; PIECE / 2]) -> usize {
+        let mut count = 0;
+        let end = piece.len().min(PIECE);
+        let mut at = 0;
+        while at < end {
+            let mut mask = match piece.get(at..at + BLOCK + GRAM).and_then(|block| block.try_into().ok()) {
+                Some(block) => self.block(block),
+                None => self.rest(&piece[at..]),
+            };
+            while mask != 0 {
+                let place = at + 2 * mask.trailing_zeros() as usize;
+                mask &= mask - 1;
+                if let (Some(slot), Ok(place)) = (places.get_mut(count), u16::try_from(place)) {
+                    *slot = place;
+                    count += 1;
+                }
+            }
+            at += BLOCK;
+        }
+        count
+    }
+
+    /// Which of the even places of a block have a gram that the first table has.
+    fn block(&self, block: &[u8; BLOCK + GRAM]) -> u32 {
+        let mut mask = 0;
+        for group in 0..BLOCK / 8 {
+            let at = 8 * group;
+            let low = self.bit(block, at) | self.bit(block, at + 2) << 1;
+            let high = self.bit(block, at + 4) | self.bit(block, at + 6) << 1;
+            mask |= (low | high << 2) << (4 * group);
+        }
+        mask
+    }
+
+    /// 1 if the first table has the gram at a place, else 0. This is all that most bytes cost.
+    #[inline]
+    fn bit(&self, block: &[u8; BLOCK + GRAM], at: usize) -> u32 {
+        let bytes = [block[at], block[at + 1], block[at + 2], block[at + 3]];
+        let hash = hash(u32::from_le_bytes(bytes) | FOLD, FIRST);
+        u32::from(self.first[hash >> 6] >> (hash & 63) & 1 == 1)
+    }
+
+    /// The same for the last bytes of a text, behind which nothing stands.
+    #[cold]
+    fn rest(&self, piece: &[u8]) -> u32 {
+        let mut block = [0; BLOCK + GRAM];
+        let length = piece.len().min(block.len());
+        block[..length].copy_from_slice(&piece[..length]);
+        let within = u32::MAX.checked_shl(u32::try_from(length.div_ceil(2)).unwrap_or(32)).unwrap_or(0);
+        self.block(&block) & !within
+    }
+
+    /// Keeps those of the first `count` places that the second table has too; how many.
+    fn twice(&self, piece: &[u8], count: usize, places: &mut [u16; PIECE / 2]) -> usize {
+        let mut kept = 0;
+        for index in 0..count {
+            let place = places[index];
+            let hash = hash(gram_at(piece, usize::from(place)), SECOND);
+            places[kept] = place;
+            kept += usize::from(self.second[hash >> 6] >> (hash & 63) & 1 == 1);
+        }
+        kept
+    }
+
+    /// Shows the literals that have a gram at `place`.
+    fn at(&self, text: &[u8], place: usize, found: &mut impl FnMut(usize, usize)) {
+        let bytes = gram_at(text, place);
+        let list = hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS);
+        let range = self.starts[list] as usize..self.starts[list + 1] as usize;
+        for index in &self.lists[range] {
+            let gram = self.all[*index as usize];
+            if bytes & gram.known == gram.bytes
+                && let Some(start) = place.checked_add_signed(-isize::from(gram.offset))
+            {
+                found(start, gram.literal as usize);
+            }
+        }
+    }
+}
+
+fn table() -> Box<[u64; WORDS]> {
+    vec![0; WORDS].into_boxed_slice().try_into().expect("the length is that of the type")
+}
+
+#[inline]
+fn hash(bytes: u32, multiplier: u32) -> usize {
+    (bytes.wrapping_mul(multiplier) >> (32 - TABLE_BITS)) as usize
+}
+
+/// The folded gram at a place; behind the end of the text stand zeros.
+#[inline]
+fn gram_at(text: &[u8], place: usize) -> u32 {
+    let mut bytes = [0; GRAM];
+    match text.get(place..place + GRAM) {
+        Some(whole) => bytes.copy_from_slice(whole),
+        None => bytes.iter_mut().zip(text.iter().skip(place)).for_each(|(byte, here)| *byte = *here),
+    }
+    u32::from_le_bytes(bytes) | FOLD
+}
+
+impl Gram {
+    /// The gram at `offset` of a literal.
+    fn of(number: u32, literal: &[u8], offset: i8) -> Self {
+        let (mut bytes, mut known) = (0, 0);
+        for place in 0..GRAM {
+            let at = isize::from(offset).checked_add_unsigned(place).and_then(|at| usize::try_from(at).ok());
+            if let Some(byte) = at.and_then(|at| literal.get(at)) {
+                bytes |= u32::from(byte | 0x20) << (8 * place);
+                known |= 0xff << (8 * place);
+            }
+        }
+        Self { bytes, known, offset, literal: number }
+    }
+
+    fn unknown(self) -> u32 {
+        self.known.count_zeros() / 8
+    }
+
+    /// Every folded gram that it may be in a text.
+    fn expand(self, mut each: impl FnMut(u32)) {
+        let open: Vec<u32> = (0..32).step_by(8).filter(|shift| self.known & 0xff << shift == 0).collect();
+        // A folded byte has 128 values.
+        for number in 0..1_u32 << (7 * open.len()) {
+            let mut bytes = self.bytes;
+            for (index, shift) in (0..).zip(&open) {
+                let seven = number >> (7 * index) & 0x7f;
+                bytes |= (seven & 0x1f | (seven & 0x60) << 1 | 0x20) << shift;
+            }
+            each(bytes);
+        }
+    }
+}
+
+/// The gram of a literal at an offset of this parity that stands most rarely elsewhere.
+fn rarest(number: u32, literal: &[u8], parity: usize, frequent: &HashMap<u32, usize>) -> Gram {
+    let last = i8::try_from(literal.len().min(DEEPEST)).unwrap_or(i8::MAX) - 1;
+    let offsets = (-i8::from(parity == 1)..last).step_by(2);
+    let score = |gram: &Gram| {
+        let rank = frequent.get(&gram.bytes).copied().unwrap_or(usize::MAX);
+        (std::cmp::Reverse(gram.unknown()), rank, -gram.offset.abs())
+    };
+    offsets
+        .map(|offset| Gram::of(number, literal, offset))
+        .max_by_key(score)
+        .unwrap_or_else(|| Gram::of(number, literal, -i8::from(parity == 1)))
+}
+
+/// Grams that are frequent in files of images, in lines: those of the first stand twice as often as those of the second,
+/// and so on. Gives the line of each.
+fn frequent() -> HashMap<u32, usize> {
+    let lines = include_str!("grams.txt").lines().enumerate();
+    let grams = lines.flat_map(|(line, grams)| grams.split(' ').map(move |gram| (gram, line)));
+    grams.map(|(gram, line)| (gram_at(gram.as_bytes(), 0), line)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_gram_of_the_list_has_four_bytes() {
+        let grams: Vec<&str> = include_str!("grams.txt").split_ascii_whitespace().collect();
+        assert!(grams.iter().all(|gram| gram.len() == GRAM), "{grams:?}");
+        assert_eq!(frequent().len(), grams.len(), "one stands twice");
+    }
+
+    #[test]
+    fn a_literal_is_found_by_its_rarest_grams() {
+        let frequent = frequent();
+        let gram = |parity| rarest(0, b"functionxyz", parity, &frequent).offset;
+        assert_eq!((gram(0), gram(1)), (6, 5));
+        let gram = |literal: &[u8], parity| {
+            let gram = rarest(0, literal, parity, &frequent);
+            (gram.offset, gram.unknown())
+        };
+        assert_eq!((gram(b"ghp_", 0), gram(b"ghp_", 1)), ((0, 0), (1, 1)));
+        assert_eq!((gram(b"abc", 0), gram(b"abc", 1)), ((0, 1), (-1, 1)));
+        assert_eq!((gram(b"ab", 0), gram(b"ab", 1)), ((0, 2), (-1, 2)));
+    }
+
+    #[test]
+    fn an_unknown_byte_may_be_any() {
+        let gram = Gram::of(0, b"ab", -1);
+        let mut all = Vec::new();
+        gram.expand(|bytes| all.push(bytes));
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 128 * 128);
+        for (before, after) in [(0_u8, 0xff_u8), (b'_', b'~'), (b'Z', b'\n')] {
+            let bytes = u32::from_le_bytes([before, b'a', b'b', after]) | FOLD;
+            assert!(all.binary_search(&bytes).is_ok());
+        }
+    }
+}
