@@ -9,6 +9,7 @@ mod allow;
 pub mod assign;
 mod check;
 pub mod entropy;
+mod escape;
 mod famous;
 mod guard;
 pub mod judge;

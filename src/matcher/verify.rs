@@ -7,6 +7,7 @@ use regex_automata::{Anchored, Input};
 
 use super::allow::Allowed;
 use super::entropy::shannon;
+use super::escape;
 use super::famous::known_key;
 use super::keyed::{self, Wish};
 use super::placeholder::placeholder;
@@ -58,14 +59,16 @@ impl Compiled {
         let Scene { candidate, text, .. } = scene;
         match rule.shape() {
             Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |whole, secret| {
+                let judged =
+                    if rule.judged() { keyed::alone(&secret, scene) } else { Some(Confidence::Confirmed) };
                 let tier = tier(rule, &text[secret.clone()]);
-                if let Some(confidence) = tier.filter(|_| !self.passes(scene, &whole, &secret)) {
-                    sink(secret, confidence, None);
+                if let Some((judged, tier)) = judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret)) {
+                    sink(secret, judged.min(tier), None);
                 }
             }),
             Shape::Fields => {}
-            Shape::Keyed { and, judged, .. } => {
-                let wish = Wish { and, judged: *judged };
+            Shape::Keyed { and, .. } => {
+                let wish = Wish { and, judged: rule.judged() };
                 let Some(found) = keyed::find(wish, scene) else { return };
                 let value = &text[found.value.clone()];
                 if !self.is_whole(value) {
@@ -113,7 +116,9 @@ impl Compiled {
         if latest - earliest <= FEW_STARTS {
             let found = (earliest..=latest).find_map(|start| {
                 let input = Input::new(text).span(start..end(start)).anchored(Anchored::Yes);
-                self.capture(&input).filter(|(whole, _)| whole.end >= literal_end)
+                self.capture(&input)
+                    .or_else(|| self.capture_behind_escape(text, start..end(start)))
+                    .filter(|(whole, _)| whole.end >= literal_end)
             });
             if let Some((whole, secret)) = found {
                 sink(whole, secret);
@@ -134,6 +139,23 @@ impl Compiled {
             }
             from = whole.end.max(from + 1);
         }
+    }
+
+    /// The match at the start of `range`, if an escape ends there: its last letter is no part of a word, and what
+    /// stands before it is not shown to the pattern.
+    fn capture_behind_escape(
+        &self,
+        text: &[u8],
+        range: Range<usize>,
+    ) -> Option<(Range<usize>, Range<usize>)> {
+        if !escape::ends(&text[..range.start]) {
+            return None;
+        }
+        let rest = &text[range.start..];
+        let input = Input::new(rest).span(0..range.end - range.start).anchored(Anchored::Yes);
+        let (whole, secret) = self.capture(&input)?;
+        let moved = |part: Range<usize>| part.start + range.start..part.end + range.start;
+        Some((moved(whole), moved(secret)))
     }
 
     /// The whole match and the group `secret`.

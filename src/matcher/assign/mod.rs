@@ -5,12 +5,15 @@
 //! local: at most [`KEY_BYTES`] to each side of the keyword for the key, and [`VALUE_BYTES`] for the value, so a window
 //! of a text gives what the whole text would. Whether the name says secret and the value is one is for `judge` to know.
 
+mod operator;
 mod quote;
 mod value;
 
 use std::ops::Range;
 
+use self::operator::operator;
 use self::quote::Quote;
+use super::escape;
 
 /// Longest key, to each side of the keyword.
 pub const KEY_BYTES: usize = 128;
@@ -35,6 +38,8 @@ pub struct Assignment {
     pub style: Style,
     /// Whether the value is a literal of its notation, and no call, name, member or expression.
     pub literal: bool,
+    /// Whether key and value stand together in a quoted text: `"host=x password=y"`.
+    pub embedded: bool,
 }
 
 /// How an assignment is written.
@@ -56,6 +61,8 @@ pub enum Style {
     Sql,
     /// `setKey("x")`, `key("x")`.
     Call,
+    /// `.key("x")` of a builder.
+    Member,
     /// `("key", "x")`.
     Pair,
     /// `key == "x"`.
@@ -97,12 +104,27 @@ pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assi
         return None;
     }
     Some(Assignment {
+        embedded: embedded(text, &name),
         key: name.range,
         value: value.range,
         quote: value.quote,
         style: found.style,
         literal: value.literal,
     })
+}
+
+/// Whether a quotation mark that opened on the line before the key is still open, and is none of the key's own.
+fn embedded(text: &[u8], name: &Name) -> bool {
+    let before = name.before(text);
+    let line = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+    let whole = line.len() < before.len() || before.len() < KEY_BYTES;
+    let odd = |mark: u8| {
+        let marks =
+            line.iter().enumerate().filter(|(at, b)| **b == mark && (*at == 0 || line[at - 1] != b'\\'));
+        marks.count() % 2 == 1
+    };
+    let opened = name.open.is_some() && !name.closed && name.dashes == 0;
+    opened || (whole && (odd(b'"') || odd(b'\'')))
 }
 
 /// A key and what stands right beside it.
@@ -121,14 +143,20 @@ struct Name {
 
 impl Name {
     fn around(text: &[u8], keyword: Range<usize>) -> Option<Self> {
-        let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        // Words of other languages are names too, in whatever letters.
+        let inside = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | 0x80..);
+        // A keyword may hold the sign behind the name: `pwd=`.
+        let first = text.get(keyword.clone())?.iter().position(inside)?;
+        let length = text[keyword.start + first..keyword.end].iter().take_while(|b| inside(b)).count();
+        let keyword = keyword.start + first..keyword.start + first + length;
         let (before, after) = (text.get(..keyword.start)?, text.get(keyword.end..)?);
         let left = before.iter().rev().take(KEY_BYTES + 1).take_while(|b| inside(b)).count();
         let right = after.iter().take(KEY_BYTES + 1).take_while(|b| inside(b)).count();
         if left > KEY_BYTES || right > KEY_BYTES {
             return None;
         }
-        let whole = keyword.start - left..keyword.end + right;
+        let glued = escape::glued(text, keyword.start - left).min(left);
+        let whole = keyword.start - left + glued..keyword.end + right;
         let word = |b: &u8| !matches!(b, b'.' | b'-');
         let start = whole.start + text[whole.clone()].iter().position(word)?;
         let end = whole.start + text[whole.clone()].iter().rposition(word)? + 1;
@@ -157,210 +185,6 @@ impl Name {
         let end = end - self.open.map_or(0, Quote::len).min(end);
         &text[end.saturating_sub(KEY_BYTES)..end]
     }
-}
-
-/// An operator after a key.
-struct Operator {
-    style: Style,
-    /// Where the value may begin.
-    next: usize,
-    /// Whether no blank stands before and behind the operator.
-    tight: bool,
-}
-
-fn operator(text: &[u8], name: &Name) -> Option<Operator> {
-    let before = name.before(text);
-    if let Some(next) = named_pair(text, name, before) {
-        return Some(Operator { style: Style::Named, next, tight: false });
-    }
-    let mut at = name.end;
-    // `char key[64] = "x"`
-    if !name.closed && text.get(at) == Some(&b'[') {
-        let close = text[at..].iter().take(8).position(|b| *b == b']')?;
-        at += close + 1;
-    }
-    if before.ends_with(b"<") && name.dashes == 0 {
-        return element(text, at).map(|next| Operator { style: Style::XmlElement, next, tight: true });
-    }
-    let blanks = blanks(text, at);
-    let rest = &text[at + blanks..];
-    let Some((style, length)) = sign(rest) else {
-        let (style, next) = without_sign(text, name, before, at, blanks)?;
-        return Some(Operator { style, next, tight: true });
-    };
-    let mut next = at + blanks + length;
-    let typed = past_type(text, next).filter(|_| style == Style::Colon && !name.closed);
-    next = typed.unwrap_or(next);
-    let style = if typed.is_some() { Style::Equals } else { style };
-    let behind = text.get(next).is_some_and(u8::is_ascii_whitespace);
-    let style = if name.dashes > 0 && style == Style::Equals { Style::Option } else { style };
-    Some(Operator { style, next, tight: blanks == 0 && !behind })
-}
-
-/// Number of blanks at `at`.
-fn blanks(text: &[u8], at: usize) -> usize {
-    text[at..].iter().take(64).take_while(|b| matches!(b, b' ' | b'\t')).count()
-}
-
-/// The operator that `rest` begins with, and its length.
-fn sign(rest: &[u8]) -> Option<(Style, usize)> {
-    const SIGNS: &[(&[u8], Option<Style>)] = &[
-        (b"===", Some(Style::Compare)),
-        (b"!==", Some(Style::Compare)),
-        (b"==", Some(Style::Compare)),
-        (b"!=", Some(Style::Compare)),
-        (b"=~", None),
-        (b":-", Some(Style::Equals)),
-        (b":?", None),
-        (b":+", None),
-        (b"=>", Some(Style::Arrow)),
-        (b"=", Some(Style::Equals)),
-        (b"::", None),
-        (b":=", Some(Style::Equals)),
-        (b":", Some(Style::Colon)),
-        (b"?:", Some(Style::Colon)),
-        (b"||=", Some(Style::Equals)),
-        (b"??=", Some(Style::Equals)),
-        (b"?=", Some(Style::Equals)),
-        // `process.env.KEY || "x"`
-        (b"||", Some(Style::Compare)),
-        (b"??", Some(Style::Compare)),
-        (b"+=", Some(Style::Equals)),
-        (b".=", Some(Style::Equals)),
-        (b"<-", Some(Style::Arrow)),
-        (b"\\u003d", Some(Style::Equals)),
-        (b"\\u003D", Some(Style::Equals)),
-        (b"%3D", Some(Style::Equals)),
-    ];
-    let (sign, style) = SIGNS.iter().find(|(sign, _)| rest.starts_with(sign))?;
-    style.map(|style| (style, sign.len()))
-}
-
-/// What follows `: &'static str =`, `: string =`, `: Optional[str] =`.
-fn past_type(text: &[u8], at: usize) -> Option<usize> {
-    let rest = &text[at..text.len().min(at + 56)];
-    let equals = rest.iter().position(|b| matches!(b, b'=' | b'\n' | b'"'))?;
-    let after = rest.get(equals + 1)?;
-    let kind = rest[..equals].trim_ascii();
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || b"_<>[]|&'?*.: ".contains(b);
-    let is_type = rest[equals] == b'='
-        && matches!(after, b' ' | b'"' | b'\'')
-        && rest[..equals].ends_with(b" ")
-        && !kind.is_empty()
-        && kind.iter().all(fits);
-    is_type.then_some(at + equals + 1)
-}
-
-/// After `<key`, where an element's text begins.
-fn element(text: &[u8], at: usize) -> Option<usize> {
-    let rest = &text[at..text.len().min(at + 256)];
-    let close = rest.iter().position(|b| matches!(b, b'>' | b'<' | b'\n'))?;
-    let open = rest[close] == b'>' && !rest[..close].ends_with(b"/");
-    let attributes = close == 0 || rest[0].is_ascii_whitespace();
-    (open && attributes).then_some(at + close + 1)
-}
-
-/// Notations that have no sign between key and value.
-fn without_sign(text: &[u8], name: &Name, before: &[u8], at: usize, blanks: usize) -> Option<(Style, usize)> {
-    let here = at + blanks;
-    let next = *text.get(here)?;
-    let quoted = Quote::at(text, here).is_some();
-    if next == b'(' && !name.closed && blanks == 0 {
-        return Some((Style::Call, here + 1));
-    }
-    if next == b',' && name.closed {
-        let option = name.dashes > 0;
-        let listed = matches!(before.trim_ascii_end().last(), Some(b'(' | b'[' | b'{'));
-        let style = if option { Style::Option } else { Style::Pair };
-        return (option || listed).then_some((style, here + 1));
-    }
-    // `["app" "--token" "x"]` as the history writes exec form.
-    if name.dashes > 0 && blanks > 0 && (!name.closed || quoted) {
-        return Some((Style::Option, here));
-    }
-    if blanks == 0 || name.closed {
-        return None;
-    }
-    let key = &text[name.range.clone()];
-    // `var key string = "x"`
-    if let Some(next) = past_go_type(text, here) {
-        return Some((Style::Equals, next));
-    }
-    if next == b'\'' && key.eq_ignore_ascii_case(b"password") {
-        return Some((Style::Sql, here));
-    }
-    if text[here..].len() > 4 && key.eq_ignore_ascii_case(b"identified") {
-        let by = text[here..here + 3].eq_ignore_ascii_case(b"by ");
-        return by.then_some((Style::Sql, past_by(text, here + 3)));
-    }
-    // `echo "requirepass x" >> file`
-    let begins_text = name.open.is_some() && name.dashes == 0;
-    (begins_text || begins_line(before)).then_some((Style::Space, here))
-}
-
-/// What follows `PASSWORD ` in `IDENTIFIED BY PASSWORD 'x'`.
-fn past_by(text: &[u8], at: usize) -> usize {
-    let at = at + blanks(text, at);
-    let word = text.get(at..at + 9).is_some_and(|word| word.eq_ignore_ascii_case(b"password "));
-    if word { at + 9 } else { at }
-}
-
-fn past_go_type(text: &[u8], at: usize) -> Option<usize> {
-    let rest = &text[at..text.len().min(at + 24)];
-    let kind =
-        [&b"string"[..], b"[]byte", b"String", b"text"].into_iter().find(|kind| rest.starts_with(kind))?;
-    let after = &rest[kind.len()..];
-    let sign = after.iter().position(|b| *b != b' ')?;
-    (sign > 0 && after[sign] == b'=').then_some(at + kind.len() + sign + 1)
-}
-
-/// Whether only blanks, or a word that sets a variable, stand before a key on its line.
-fn begins_line(before: &[u8]) -> bool {
-    let line = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
-    // A line that is longer than what can be seen begins with something else.
-    let cut = line.len() == before.len() && line.len() >= KEY_BYTES;
-    let line = line.trim_ascii();
-    let words = line.split(|b| *b == b' ').collect::<Vec<_>>();
-    let sets = |word: &[u8]| matches!(word, b"set" | b"setx" | b"config" | b"add" | b"-g" | b"--global");
-    !cut && match words.as_slice() {
-        [b"" | b"ENV" | b"ARG" | b"export" | b"setenv" | b"-"] => true,
-        // `npm config set KEY x`, `poetry config KEY x`
-        [.., word] if sets(word) => true,
-        // `machine host login user password x`
-        [.., b"login" | b"user", _] => true,
-        _ => false,
-    }
-}
-
-/// After `name="key"`, `"name": "key",` or `- name: key`, the place of the value that belongs to it.
-fn named_pair(text: &[u8], name: &Name, before: &[u8]) -> Option<usize> {
-    let sign = before.trim_ascii_end();
-    let sign = sign.strip_suffix(b"=").or_else(|| sign.strip_suffix(b":"))?.trim_ascii_end();
-    let bare = sign.strip_suffix(b"\"").or_else(|| sign.strip_suffix(b"'")).unwrap_or(sign);
-    let bare = bare.strip_suffix(b"\\").unwrap_or(bare);
-    let word = bare.rsplit(|b| !b.is_ascii_alphanumeric()).next().unwrap_or_default();
-    if !matches!(
-        word.to_ascii_lowercase().as_slice(),
-        b"name" | b"key" | b"id" | b"variable" | b"parameterkey"
-    ) {
-        return None;
-    }
-    let rest = &text[name.end..text.len().min(name.end + 256)];
-    // `<entry key="key">x</entry>`
-    if name.closed && rest.starts_with(b">") {
-        return Some(name.end + 1);
-    }
-    let gap = |b: &u8| b.is_ascii_whitespace() || matches!(b, b',' | b'"' | b'\'' | b'\\');
-    let start = rest.iter().position(|b| !gap(b))?;
-    let word = rest[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-    let value = &rest[start..start + word];
-    if !matches!(value.to_ascii_lowercase().as_slice(), b"value" | b"val" | b"content" | b"parametervalue") {
-        return None;
-    }
-    let after = name.end + start + word;
-    let after = after + Quote::at(text, after).map_or(0, Quote::len);
-    let after = after + blanks(text, after);
-    matches!(text.get(after), Some(b'=' | b':')).then_some(after + 1)
 }
 
 #[cfg(test)]

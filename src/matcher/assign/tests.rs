@@ -11,7 +11,7 @@ fn of<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str, Style, bool)> 
 
 /// Text, key, value, style.
 const NOTATIONS: &[(&str, &str, &str, Style)] = {
-    use Style::{Arrow, Call, Colon, Compare, Equals, Named, Option, Pair, Space, Sql, XmlElement};
+    use Style::{Arrow, Call, Colon, Compare, Equals, Member, Named, Option, Pair, Space, Sql, XmlElement};
     &[
         ("password = \"v w\"", "password", "v w", Equals),
         ("PASSWORD='v'", "PASSWORD", "v", Equals),
@@ -61,7 +61,28 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
         ("- name: DB_password\n  value: \"v\"\n", "DB_password", "v", Named),
         ("ALTER USER x WITH PASSWORD 'v'", "PASSWORD", "v", Sql),
         ("setPassword(\"v\")", "setPassword", "v", Call),
-        (".password('v')", "password", "v", Call),
+        (".password('v')", "password", "v", Member),
+        ("x.password('v')", "x.password", "v", Member),
+        (":password \"v\"", "password", "v", Pair),
+        ("set :password, \"v\"", "password", "v", Pair),
+        ("{password, \"v\"}", "password", "v", Pair),
+        ("std::string password{\"v\"};", "password", "v", Equals),
+        ("#define DB_PASSWORD \"v\"", "DB_PASSWORD", "v", Equals),
+        ("password := []byte(\"v\")", "password", "v", Equals),
+        ("set -gx DB_PASSWORD v", "DB_PASSWORD", "v", Space),
+        ("proxy_set_header X-Password-Key \"v\";", "X-Password-Key", "v", Space),
+        ("<param-name>password</param-name>\n <param-value>v</param-value>", "password", "v", Named),
+        ("<key>password</key><string>v</string>", "password", "v", Named),
+        ("<property name=\"password\">\n<value>v</value></property>", "password", "v", Named),
+        ("variable \"password\" {\n type = string\n default = \"v\"\n}", "password", "v", Named),
+        ("\"password\": {\"value\": \"v\"}", "password", "v", Colon),
+        ("a=b%26password%3Dv%26c", "password", "v", Equals),
+        ("\"A=1\\npassword=v\\n\"", "password", "v", Equals),
+        ("\"u = x\\npassword = v\\n\"", "password", "v", Equals),
+        ("the password for the portal is v1\n", "password", "v1", Space),
+        ("user `u`, password `v`", "password", "v", Space),
+        ("CREATE USER x IDENTIFIED BY \"v\" DEFAULT", "IDENTIFIED", "v", Sql),
+        ("contraseña=v", "contraseña", "v", Equals),
         ("put(\"password\", \"v\")", "password", "v", Pair),
         ("define( 'DB_PASSWORD', 'v' );", "DB_PASSWORD", "v", Pair),
         ("if (password == \"v\")", "password", "v", Compare),
@@ -101,7 +122,10 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
 #[test]
 fn each_notation_gives_key_and_value() {
     for (text, key, value, style) in NOTATIONS {
-        let word = ["password", "Password", "PASSWORD"].into_iter().find(|word| text.contains(word)).unwrap();
+        let word = ["password", "Password", "PASSWORD", "IDENTIFIED", "contrase"]
+            .into_iter()
+            .find(|word| text.contains(word))
+            .unwrap();
         assert_eq!(of(text, word), Some((*key, *value, *style, true)), "{text}");
     }
 }
@@ -150,7 +174,8 @@ fn what_is_no_assignment_gives_none() {
         "x = password",
         "password -> x",
     ] {
-        let found = of(text, "password").filter(|found| found.3 && found.2 != Style::Call);
+        let found =
+            of(text, "password").filter(|found| found.3 && !matches!(found.2, Style::Call | Style::Member));
         assert_eq!(found, None, "{text}");
     }
 }

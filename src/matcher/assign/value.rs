@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
+use super::operator::{begins_line, blanks};
 use super::quote::Quote;
-use super::{Name, Style, VALUE_BYTES, begins_line, blanks};
+use super::{Name, Style, VALUE_BYTES, embedded};
 use crate::matcher::reference::{fallback, reference};
 
 /// What is known before the value.
@@ -28,8 +29,10 @@ pub(super) struct Value {
 /// The value that begins at or after `next`.
 pub(super) fn at(context: &Context<'_>, next: usize) -> Option<Value> {
     let text = context.text;
-    let free =
-        matches!(context.style, Style::Call | Style::Pair | Style::Option | Style::XmlElement | Style::Named);
+    let free = matches!(
+        context.style,
+        Style::Call | Style::Member | Style::Pair | Style::Option | Style::XmlElement | Style::Named
+    );
     let start = if free { past_space(text, next) } else { next + blanks(text, next) };
     if context.style == Style::XmlElement || (context.style == Style::Named && text[..next].ends_with(b">")) {
         return element(text, start);
@@ -39,8 +42,22 @@ pub(super) fn at(context: &Context<'_>, next: usize) -> Option<Value> {
     {
         return Some(Value { range, quote: None, literal: true });
     }
+    let start = if context.style == Style::Colon { nested(text, start).unwrap_or(start) } else { start };
     let value = quoted(text, start).or_else(|| unquoted(context, start))?;
     Some(narrowed(context, value))
+}
+
+/// The value of a parameter that has further members: `"key": {"value": "x"}`.
+fn nested(text: &[u8], start: usize) -> Option<usize> {
+    let open = text.get(start..)?.strip_prefix(b"{")?.iter().position(|b| !b.is_ascii_whitespace())?;
+    let mark = start + 1 + open;
+    let quote = Quote::at(text, mark)?;
+    let word = mark + quote.len();
+    let end = quote.close(text, word, 24)?;
+    let known = in_list("value default defaultvalue plaintext", &text[word..end]);
+    let colon = end + quote.len() + blanks(text, end + quote.len());
+    let next = (known && text.get(colon) == Some(&b':')).then_some(colon + 1)?;
+    Some(next + blanks(text, next))
 }
 
 fn past_space(text: &[u8], at: usize) -> usize {
@@ -156,6 +173,7 @@ fn is_code(value: &[u8]) -> bool {
 fn word(context: &Context<'_>, start: usize) -> Value {
     let body = &context.text[start..context.text.len().min(start + VALUE_BYTES + 1)];
     let option = context.style == Style::Option;
+    let encoded = context.text[..start].ends_with(b"%3D") || context.text[..start].ends_with(b"%3d");
     let mut depth = 0_usize;
     let mut end = 0;
     while let Some(byte) = body.get(end) {
@@ -168,6 +186,7 @@ fn word(context: &Context<'_>, start: usize) -> Value {
             _ if depth > 0 => {}
             b' ' | b'\t' | b'"' | b'\'' | b'`' | b'<' | b'>' | b';' | b'|' | b'&' | b')' => break,
             b',' | b'}' | b']' if !option => break,
+            b'%' if encoded && rest.starts_with(b"%26") => break,
             b'\\' if matches!(rest.get(1), Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u')) => break,
             _ => {}
         }
@@ -176,8 +195,11 @@ fn word(context: &Context<'_>, start: usize) -> Value {
     let value = &body[..end];
     let next = body[end..].first();
     // An item of an object and the right side of a statement are names and calls unless they are quoted.
-    let object = context.style == Style::Colon && matches!(next, Some(b',' | b'}' | b')'));
-    let statement = context.style == Style::Equals && !context.tight;
+    // In `${key:x}` it is the default of a look-up.
+    let object = context.style == Style::Colon
+        && matches!(next, Some(b',' | b'}' | b')'))
+        && !context.name.before(context.text).ends_with(b"${");
+    let statement = context.style == Style::Equals && !context.tight && !embedded(context.text, context.name);
     let called = matches!(next, Some(b'(')) || value.ends_with(b"(") || reference(value).is_some();
     let literal = !(object || statement || called);
     Value { range: start..start + end, quote: None, literal }
@@ -191,7 +213,7 @@ fn last_word(context: &Context<'_>, start: usize) -> Option<Value> {
     let before = context.name.before(context.text);
     let more = before.trim_ascii_end().contains(&b' ') && context.name.open.is_none();
     let closed = context.name.open.is_some_and(|open| Quote::at(context.text, value.range.end) == Some(open));
-    (more || closed || line.is_empty() || line.starts_with(b"#")).then_some(value)
+    (more || closed || line.is_empty() || line == b";" || line.starts_with(b"#")).then_some(value)
 }
 
 /// How far an expression is looked at.
@@ -201,7 +223,9 @@ const EXPRESSION_BYTES: usize = 256;
 fn inner_literal(text: &[u8], start: usize) -> Option<Value> {
     let body = &text[start..text.len().min(start + EXPRESSION_BYTES)];
     let body = body.split(|b| *b == b'\n').next().unwrap_or_default();
-    if !body.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$(\\&".contains(b)) {
+    if !body.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$(\\&".contains(b))
+        && !body.starts_with(b"[]")
+    {
         return None;
     }
     let mut from = 0;
@@ -227,7 +251,7 @@ fn inner_literal(text: &[u8], start: usize) -> Option<Value> {
 }
 
 /// What makes a secret of its only argument.
-const WRAPPERS: &str = "secretstr secret securestring string str bytes from b64decode base64_decode decode fromstring \
+const WRAPPERS: &str = "secretstr secret securestring string str byte rune bytes from b64decode base64_decode decode fromstring \
     new ok some just newsecret tostring encode literal valueof of secretvalue password credential unsafeplaintext plaintext";
 
 /// What looks a name up and takes a default.

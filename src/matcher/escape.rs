@@ -1,0 +1,73 @@
+//! Escapes that end right before a word and glue a letter of theirs to it: `\n`, `%3D`, `\u0026`, a colour of a terminal.
+//!
+//! In `"A=1\nTOKEN=x"` the name is `TOKEN`, and `n` is half of a line's end: a boundary of words stands behind it.
+
+/// Length of the longest escape that is looked for: `\u0026`.
+const LONGEST: usize = 8;
+
+/// Whether `text` ends with an escape whose last byte is a letter or a digit.
+pub(super) fn ends(text: &[u8]) -> bool {
+    let tail = &text[text.len().saturating_sub(LONGEST)..];
+    match tail {
+        [.., b'\\', b'n' | b'r' | b't' | b'v' | b'f' | b'b' | b'0'] => true,
+        [.., b'%', a, b] => hex(*a) && hex(*b),
+        [.., b'\\', b'x', a, b] => hex(*a) && hex(*b),
+        [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].into_iter().all(|digit| hex(*digit)),
+        [.., b'm'] => colour(tail),
+        [.., a, b, c] if tail.len() >= 4 => {
+            let octal = [a, b, c].into_iter().all(|digit| matches!(digit, b'0'..=b'7'));
+            octal && tail[tail.len() - 4] == b'\\'
+        }
+        _ => false,
+    }
+}
+
+/// Bytes at the start of a word at `at` that belong to an escape begun before it: the `n` of `\nTOKEN`.
+pub(super) fn glued(text: &[u8], at: usize) -> usize {
+    let sign = at.checked_sub(1).map(|before| text[before]);
+    if !matches!(sign, Some(b'\\' | b'%')) {
+        return 0;
+    }
+    (1..=5).find(|length| text.get(..at + length).is_some_and(ends)).unwrap_or(0)
+}
+
+fn hex(byte: u8) -> bool {
+    byte.is_ascii_hexdigit()
+}
+
+/// `ESC [ 31 m`, the escape itself written in any way.
+fn colour(tail: &[u8]) -> bool {
+    let digits =
+        tail[..tail.len() - 1].iter().rev().take_while(|b| b.is_ascii_digit() || **b == b';').count();
+    tail[..tail.len() - 1 - digits].ends_with(b"[")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_end_before_a_word() {
+        for text in ["a\\n", "\\t", "x=1%26", "%3d", "\\u0026", "\\x3d", "\u{1b}[31m", "\\u001b[0m", "\\040"]
+        {
+            assert!(ends(text.as_bytes()), "{text}");
+        }
+        for text in ["", "n", "an", "%2", "u0026", "x3d", "from", "\\\"", "040", "\\q"] {
+            assert!(!ends(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_glued_to_a_word_is_measured() {
+        for (text, at, length) in [
+            ("\\nTOKEN", 1, 1),
+            ("%26token", 1, 2),
+            ("\\u0026key", 1, 5),
+            ("\\token", 1, 1),
+            ("token", 0, 0),
+            ("$token", 1, 0),
+        ] {
+            assert_eq!(glued(text.as_bytes(), at), length, "{text}");
+        }
+    }
+}
