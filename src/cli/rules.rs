@@ -189,8 +189,8 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     }
     if !matches!(rule.shape(), Shape::Pattern(_)) || !rule.asked().is_empty() {
         all["value"] = json!(rule.value());
-        all["judged"] = json!(rule.judged());
     }
+    all["judged"] = json!(rule.judged());
     let fields = rule.asked().iter().map(|asked| format!("{}.{}", asked.structure.name, asked.field));
     all["fields"] = json!(fields.collect::<Vec<_>>());
     all["checksum"] = json!(rule.checksum().map(|checksum| checksum.name));

@@ -39,6 +39,7 @@ pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>) -> Option<Found> {
             quote: None,
             style: Style::Equals,
             literal: true,
+            embedded: false,
         },
         None => match around(text, word.clone(), bounds(&candidate, text)) {
             Some(assignment) => assignment,
@@ -51,8 +52,10 @@ pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>) -> Option<Found> {
             Some(_) => Setting::Environment,
             None => Setting::of(surroundings.path, text, assignment.key.start),
         };
-        let (quoted, literal) = (assignment.quote.is_some(), assignment.literal);
-        let context = Context { setting, style: assignment.style, quoted, literal };
+        let quoted = assignment.quote.is_some() || assignment.embedded;
+        let literal = assignment.literal;
+        let bare = assignment.quote.is_none();
+        let context = Context { setting, style: assignment.style, quoted, bare, literal };
         let judgement = judge(std::str::from_utf8(key).ok()?, &text[assignment.value.clone()], &context)?;
         let confidence = Some(judgement.confidence);
         return Some(Found { key: assignment.key, value: assignment.value, confidence });
@@ -60,6 +63,17 @@ pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>) -> Option<Found> {
     let own = word.start.checked_sub(assignment.key.start)?..word.end.checked_sub(assignment.key.start)?;
     let fits = assignment.literal && is_word(key, &own) && has_any(key, wish.and);
     fits.then_some(Found { key: assignment.key, value: assignment.value, confidence: None })
+}
+
+/// The tier of a password whose place says that it is one: of an address, a command, a call.
+pub(super) fn alone(secret: &Range<usize>, scene: Scene<'_>) -> Option<Confidence> {
+    let setting = match Setting::of(scene.around.path, scene.text, secret.start) {
+        // Nothing but a value stands there.
+        Setting::Config | Setting::Shell => Setting::Environment,
+        other => other,
+    };
+    let context = Context { setting, style: Style::Equals, quoted: true, bare: false, literal: true };
+    judge("password", &scene.text[secret.clone()], &context).map(|judgement| judgement.confidence)
 }
 
 /// A parameter of the address in whose host the word stands.

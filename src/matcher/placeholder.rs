@@ -33,29 +33,29 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
 /// Masks as tools print them, dots of an ellipsis, runs of `x`.
 fn masked(value: &[u8]) -> Option<&'static str> {
     let has = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    let long = |letter: u8, least: usize| longest_run(value, letter) >= least;
-    // Three in a row happen by chance in long random texts.
-    let least = match value.len() {
-        0..=31 => 3,
-        32..=255 => 4,
-        _ => 6,
-    };
     if has(b"***") || has("••".as_bytes()) || has("…".as_bytes()) || has(b"...") || has(b"[...]") {
         return Some("a mask");
     }
-    if long(b'x', least)
-        || long(b'X', least)
-        || long(b'#', 3)
-        || long(b'_', 4)
-        || long(b'?', 3)
-        || long(b'-', 4) && !has(b"-----")
-    {
+    // A few in a row happen by chance in a random text: then what is left of it is as random as before.
+    let masks = [(b'x', 3), (b'X', 3), (b'#', 3), (b'_', 4), (b'?', 3), (b'-', 4)];
+    let told = masks.iter().any(|(letter, least)| {
+        let run = longest_run(value, *letter);
+        let chance = run <= least + 1 && run * 4 < value.len() && random_beside(value, *letter);
+        run >= *least && !chance && !(*letter == b'-' && has(b"-----"))
+    });
+    if told {
         return Some("a mask");
     }
     value
         .iter()
         .all(|b| !b.is_ascii_alphanumeric() && b.is_ascii())
         .then_some("it has no letter and no digit")
+}
+
+/// Whether `value` without `letter` looks drawn at random: letters and digits mixed, which are no words.
+fn random_beside(value: &[u8], letter: u8) -> bool {
+    let rest: Vec<u8> = value.iter().copied().filter(|b| *b != letter).collect();
+    surprise(&rest) > 5.4 && distinct(&rest) >= 8
 }
 
 fn longest_run(value: &[u8], wanted: u8) -> usize {

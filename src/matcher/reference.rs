@@ -72,8 +72,15 @@ fn wordlike(text: &[u8]) -> bool {
 fn template(value: &[u8]) -> Option<&'static str> {
     const MARKS: &[&[u8]] =
         &[b"${", b"$(", b"$[", b"{{", b"#{", b"<%", b"{%", b"%(", b"$env:", b"${{", b"@{", b"[[", b"<?"];
-    let has =
-        |mark: &&[u8]| memchr::memmem::find(value, mark).is_some_and(|at| value.len() > at + mark.len());
+    // In a long random text of all signs two of them stand side by side by chance; then no name follows.
+    let drawn = value.len() >= 20 && surprise(value) > 5.6;
+    let has = |mark: &&[u8]| {
+        memchr::memmem::find(value, mark).is_some_and(|at| {
+            let rest = &value[at + mark.len()..];
+            let name = rest.trim_ascii_start().iter().take_while(|b| b.is_ascii_alphabetic()).count();
+            !rest.is_empty() && (!drawn || name >= 4)
+        })
+    };
     if MARKS.iter().any(has) {
         return Some("a template");
     }
@@ -94,7 +101,9 @@ fn template(value: &[u8]) -> Option<&'static str> {
         let close = rest.iter().position(|b| *b == b'}');
         close.is_some_and(|close| identifier(&rest[..close]) && wordlike(&rest[..close]))
     });
-    ((format && value.len() < 64) || numbered || named).then_some("a format")
+    // `%s` beside nothing but words; a password may hold the same two signs.
+    let format = format && value.len() < 64 && !(value.len() >= 8 && surprise(value) > 5.4);
+    (format || numbered || named).then_some("a format")
 }
 
 /// Addresses in secret stores and in what deploys.
@@ -121,7 +130,9 @@ fn sealed(value: &[u8]) -> Option<&'static str> {
     let braces = value.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
     let base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
     let in_braces = braces.is_some_and(|inside| inside.len() >= 24 && inside.iter().all(base64));
-    (in_braces || HEADS.split('|').any(|head| value.starts_with(head.as_bytes())))
+    // Sealed secrets of Kubernetes: base64 that begins with the length of a key.
+    let sealed = value.len() >= 120 && value.starts_with(b"Ag") && value.iter().all(base64);
+    (in_braces || sealed || HEADS.split('|').any(|head| value.starts_with(head.as_bytes())))
         .then_some("it is encrypted")
 }
 
@@ -133,7 +144,14 @@ fn code(value: &[u8]) -> Option<&'static str> {
     let readable = starts_like_a_name && wordlike(head);
     match rest.first() {
         Some(b'(') if readable && rest.contains(&b')') => return Some("a call"),
-        Some(b'(') if readable && rest.len() <= 2 => return Some("a call"),
+        Some(b'(') if starts_like_a_name && rest == b"()" => return Some("a call"),
+        // Cut off behind what opens an argument, or in it: `os.environ[`, `Configuration["`, `sensitive(var.`.
+        Some(b'(' | b'[') if readable && rest[1..].iter().all(|b| b"([{\"'$".contains(b)) => {
+            return Some("a call");
+        }
+        Some(b'(') if readable && rest.ends_with(b".") && words_with_dots(&rest[1..]) => {
+            return Some("a call");
+        }
         Some(b'[') if readable && rest.contains(&b']') => return Some("an item"),
         _ => {}
     }
@@ -158,6 +176,10 @@ fn code(value: &[u8]) -> Option<&'static str> {
         .then_some("code")
 }
 
+fn words_with_dots(text: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
+}
+
 /// What members often belong to, in Terraform and in programs.
 const ROOTS: &str = "var local data module self this settings config process env os each count path secrets vars \
     params props state options opts args req request ctx context conf cfg";
@@ -165,6 +187,9 @@ const ROOTS: &str = "var local data module self this settings config process env
 /// Ends of names of files.
 const EXTENSIONS: &str = "pem key crt cer json yaml yml txt env conf cfg ini toml xml jks p12 pfx py js ts rb go php html \
         css sh md log sock properties keystore gpg asc pub db sqlite so java rs c h pl";
+
+/// Folders at the root of an image.
+const ROOT: &str = "usr etc var opt home root srv tmp run app bin sbin lib dev proc sys mnt data media boot";
 
 /// A path of a file. Base64 may begin with a slash too: parts that do not read like names are no path.
 fn path(value: &[u8]) -> bool {
@@ -177,7 +202,11 @@ fn path(value: &[u8]) -> bool {
     let extension = value.rsplit(|b| *b == b'.').next().unwrap_or_default();
     let file = value.contains(&b'.')
         && EXTENSIONS.split_ascii_whitespace().any(|known| known.as_bytes() == extension);
-    drive || (absolute && (file || surprise(value) < 4.8)) || (file && wordlike(value))
+    let rooted = absolute
+        && ROOT
+            .split(' ')
+            .any(|root| value[1..].starts_with(root.as_bytes()) && value.get(root.len() + 1) == Some(&b'/'));
+    drive || rooted || (absolute && (file || surprise(value) < 4.8)) || (file && wordlike(value))
 }
 
 #[cfg(test)]
@@ -196,7 +225,7 @@ mod tests {
             System.getenv(\"X\")|getpass()|std::env::var(\"X\")|self.password|this.token|\
             $this->password|config.get('x')|settings.PASSWORD|ENC[AES256_GCM,data:x]|ENC(abc)|\
             {cipher}abc|$ANSIBLE_VAULT;1.1|AQICAHh|{aB3dE5gH7jK9mN1pQ3sT5vX7=}|./key.pem|~/x|\
-            C:\\keys\\x|/etc/ssl/private/key.pem|server.key|com.example.Foo|app.core.magics:Handler|%s|{0}|{}|user:%s|\
+            C:\\keys\\x|/etc/ssl/private/key.pem|/usr/src/app|uuid4()|os.environ[|server.key|com.example.Foo|app.core.magics:Handler|%s|{0}|{}|user:%s|\
             %(password)s|:name|postgres://user:${PASS}@host/db|<%= x %>|new Password()|Foo::BAR";
         for value in values.split('|') {
             assert!(reference(value.as_bytes()).is_some(), "{value}");

@@ -92,10 +92,13 @@ pub fn specific(rule: &Rule) -> u8 {
         Shape::Fields => 3,
         Shape::Pattern(_) if !rule.asked().is_empty() => 3,
         Shape::Pattern(_) => 2,
-        Shape::Keyed { judged: false, .. } => 1,
-        Shape::Keyed { judged: true, .. } => 0,
+        Shape::Keyed { .. } if rule.provider() == NO_PROVIDER => 0,
+        Shape::Keyed { .. } => 1,
     }
 }
+
+/// Whom rules name that know no provider: names that sound secret.
+const NO_PROVIDER: &str = "Generic";
 
 /// Whether nothing but a boundary stands before the credential.
 fn speaks_for_itself(pattern: &str) -> bool {

@@ -351,12 +351,9 @@ mod tests {
     fn a_shape_can_be_changed_in_part() {
         let text = "[[rule]]\nextends = 'generic-password'\njudged = false\nand = ['db']";
         let set = on_top(&[("own.toml", text)]).unwrap();
-        let super::super::Shape::Keyed { words, and, judged, .. } =
-            set.named("generic-password").unwrap().shape()
-        else {
-            panic!("it has words")
-        };
-        assert!(words.contains(&"password".to_owned()) && !judged);
+        let rule = set.named("generic-password").unwrap();
+        let super::super::Shape::Keyed { words, and, .. } = rule.shape() else { panic!("it has words") };
+        assert!(words.contains(&"password".to_owned()) && !rule.judged());
         assert_eq!(and, &["db"]);
     }
 

@@ -175,7 +175,6 @@ struct Wish {
     words: Option<Vec<String>>,
     and: Vec<String>,
     value: Option<String>,
-    judged: bool,
 }
 
 fn has_shape(entry: &Entry) -> bool {
@@ -184,7 +183,6 @@ fn has_shape(entry: &Entry) -> bool {
         || entry.words.is_some()
         || entry.and.is_some()
         || entry.value.is_some()
-        || entry.judged.is_some()
 }
 
 impl Wish {
@@ -197,11 +195,10 @@ impl Wish {
             Some(Shape::Pattern(pattern)) if !keyed => {
                 Self { pattern: Some(pattern.clone()), ..Self::default() }
             }
-            Some(Shape::Keyed { words, and, value, judged }) if entry.pattern.is_none() => Self {
+            Some(Shape::Keyed { words, and, value }) if entry.pattern.is_none() => Self {
                 words: Some(words.clone()),
                 and: and.clone(),
                 value: Some(value.clone()),
-                judged: *judged,
                 ..Self::default()
             },
             _ => Self::default(),
@@ -212,7 +209,6 @@ impl Wish {
             words: entry.words.clone().or(inherited.words),
             and: entry.and.clone().unwrap_or(inherited.and),
             value: entry.value.clone().or(inherited.value),
-            judged: entry.judged.unwrap_or(inherited.judged),
         }
     }
 }
@@ -222,8 +218,8 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
     if let Some(value) = &wish.value {
         parse_pattern(value).map_err(|error| format!("value: {error}"))?;
     }
-    // Beside a pattern, `value` and `judged` are for the values of fields.
-    let bare = wish.value.is_none() && !wish.judged;
+    // Beside a pattern, `value` is for the values of fields.
+    let bare = wish.value.is_none();
     match (&wish.pattern, &wish.words, &wish.value) {
         (None, None, _) if fields && wish.and.is_empty() && wish.keywords.is_empty() => {
             Ok((Shape::Fields, Anchor::default()))
@@ -260,21 +256,20 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
                 words: words.clone(),
                 and: wish.and.clone(),
                 value: value.clone(),
-                judged: wish.judged,
             };
             Ok((keyed, anchor))
         }
         _ => {
-            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (`and`, `judged`), or `fields`"
+            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (and `and`), or `fields`"
                 .into())
         }
     }
 }
 
 fn check_words(key: &str, words: &[String]) -> Result<(), String> {
-    let fits = |word: &String| (2..=LONGEST_WORD).contains(&word.len()) && word.is_ascii();
+    let fits = |word: &String| (2..=LONGEST_WORD).contains(&word.len());
     if let Some(word) = words.iter().find(|word| !fits(word)) {
-        return Err(format!("`{key}`: `{word}` does not have 2 to {LONGEST_WORD} ASCII characters"));
+        return Err(format!("`{key}`: `{word}` does not have 2 to {LONGEST_WORD} bytes"));
     }
     if words.len() > MAX_WORDS {
         return Err(format!("`{key}` has {} words, and at most {MAX_WORDS} are possible", words.len()));

@@ -55,8 +55,6 @@ pub enum Shape {
         and: Vec<String>,
         /// Pattern of the whole value.
         value: String,
-        /// Whether the value is also judged by its name, its entropy and its surroundings.
-        judged: bool,
     },
     /// Nothing but the fields that [`Rule::asked`] names.
     Fields,
@@ -153,6 +151,11 @@ impl Rule {
         &self.shape
     }
 
+    /// Whether a value is also judged by its entropy, by how it reads and by its surroundings.
+    pub fn judged(&self) -> bool {
+        self.judged
+    }
+
     /// The literals of which one stands in every match, and where.
     pub fn anchor(&self) -> &Anchor {
         &self.anchor
@@ -171,11 +174,6 @@ impl Rule {
     /// Pattern of the whole value of a field.
     pub fn value(&self) -> Option<&str> {
         self.value.as_deref()
-    }
-
-    /// Whether the value of a field is judged as one that a person may have chosen.
-    pub fn judged(&self) -> bool {
-        self.judged
     }
 
     /// What must stand around a literal for a match, derived anew with each call.

@@ -5,6 +5,7 @@
 //! the environment is set to be used, an example in a text is not. Formats of providers are not known here; those have
 //! rules of their own.
 
+mod chosen;
 mod name;
 mod plain;
 mod setting;
@@ -13,6 +14,7 @@ use self::name::says_example;
 pub use self::name::{Role, name_says_secret};
 use base64::Engine as _;
 
+use self::chosen::{classes, passphrase, password, secret};
 use self::name::called;
 use self::plain::plain;
 pub use self::setting::Setting;
@@ -30,8 +32,10 @@ pub struct Context {
     pub setting: Setting,
     /// How the assignment is written.
     pub style: Style,
-    /// Whether the value stands in quotation marks.
+    /// Whether the value stands in quotation marks, by itself or with its name.
     pub quoted: bool,
+    /// Whether no quotation marks stand around the value itself.
+    pub bare: bool,
     /// Whether the value is a literal.
     pub literal: bool,
 }
@@ -53,7 +57,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
         return None;
     }
-    if !context.quoted && fragment(value) {
+    if context.bare && fragment(value) {
         return None;
     }
     if reference(value).is_some() || placeholder(value).is_some() {
@@ -65,10 +69,14 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Password => password(value, context)?,
         Role::Passphrase => passphrase(value, context)?,
         Role::Secret => {
-            let (drawn, chosen) = (token(value, context, 12), secret(value, context));
+            let (drawn, chosen) = (token(value, context, 12), secret(name, value, context));
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
-        Role::Credential => credential(value, context)?,
+        Role::Credential => login_or(value, || token(value, context, 20))?,
+        Role::Key if name::chosen(name) => {
+            let (drawn, chosen) = (token(value, context, 16), secret(name, value, context));
+            drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
+        }
         Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
         Role::SomeKey => token(value, context, 20).map(weaker)?,
     };
@@ -83,7 +91,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if nowhere {
         return None;
     }
-    Some(weigh(if direct { found } else { undirected(found, context) }, name, role, context))
+    Some(weigh(if direct { found } else { undirected(found, context) }, (name, value), role, context))
 }
 
 const fn likely(reason: &'static str) -> Judgement {
@@ -105,15 +113,16 @@ fn undirected(found: Judgement, context: &Context) -> Judgement {
 }
 
 /// Names of tests and places where nothing is used make of a likely secret one to look at.
-fn weigh(found: Judgement, name: &str, role: Role, context: &Context) -> Judgement {
+fn weigh(found: Judgement, (name, value): (&str, &[u8]), role: Role, context: &Context) -> Judgement {
     let chosen = matches!(role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
     // `Token("x")` makes a token of anything, and `pass("x")` hands something on; `setToken("x")` says more.
     let made = context.style == Style::Call && name::one_word(name);
     let doubtful = match context.setting {
         Setting::Documentation => true,
+        Setting::Prose => chosen && context.style == Style::Space && classes(value) < 3,
         Setting::Minified => chosen || !context.quoted,
         Setting::Source => !context.quoted || context.style == Style::Space,
-        Setting::Unknown => context.style == Style::Space,
+        Setting::Unknown => chosen && context.style == Style::Space,
         Setting::Environment | Setting::Config | Setting::Shell => false,
     };
     if doubtful || made || says_example(name) { weaker(found) } else { found }
@@ -125,7 +134,9 @@ fn fragment(value: &[u8]) -> bool {
     let half = count(b'(') != count(b')') || count(b'[') != count(b']') || count(b'{') != count(b'}');
     let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     let argument = name > 0 && value.get(name) == Some(&b'=') && value.iter().rev().nth(1) != Some(&b'=');
-    (half || value.ends_with(b",") || argument) && surprise(value) < 5.4
+    // `Credentials:secret_key=x` is an assignment of its own.
+    let assignment = argument && name > 4 && name + 2 < value.len() && surprise(&value[..name]) < 4.8;
+    assignment || ((half || value.ends_with(b",") || argument) && surprise(value) < 5.4)
 }
 
 const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";
@@ -138,101 +149,8 @@ fn repeats_name(name: &str, value: &[u8]) -> bool {
     };
     let (name, value) = (bare(name.as_bytes()), bare(value));
     !value.is_empty()
+        && !name.is_empty()
         && (name == value || (value.len() >= 3 && name.ends_with(&value)) || value.ends_with(&name))
-}
-
-/// How many of lower case, upper case, digits and signs occur.
-fn classes(value: &[u8]) -> usize {
-    let any = |class: fn(&u8) -> bool| usize::from(value.iter().any(class));
-    any(u8::is_ascii_lowercase)
-        + any(u8::is_ascii_uppercase)
-        + any(u8::is_ascii_digit)
-        + any(u8::is_ascii_punctuation)
-}
-
-fn password(value: &[u8], context: &Context) -> Option<Judgement> {
-    // In a URL a password is percent-encoded: what it stands for decides.
-    let decoded = percent_decoded(value);
-    let value = decoded.as_deref().unwrap_or(value);
-    if value.len() < 4 {
-        return None;
-    }
-    if value.len() > 96 || value.iter().any(|b| b.is_ascii_whitespace() || b.is_ascii_control()) {
-        return token(value, context, 16);
-    }
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let letters = value.iter().filter(|b| b.is_ascii_alphabetic()).count();
-    if !value.is_ascii() && (digits == 0 || letters == 0) {
-        return None;
-    }
-    let random = surprise(value);
-    if value.len() >= 8 && random > 5.6 && classes(value) >= 2 && distinct(value) >= 6 {
-        return Some(likely(DRAWN));
-    }
-    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
-    if letters == 0 {
-        return (digits >= 6 && set).then_some(review(CHOSEN));
-    }
-    let joins = value.iter().filter(|b| matches!(b, b'-' | b'_' | b'.')).count();
-    let only_joins = digits + letters + joins == value.len();
-    if digits == 0 && only_joins {
-        // Words alone are names of things far more often than passwords, but where nothing but values stands.
-        let odd = random > 5.8 && value.len() >= 8;
-        let given = context.setting == Setting::Environment && joins == 0 && value.len() >= 6;
-        let word = set && joins == 0 && value.len() >= 5;
-        return if odd || given { Some(likely(CHOSEN)) } else { word.then_some(review(CHOSEN)) };
-    }
-    if only_joins && joins > 0 && random < 4.9 && !(digits >= 2 && classes(value) == 4) {
-        // `caching_sha2_password`, `input-1`
-        return set.then_some(review(CHOSEN));
-    }
-    let enough = value.len() >= 6 && (digits >= 2 || classes(value) >= 3);
-    let given = set && value.len() >= 8;
-    Some(if enough || given { likely(CHOSEN) } else { review(CHOSEN) })
-}
-
-/// The bytes that `%41` and its like stand for, if there are any.
-fn percent_decoded(value: &[u8]) -> Option<Vec<u8>> {
-    let digit = |at: usize| {
-        value.get(at).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok())
-    };
-    let mut out = Vec::with_capacity(value.len());
-    let mut at = 0;
-    while let Some(byte) = value.get(at) {
-        let encoded = (*byte == b'%').then(|| Some(digit(at + 1)? << 4 | digit(at + 2)?)).flatten();
-        out.push(encoded.unwrap_or(*byte));
-        at += if encoded.is_some() { 3 } else { 1 };
-    }
-    (out.len() < value.len()).then_some(out)
-}
-
-fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
-    let words = value.split(|b| *b == b' ').filter(|word| !word.is_empty()).count();
-    if words < 2 {
-        return password(value, context);
-    }
-    (words >= 3 && context.setting != Setting::Source).then_some(review(CHOSEN))
-}
-
-/// A secret that a developer chose: more than a word, and not made of words only.
-fn secret(value: &[u8], context: &Context) -> Option<Judgement> {
-    let word = value.iter().all(u8::is_ascii_graphic) && value.iter().any(u8::is_ascii_alphabetic);
-    if !word || value.len() < 8 || context.setting == Setting::Minified {
-        return None;
-    }
-    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    let joined = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
-    let set = matches!(context.setting, Setting::Environment | Setting::Config | Setting::Shell);
-    let chosen = match context.setting {
-        Setting::Environment => digits > 0 || !joined || value.len() >= 12,
-        _ => (classes(value) >= 3 && !joined) || (set && digits >= 2 && value.len() >= 12),
-    };
-    if chosen { Some(likely(CHOSEN)) } else { (digits > 0 || set).then_some(review(CHOSEN)) }
-}
-
-/// User and password in one: encoded, or with a colon.
-fn credential(value: &[u8], context: &Context) -> Option<Judgement> {
-    login_or(value, || token(value, context, 20))
 }
 
 /// Base64 of `user:password` is a secret unless the password is a placeholder; other texts are judged by `other`.
@@ -251,8 +169,12 @@ fn login_or(value: &[u8], other: impl FnOnce() -> Option<Judgement>) -> Option<J
     (!none).then_some(likely("user and password, encoded"))
 }
 
+/// Shortest token with letters of both cases, digits and signs.
+const SHORT: usize = 12;
+
 /// A text that nobody chose: long enough, of the letters of tokens, and as mixed as chance makes it.
 fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
+    let least = if classes(value) == 4 { least.min(SHORT) } else { least };
     let allowed = |b: &u8| b.is_ascii_alphanumeric() || b"+/=_-.~!@#$%^&*:|(){}[]?<>,;".contains(b);
     if value.len() < least || !value.iter().all(allowed) {
         return None;

@@ -34,10 +34,6 @@ pub fn name_says_secret(name: &str) -> Option<Role> {
 /// administrator does with one.
 pub(super) fn called(name: &str) -> Option<(Role, bool)> {
     let tail = name.char_indices().rev().nth(127).map_or(name, |(at, _)| &name[at..]);
-    // The working directory of a shell.
-    if matches!(tail, "PWD" | "OLDPWD") {
-        return None;
-    }
     let words = words(tail);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words.first().is_some_and(|first| listed(VERBS, first)) {
@@ -62,6 +58,13 @@ pub(super) fn says_example(name: &str) -> bool {
         .any(|word| listed("test tests testing example examples dummy fake mock sample demo fixture", word))
 }
 
+/// Whether a key of that name may be a text that a developer chose, as those are that programs sign and encrypt with.
+pub(super) fn chosen(name: &str) -> bool {
+    words(name)
+        .iter()
+        .any(|word| listed("secret jwt signing sign encryption session cookie hmac pepper salt", word))
+}
+
 /// Whether the last member of a name is one word.
 pub(super) fn one_word(name: &str) -> bool {
     words(name.rsplit('.').next().unwrap_or_default()).len() == 1
@@ -70,7 +73,10 @@ pub(super) fn one_word(name: &str) -> bool {
 /// `TOKEN_GITHUB`, `password_admin`: the noun first, then a word that does not change what it is.
 fn first_noun(words: &[&str]) -> Option<Role> {
     let (first, rest) = words.split_first()?;
-    let strong = listed("password passwd pwd passphrase token secret apikey", first);
+    let strong = listed(
+        "password passwd pwd passphrase token secret apikey senha passwort clave contrasena motdepasse",
+        first,
+    );
     let harmless = rest.len() <= 2
         && rest.iter().all(|word| word.len() > 2 && !listed(OTHERS, word) && !listed(VERBS, word));
     (strong && harmless).then(|| role(first, &[])).flatten()
@@ -82,7 +88,17 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
     if listed("passphrase mnemonic", noun) || (noun == "phrase" && listed("pass seed recovery", last)) {
         return Some(Role::Passphrase);
     }
-    if listed(PASSWORDS, noun) || ends("password passwd passwort passphrase") || listed(JOINED_PASS, noun) {
+    if listed(PASSWORDS, noun)
+        || ends("password passwd pwd passwort passphrase kennwort senha wachtwoord contrasena")
+        || listed(JOINED_PASS, noun)
+    {
+        return Some(Role::Password);
+    }
+    // `mot_de_passe`, `clave_secreta`
+    if (noun == "passe" && last == "de")
+        || (noun == "secreta" && last == "clave")
+        || (noun == "code" && listed("access unlock entry door", last))
+    {
         return Some(Role::Password);
     }
     if noun == "word" && last == "pass" {
@@ -113,6 +129,15 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
         return Some(Role::Credential);
     }
     if noun == "api" && last == "art" {
+        return Some(Role::Key);
+    }
+    // What is mixed into hashes of passwords, and what codes of one use are made from.
+    let seasons =
+        listed("password hash secret security app auth crypt session cookie encryption token jwt", last);
+    if listed("pepper hmac otpseed totpseed", noun)
+        || (noun == "salt" && seasons)
+        || (noun == "seed" && listed("otp totp mfa hotp token 2fa", last))
+    {
         return Some(Role::Key);
     }
     if noun == "base" && before.ends_with(&["secret", "key"]) {
@@ -153,8 +178,10 @@ fn listed(list: &str, word: &str) -> bool {
 }
 
 const PASSWORDS: &str = "password passwords passwd passwort pwd pswd passcode passw passwrd pasword kennwort senha \
-    contrasena contrasenia motdepasse wachtwoord parola haslo sifre requirepass masterauth secretpassword sshpass \
-    identified pgpassword";
+    contrasena contrase\u{f1}a contrasenia clave motdepasse wachtwoord parola haslo has\u{142}o heslo jelszo jelsz\u{f3} sifre \
+    \u{15f}ifre l\u{f6}senord losenord passord adgangskode salasana \u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c} \u{5bc6}\u{7801} \
+    \u{5bc6}\u{78bc} \u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9} \u{c554}\u{d638} \u{be44}\u{bc00}\u{bc88}\u{d638} requirepass masterauth \
+    secretpassword sshpass identified pgpassword psk";
 
 /// `pass` as the end of a longer word, which `bypass` and `compass` are not.
 const JOINED_PASS: &str = "dbpass userpass rootpass smtppass ftppass sshpass adminpass mypass mailpass sqlpass redispass \
@@ -170,7 +197,7 @@ const MODIFIERS: &str = "prod production prd dev devel development staging stage
 const VERBS: &str = "is has had get gets show hide toggle forgot forget reset change changed update validate verify check \
     compare generate create hash encrypt decrypt require requires required need needs no without enter missing invalid \
     wrong bad ask read load find parse fetch request obtain lookup delete remove revoke refreshes allow disallow use uses \
-    using can should must skip ignore disable enable match matches make build print log mask redact strip clear not how why \
+    using can should must skip ignore disable enable match matches make print mask redact strip clear not how why \
     weak strong empty confirm repeat retype re incorrect expired unknown";
 
 /// Words behind a noun that name something else: `password_file`, `token_type`.
@@ -203,7 +230,7 @@ const OTHER_TOKENS: &str = "csrf xsrf pad bos eos unk mask cls sep max min num t
     request verification nonce per list is separator delimiter lookahead";
 
 /// What a key is secret with.
-const SECRET_KEYS: &str = "api access secret private priv signing sign encryption encrypt encode master auth authentication \
+const SECRET_KEYS: &str = "api access secret private priv signing sign encryption encrypt encode enc cookie serial function functions storage master auth authentication \
     account shared license licence deploy service app application admin session crypt cipher aes hmac jwt webhook \
     integration write server subscription consumer root vault unseal fernet crypto security activation ssl tls wrapping \
     data machine preshared psk userapi restapi apisecret management ingest licensing upload publish push bot client \
@@ -219,26 +246,24 @@ const OTHER_KEYS: &str = "primary foreign public pub sort cache partition hot ro
     default custom raw map env meta settings setting variable var input output request response route section menu item \
     list page view form selector filter path file url uri color theme style count number int str string byte char word";
 
-/// The words of a name, in lower case.
-fn words(name: &str) -> Vec<String> {
-    let bytes = name.as_bytes();
+/// The words of a name, in lower case. Letters of any language are letters.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
     let mut words = Vec::new();
     let mut word = String::new();
-    for (at, byte) in bytes.iter().enumerate() {
-        let next_lower = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
-        let before = at.checked_sub(1).map(|before| bytes[before]);
-        let starts = byte.is_ascii_uppercase()
-            && before.is_some_and(|b| {
-                b.is_ascii_lowercase() || (b.is_ascii_uppercase() && next_lower) || b.is_ascii_digit()
-            });
-        let digit_starts =
-            byte.is_ascii_digit() != before.is_some_and(|b| b.is_ascii_digit()) && byte.is_ascii_digit();
-        let ends = !byte.is_ascii_alphanumeric() || starts || digit_starts;
+    for (at, letter) in letters.iter().enumerate() {
+        let next_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let before = at.checked_sub(1).map(|before| letters[before]);
+        let starts = letter.is_uppercase()
+            && before
+                .is_some_and(|b| b.is_lowercase() || (b.is_uppercase() && next_lower) || b.is_ascii_digit());
+        let digit_starts = letter.is_ascii_digit() && !before.is_some_and(|b| b.is_ascii_digit());
+        let ends = !letter.is_alphanumeric() || starts || digit_starts;
         if ends && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
-        if byte.is_ascii_alphanumeric() {
-            word.push(char::from(byte.to_ascii_lowercase()));
+        if letter.is_alphanumeric() {
+            word.extend(letter.to_lowercase());
         }
     }
     if !word.is_empty() {
@@ -246,6 +271,21 @@ fn words(name: &str) -> Vec<String> {
     }
     words
 }
+
+/// Whether a word is one of those that names of things in programs are made of.
+pub(super) fn technical(word: &str) -> bool {
+    [OTHERS, VERBS, MODIFIERS, PASSWORDS, OTHER_TOKENS, OTHER_KEYS, SECRET_KEYS, TECHNICAL]
+        .iter()
+        .any(|list| listed(list, word))
+}
+
+/// More words of names in programs and of things that run.
+const TECHNICAL: &str = "password secret secrets token tokens credential credentials creds auth login logout user admin \
+    cluster release chart deployment container image pod job task worker service svc server web frontend backend api gateway \
+    proxy ingress cert certs certificate tls ssl ca letsencrypt wildcard letter upper lower number sha sha1 sha2 sha256 sha512 \
+    md5 aes rsa hmac gcm cbc ctr scram bcrypt argon argon2 argon2id pbkdf scrypt utf utf8 ascii mysql postgres postgresql redis mongo kafka \
+    rabbitmq ldap oauth saml sso jwt vault aws gcp azure kv db sql http https json yaml xml html java javax org com net io springframework \
+    apache plain native caching text code email mail account session cookie registry docker k8s kube kubernetes my your the a";
 
 #[cfg(test)]
 mod tests {

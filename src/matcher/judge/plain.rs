@@ -9,6 +9,24 @@ pub(super) fn plain(value: &[u8]) -> Option<&'static str> {
         .or_else(|| pattern(value))
         .or_else(|| hash(value))
         .or_else(|| selector(value))
+        .or_else(|| list(value))
+}
+
+/// Options of a command, and rules or names in a row: `--mount=type=secret`, `required|string|min:8`.
+fn list(value: &[u8]) -> Option<&'static str> {
+    if value.starts_with(b"--") && value.get(2).is_some_and(u8::is_ascii_lowercase) && surprise(value) < 5.4 {
+        return Some("an option");
+    }
+    if value.starts_with(b"@") && value[1..].contains(&b'/') && surprise(value) < 5.4 {
+        return Some("a package");
+    }
+    let word = |part: &[u8]| {
+        let name = part.iter().take_while(|b| b.is_ascii_lowercase() || **b == b'_').count();
+        let rest = &part[name..];
+        name > 2 && (rest.is_empty() || rest[0] == b':' || rest[0] == b'=')
+    };
+    let parts = value.split(|b| *b == b'|').count();
+    (parts >= 3 && value.split(|b| *b == b'|').all(word)).then_some("a list of rules")
 }
 
 /// Numbers, sizes, durations, versions, dates.
@@ -139,6 +157,13 @@ fn hash(value: &[u8]) -> Option<&'static str> {
     if HEADS.iter().any(|head| value.starts_with(head) && value.len() > head.len() + 8) {
         return Some("a hash of a password");
     }
+    // MySQL writes an asterisk and a SHA-1.
+    if let [b'*', hex @ ..] = value
+        && hex.len() == 40
+        && hex.iter().all(u8::is_ascii_hexdigit)
+    {
+        return Some("a hash of a password");
+    }
     // `$6$salt$hash`: the method is one or two characters between the first signs.
     let method = value.strip_prefix(b"$").and_then(|rest| rest.split(|b| *b == b'$').next());
     let crypt = method.is_some_and(|m| {
@@ -189,6 +214,9 @@ mod tests {
             "{SSHA}aBcDeFgHiJkLmN",
             "pbkdf2_sha256$1000$abc$def",
             "1,234.50",
+            "required|string|min:8|confirmed",
+            "--mount=type=secret",
+            "@jupyterlab/htmlviewer:IHTMLViewerTracker",
         ] {
             assert!(plain(value.as_bytes()).is_some(), "{value}");
         }

@@ -13,8 +13,10 @@ pub enum Setting {
     Source,
     /// A program whose names and lines were shortened, or a binary.
     Minified,
-    /// A manual, a readme, a translation, an example.
+    /// A manual, a readme, a translation, an example that came with a package.
     Documentation,
+    /// A note or a readme of one's own: what it says may be in use.
+    Prose,
     /// Not known.
     #[default]
     Unknown,
@@ -22,17 +24,21 @@ pub enum Setting {
 
 const CONFIG: &str = "yaml yml json ini cfg conf config properties toml xml env tfvars tfstate hcl tf plist reg cnf rc npmrc \
     netrc pypirc service desired settings repo list sources ovpn pgpass htpasswd credentials auth envrc dockercfg gradle";
-const SHELL: &str = "sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile containerfile mk makefile profile bashrc zshrc history \
+const SHELL: &str = "sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile containerfile mk makefile fish exp profile bashrc zshrc history \
     bash_history zsh_history ash_history";
 const SOURCE: &str = "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp hpp cxx m mm cs vb fs php phtml rb \
     erb pl pm t lua r jl swift dart ex exs erl hs clj sql vue svelte html htm jsp asp aspx cshtml coffee proto graphql pyx \
     ipynb ejs hbs tpl jinja j2 css scss less tcl el vim pyc class so";
-const DOCUMENTATION: &str = "md markdown rst adoc txt 1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
-    sample tmpl template dist map tex csv";
+const PROSE: &str = "md markdown rst adoc txt csv eml org wiki";
+const DOCUMENTATION: &str = "1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
+    sample tmpl template dist map tex";
 
 /// Folders of texts for people.
-const FOLDERS: &str = "share/doc/ share/man/ /docs/ /doc/ /examples/ /example/ share/info/ /locale/ /locales/ /i18n/ \
-    /lang/ /translations/";
+const FOLDERS: &str =
+    "share/doc/ share/man/ /examples/ /example/ share/info/ /locale/ /locales/ /i18n/ /lang/ /translations/";
+
+/// Folders of texts that came with a package if that is where they stand.
+const MANUALS: &str = "/docs/ /doc/";
 
 impl Setting {
     /// The kind of the text around `at`, of a file of that path. A text of an image that is of no file is a step, a
@@ -43,7 +49,9 @@ impl Setting {
         };
         let by_path = Self::of_path(path);
         match by_path {
-            Self::Source | Self::Unknown if long_line(text, at) || binary(text, at) => Self::Minified,
+            Self::Source | Self::Unknown | Self::Prose if long_line(text, at) || binary(text, at) => {
+                Self::Minified
+            }
             Self::Source if quoted_session(text, at) => Self::Documentation,
             other => other,
         }
@@ -58,10 +66,12 @@ impl Setting {
         if begins(&[b".env", b"env."]) && !file.ends_with(b"example") && !file.ends_with(b"sample") {
             return Self::Config;
         }
-        let told = begins(&[b"readme", b"changelog", b"changes", b"news", b"copying", b"license"])
+        let told = begins(&[b"changelog", b"changes", b"news", b"copying", b"license"])
+            || (begins(&[b"readme"]) && vendored(&lower))
             || matches!(file, b"metadata" | b"pkg-info")
             || has_word(&lower, "example examples sample samples tutorial tutorials quickstart");
-        if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && tested(&lower)) {
+        let shipped = || tested(&lower) || MANUALS.split_ascii_whitespace().any(has);
+        if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && shipped()) {
             return Self::Documentation;
         }
         let extension = file.iter().rposition(|b| *b == b'.').map_or(file, |dot| &file[dot + 1..]);
@@ -72,12 +82,23 @@ impl Setting {
             Self::Source
         } else if listed(CONFIG) {
             Self::Config
-        } else if listed(DOCUMENTATION) {
+        } else if listed(PROSE) && !vendored(&lower) {
+            Self::Prose
+        } else if listed(DOCUMENTATION) || listed(PROSE) {
             Self::Documentation
+        } else if settings(&lower, file) {
+            Self::Config
         } else {
             Self::Unknown
         }
     }
+}
+
+/// Whether a file without a known ending is one of settings: of the system, or of a home (`.flaskenv`, `.mailrc`).
+fn settings(lower: &[u8], file: &[u8]) -> bool {
+    let system = lower.starts_with(b"etc/") || memchr::memmem::find(lower, b"/etc/").is_some();
+    let dotted = file.starts_with(b".") && (file.ends_with(b"rc") || file.ends_with(b"env"));
+    system || dotted
 }
 
 /// Whether a path is one of a tree in which packages are installed.
@@ -135,7 +156,9 @@ mod tests {
             ("app/.env.production", Setting::Config),
             ("app/.env.example", Setting::Documentation),
             ("usr/share/doc/x/config.yaml", Setting::Documentation),
-            ("app/README.md", Setting::Documentation),
+            ("app/README.md", Setting::Prose),
+            ("usr/lib/node_modules/x/README.md", Setting::Documentation),
+            ("srv/passwords.txt", Setting::Prose),
             ("data/iam/examples-1.json", Setting::Documentation),
             ("usr/lib/python3/dist-packages/x/tests/test_a.py", Setting::Documentation),
             ("srv/main.py", Setting::Source),

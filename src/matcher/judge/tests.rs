@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn context(setting: Setting, quoted: bool) -> Context {
-    Context { setting, style: Style::Equals, quoted, literal: true }
+    Context { setting, style: Style::Equals, quoted, bare: !quoted, literal: true }
 }
 
 fn tier(name: &str, value: &str, setting: Setting) -> Option<Confidence> {
