@@ -10,8 +10,7 @@ pub(super) fn ends(text: &[u8]) -> bool {
     let tail = &text[text.len().saturating_sub(LONGEST)..];
     match tail {
         [.., b'\\', b'n' | b'r' | b't' | b'v' | b'f' | b'b' | b'0'] => true,
-        [.., b'%', a, b] => hex(*a) && hex(*b),
-        [.., b'\\', b'x', a, b] => hex(*a) && hex(*b),
+        [.., b'%', a, b] | [.., b'\\', b'x', a, b] => hex(*a) && hex(*b),
         [.., b'\\', b'u', a, b, c, d] => [a, b, c, d].into_iter().all(|digit| hex(*digit)),
         [.., b'm'] => colour(tail),
         [.., a, b, c] if tail.len() >= 4 => {

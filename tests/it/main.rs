@@ -13,10 +13,12 @@ mod documents;
 mod faults;
 mod formats;
 mod import;
+mod judged;
 mod layouts;
 mod limits;
 mod memory;
 mod own_rules;
+mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod suppress;

@@ -8,6 +8,7 @@ pub(crate) mod case;
 pub(crate) mod compression;
 pub(crate) mod expect;
 pub(crate) mod formats;
+pub(crate) mod human;
 pub(crate) mod image;
 pub(crate) mod layer;
 pub(crate) mod noise;
