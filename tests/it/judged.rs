@@ -39,14 +39,14 @@ fn generic_secrets_are_found() {
 #[test]
 fn look_alikes_are_left_alone() {
     for (list, most) in [("ignores", 0.01), ("ignores-held-out", 0.015)] {
-        let figures = look_alikes(list, samples(list));
+        let figures = look_alikes(list, &samples(list));
         assert!(figures.share() <= most, "{}", figures.table(list));
     }
 }
 
 #[test]
 fn placeholders_are_left_alone_wherever_they_stand() {
-    let figures = look_alikes("placeholders", placeholders());
+    let figures = look_alikes("placeholders", &placeholders());
     assert!(figures.share() <= 0.01, "{}", figures.table("placeholders"));
 }
 
@@ -78,7 +78,7 @@ fn samples(list: &str) -> Vec<Sample> {
         let (context, path) = head.split_once(' ').unwrap();
         match path.strip_suffix(" each") {
             Some(path) => {
-                body.lines().for_each(|line| fill(context, path, &format!("{line}\n"), &mut samples))
+                body.lines().for_each(|line| fill(context, path, &format!("{line}\n"), &mut samples));
             }
             None => fill(context, path, &format!("{}\n", body.trim_end()), &mut samples),
         }
@@ -198,10 +198,10 @@ fn secrets(list: &str) -> Figures {
 }
 
 /// How many samples without a secret raise an alarm.
-fn look_alikes(list: &str, samples: Vec<Sample>) -> Figures {
-    let found = scan(&samples);
+fn look_alikes(list: &str, samples: &[Sample]) -> Figures {
+    let found = scan(samples);
     let mut figures = Figures::default();
-    for sample in &samples {
+    for sample in samples {
         let shown: Vec<&String> = found
             .get(&sample.path)
             .into_iter()
