@@ -46,6 +46,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_token_behind_an_escape_is_found() {
+        use crate::matcher::{Matcher, Surroundings};
+        let matcher = Matcher::new(crate::signature::RuleSet::embedded());
+        let token = crate::signature::template::expand("ghp_{base62:30}{github-crc32}", "escape");
+        for before in ["\\n", "a=b%26", "\\u0026", "\u{1b}[32m", "\\040"] {
+            let text = format!("x{before}{token}\\n");
+            let hits = matcher.scan(text.as_bytes(), Surroundings::default());
+            let found: Vec<&str> = hits.iter().map(|hit| &text[hit.secret.clone()]).collect();
+            assert_eq!(found, [token.as_str()], "{text}");
+        }
+        let text = format!("word{token}");
+        assert_eq!(matcher.scan(text.as_bytes(), Surroundings::default()), []);
+    }
+
+    #[test]
     fn escapes_end_before_a_word() {
         for text in ["a\\n", "\\t", "x=1%26", "%3d", "\\u0026", "\\x3d", "\u{1b}[31m", "\\u001b[0m", "\\040"]
         {

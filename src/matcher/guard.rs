@@ -8,8 +8,9 @@
 use regex_automata::meta::Regex;
 
 use super::assign::REACH;
+use super::escape;
 use super::keyed::{ADDRESS, may_be_word};
-use super::verify::{Scene, compile};
+use super::verify::{FEW_STARTS, Scene, compile};
 use crate::signature::{Demand, Rule, Shape};
 
 /// What one rule demands.
@@ -20,12 +21,15 @@ pub(super) struct Guard {
     word: bool,
     /// The paths of files that the rule is for.
     path: Option<Regex>,
+    /// Most bytes of a match before its literal.
+    before: usize,
 }
 
 impl Guard {
     pub(super) fn new(rule: &Rule) -> Self {
-        let word = matches!(rule.shape(), Shape::Keyed { judged: false, .. });
-        Self { demand: rule.demand(), word, path: rule.path().map(compile) }
+        let word = matches!(rule.shape(), Shape::Keyed { .. }) && !rule.judged();
+        let before = rule.anchor().before_max;
+        Self { demand: rule.demand(), word, path: rule.path().map(compile), before }
     }
 
     /// Whether the rule may find something at the candidate.
@@ -43,13 +47,28 @@ impl Guard {
         let Scene { candidate, text, .. } = scene;
         let (from, to) = (candidate.at, candidate.at + candidate.length);
         match &self.demand {
-            Demand::Around(context) => context.admits(text, from, to),
+            Demand::Around(context) => context.admits(text, from, to) || self.behind_escape(scene, context),
             Demand::Value { class, length } => {
                 let fits = |byte: &u8| class.has(*byte);
                 let reach = &text[to..text.len().min(to + FARTHEST + length)];
                 (!self.word || may_be_word(text, &(from..to))) && has_run(reach, *length, fits)
             }
         }
+    }
+}
+
+impl Guard {
+    /// Whether the literal is admitted if an escape ends before it, and nothing before that counts.
+    fn behind_escape(&self, scene: Scene<'_>, context: &crate::signature::context::Context) -> bool {
+        let Scene { candidate, text, .. } = scene;
+        let (from, to) = (candidate.at, candidate.at + candidate.length);
+        let near = from.saturating_sub(self.before.min(FEW_STARTS));
+        let escaped =
+            text[near.saturating_sub(8)..from].iter().any(|byte| matches!(byte, b'\\' | b'%' | b'm'));
+        escaped
+            && (near..=from).any(|start| {
+                escape::ends(&text[..start]) && context.admits(&text[start..], from - start, to - start)
+            })
     }
 }
 

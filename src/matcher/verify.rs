@@ -42,7 +42,7 @@ type Sink<'s> = dyn FnMut(Range<usize>, Confidence, Option<Range<usize>>) + 's;
 type MatchSink<'s> = dyn FnMut(Range<usize>, Range<usize>) + 's;
 
 /// Starts of a match that are tried one by one; with more of them, one search looks for all.
-const FEW_STARTS: usize = 16;
+pub(super) const FEW_STARTS: usize = 16;
 
 impl Compiled {
     pub(super) fn new(rule: &Rule) -> Self {
@@ -62,7 +62,9 @@ impl Compiled {
                 let judged =
                     if rule.judged() { keyed::alone(&secret, scene) } else { Some(Confidence::Confirmed) };
                 let tier = tier(rule, &text[secret.clone()]);
-                if let Some((judged, tier)) = judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret)) {
+                if let Some((judged, tier)) =
+                    judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
+                {
                     sink(secret, judged.min(tier), None);
                 }
             }),
