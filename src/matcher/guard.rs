@@ -159,7 +159,7 @@ mod tests {
     fn words_that_name_no_value_wake_nobody() {
         let matcher = Matcher::new(RuleSet::embedded());
         for text in
-            ["The flickr api is a service.", "import flickr_api", "flickr_key = None", "reflickr_key=VALUE"]
+            ["The flickr api is a service.", "import flickr_api", "flickr_key = None", "reflickr=VALUE"]
         {
             let text = text.replace("VALUE", &"0123456789abcdef".repeat(2)).into_bytes();
             let woken = |candidate| matcher.woken(candidate, &text, Surroundings::default()).count();

@@ -117,7 +117,8 @@ fn confidence(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Confidence>
             SETTING => Setting::Config,
             _ => Setting::Environment,
         };
-        let context = judge::Context { setting, style: Style::Equals, quoted: true, literal: true };
+        let context =
+            judge::Context { setting, style: Style::Equals, quoted: true, bare: false, literal: true };
         let judged = judge::judge(field.called(), &field.value, &context)?;
         return Some(tier.min(judged.confidence));
     }

@@ -252,17 +252,13 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
                 fold: true,
                 ..Anchor::default()
             };
-            let keyed = Shape::Keyed {
-                words: words.clone(),
-                and: wish.and.clone(),
-                value: value.clone(),
-            };
+            let keyed = Shape::Keyed { words: words.clone(), and: wish.and.clone(), value: value.clone() };
             Ok((keyed, anchor))
         }
-        _ => {
-            Err("a rule has either `pattern` (and `keywords`), or `words` and `value` (and `and`), or `fields`"
-                .into())
-        }
+        _ => Err(
+            "a rule has either `pattern` (and `keywords`), or `words` and `value` (and `and`), or `fields`"
+                .into(),
+        ),
     }
 }
 
