@@ -91,6 +91,8 @@ mod tests {
             confidence: Confidence::Likely,
             fingerprint: secret.fingerprint(&FingerprintKey::default()),
             secret,
+            facts: Vec::new(),
+            parts: Vec::new(),
             why: String::new(),
             revoke: None,
             fix: Vec::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use layersift::matcher;
-use layersift::signature::{Disabled, Rule, RuleSet, Shape};
+use layersift::signature::{Disabled, Find, Part, PartShape, Rule, RuleSet, Shape};
 use serde_json::{Value, json};
 
 use super::args::{Look, RulesCommand};
@@ -169,7 +169,10 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     let finds: Vec<Value> = rule
         .finds()
         .iter()
-        .map(|find| json!({ "text": find.text, "secret": find.secret, "encoded": find.encoded, "path": find.path }))
+        .map(|find| {
+            let Find { text, secret, encoded, path, parts } = find;
+            json!({ "text": text, "secret": secret, "encoded": encoded, "path": path, "parts": parts })
+        })
         .collect();
     let ignores = rule.ignores().iter().map(|ignore| {
         let mut ignored = example(&ignore.text, ignore.path.as_deref());
@@ -197,6 +200,10 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
     all["entropy"] = json!(rule.entropy());
     all["path"] = json!(rule.path());
     all["also"] = json!(rule.also());
+    all["placed"] = json!(rule.placed());
+    all["public"] = json!(rule.public());
+    let part = |part: &Part| json!({ "name": part.name, "rule": part.rule(), "pattern": part.pattern() });
+    all["parts"] = rule.parts().iter().map(part).collect();
     all["finds"] = json!(finds);
     all["ignores"] = json!(ignores.collect::<Vec<_>>());
     let allow = rule.allow().iter().map(|allow| {
@@ -252,6 +259,13 @@ fn show(out: &mut dyn Write, rule: &Rule, by: Option<&str>) -> io::Result<()> {
     }
     if let Some(source) = rule.source() {
         line("source", source)?;
+    }
+    for part in rule.parts() {
+        let of = match &part.shape {
+            PartShape::Rule(id) => format!("{}, which {id} finds", part.name),
+            PartShape::Pattern(pattern) => format!("{}: {pattern}", part.name),
+        };
+        line("part", &of)?;
     }
     for find in rule.finds() {
         line("finds", &find.text)?;

@@ -1,6 +1,7 @@
 //! `layersift scan`: each input in turn, then one report and one exit code.
 
 use std::env::current_dir;
+use std::time::SystemTime;
 
 use anyhow::anyhow;
 use layersift::findings::Outcome;
@@ -82,6 +83,7 @@ fn scan_options(settings: &Settings, key: &FingerprintKey, suppressions: Suppres
         min_confidence: settings.min_confidence,
         fingerprint_key: key.clone(),
         suppressions,
+        now: Some(SystemTime::now()),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::image::{Image, PlaceKind, Platform};
 use crate::matcher::Mark;
 use crate::problem::Problem;
 use crate::secret::{Fingerprint, Secret};
+use crate::signature::checksum::Fact;
 use crate::signature::{Confidence, Severity};
 
 /// Everything that one scan of one input yields.
@@ -72,6 +73,11 @@ pub struct Finding {
     pub fingerprint: Fingerprint,
     /// The credential; prints redacted.
     pub secret: Secret,
+    /// What it tells of itself: account, issuer, end, size of the key. Redacted.
+    pub facts: Vec<Fact>,
+    /// What stands near and belongs to it. A part that is a credential has no finding of its own, unless it also stands
+    /// elsewhere alone.
+    pub parts: Vec<Part>,
     /// What an attacker can do with it.
     pub why: String,
     /// Where to revoke it: an address or a sentence.
@@ -80,6 +86,38 @@ pub struct Finding {
     pub fix: Vec<String>,
     /// At least one; sorted by layer, path and offset, config and history first.
     pub places: Vec<Place>,
+}
+
+/// What belongs to a credential: the other half of a key, an account, a host.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What it is, for people.
+    pub name: String,
+    /// The rule that finds it by itself.
+    pub rule: Option<String>,
+    /// What stands there.
+    pub value: PartValue,
+    /// Where; at least one place.
+    pub places: Vec<Place>,
+}
+
+/// The text of a [`Part`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PartValue {
+    /// A credential; prints redacted.
+    Secret(Secret),
+    /// Nothing secret. Redacted like every text of the image.
+    Text(String),
+}
+
+impl PartValue {
+    /// What may be shown.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Secret(secret) => secret.redacted(),
+            Self::Text(text) => text.clone(),
+        }
+    }
 }
 
 /// One place of a credential.

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use super::structured::FieldHit;
 use super::verify::Scene;
-use super::{AFTER, BEFORE, Candidate, Claim, Matcher, Surroundings, resolve};
+use super::{AFTER, BEFORE, Candidate, Claim, Matcher, NEAR, Surroundings, joins, resolve};
 use crate::signature::template::{expand, expand_find};
-use crate::signature::{Confidence, Rule, RuleSet, Shape, nearest, structure};
+use crate::signature::{Confidence, Part, Rule, RuleSet, Shape, nearest, structure};
 
 /// What is wrong with one rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,18 +90,36 @@ fn proofs(rules: &RuleSet, rule: &Rule, checked: &mut Checked) {
         let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
         checked.wrong.push(complaint(rule, format!("also: there is no rule `{id}`{near}")));
     }
+    for part in rule.parts() {
+        let name = &part.name;
+        let shown = rule.finds().iter().any(|find| find.parts.contains_key(name));
+        if !shown && rule.unproven().is_none() {
+            let message = format!("part `{name}`: no `finds` shows it in its `parts`");
+            checked.wrong.push(complaint(rule, message));
+        }
+        if let Some(id) = part.rule().filter(|id| rules.named(id).is_none() && !disabled(id)) {
+            checked.wrong.push(complaint(rule, format!("part `{name}`: there is no rule `{id}`")));
+        }
+        let back = part.rule().and_then(|id| rules.named(id)).map(Rule::parts).unwrap_or_default();
+        if back.iter().filter_map(Part::rule).any(|id| id == rule.id()) {
+            checked
+                .wrong
+                .push(complaint(rule, format!("part `{name}`: its rule names this one as its part")));
+        }
+    }
 }
 
 /// Whether users' rules claim examples of a rule that is none of theirs.
 fn taken_away(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
     for (number, find) in rule.finds().iter().enumerate() {
-        let (text, secret) = expand_find(find, &format!("{}/{number}", rule.id()));
+        let (text, expanded) = expand_find(find, &format!("{}/{number}", rule.id()));
+        let secret = &expanded[0];
         let around = Surroundings { path: find.path.as_deref().map(str::as_bytes), pair: None };
         let hits = resolve(found(matcher, text.as_bytes(), around), &matcher.rules);
         if hits.iter().any(|hit| hit.rule == index) {
             continue;
         }
-        let place = text.find(&secret).map_or(0..0, |at| at..at + secret.len());
+        let place = text.find(secret).map_or(0..0, |at| at..at + secret.len());
         let takes = |hit: &&Found| hit.range.start < place.end && place.start < hit.range.end;
         for taker in hits.iter().filter(takes).map(|hit| &matcher.rules.rules()[hit.rule]) {
             if !taker.is_embedded() && taker.derived_from() != Some(rule.id()) {
@@ -123,12 +141,16 @@ fn complaint(rule: &Rule, message: impl Into<String>) -> Complaint {
 
 fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<Complaint>) {
     for (number, find) in rule.finds().iter().enumerate() {
-        let (text, secret) = expand_find(find, &format!("{}/{number}", rule.id()));
+        let (text, expanded) = expand_find(find, &format!("{}/{number}", rule.id()));
+        let wanted = Wanted { secret: &expanded[0], parts: find.parts.keys().zip(&expanded[1..]).collect() };
         let path = find.path.as_deref().map(str::as_bytes);
-        for (form, text) in forms(rule, &text, &secret, path) {
-            let secret = if form == "with CRLF" { secret.replace('\n', "\r\n") } else { secret.clone() };
+        for (form, text) in forms(rule, &text, wanted.secret, path) {
+            let secret = wanted.secret.replace('\n', if form == "with CRLF" { "\r\n" } else { "\n" });
             let around = Surroundings { path, pair: None };
-            if let Err((message, rival)) = one(matcher, index, &text, &secret, around) {
+            let found = one(matcher, index, &text, &secret, around);
+            let parts =
+                || parts(matcher, index, &text, &wanted.parts, around).map_err(|message| (message, None));
+            if let Err((message, rival)) = found.and_then(|()| parts()) {
                 let place = format!("finds {} ({form}), {}", number + 1, find.text);
                 complaints.push(Complaint { rival, ..complaint(rule, format!("{place}: {message}")) });
             }
@@ -142,6 +164,39 @@ fn examples(matcher: &Matcher, index: usize, rule: &Rule, complaints: &mut Vec<C
             let message = format!("ignores {}, {}: it is found ({})", number + 1, ignore.text, ignore.why);
             complaints.push(complaint(rule, message));
         }
+    }
+}
+
+/// What an example says that is found in it.
+struct Wanted<'e> {
+    secret: &'e str,
+    /// Name and text.
+    parts: Vec<(&'e String, &'e String)>,
+}
+
+/// Whether the parts of the example's credential are found as it says.
+fn parts(
+    matcher: &Matcher,
+    index: usize,
+    text: &str,
+    wanted: &[(&String, &String)],
+    around: Surroundings<'_>,
+) -> Result<(), String> {
+    let hits = resolve(found(matcher, text.as_bytes(), around), &matcher.rules);
+    let Some(main) = hits.iter().position(|hit| hit.rule == index) else { return Ok(()) };
+    let rule = &matcher.rules.rules()[index];
+    let by_rule = joins(&hits, &matcher.rules, NEAR as u64).into_iter().filter(|join| join.main == main);
+    let by_rule = by_rule.map(|join| (join.part, hits[join.other].range.clone()));
+    let by_pattern = matcher.companions(index, &hits[main].range, text.as_bytes(), NEAR).into_iter();
+    let found: Vec<(&str, &str)> = by_rule
+        .chain(by_pattern.map(|companion| (companion.part, companion.range)))
+        .map(|(part, range)| (rule.parts()[part].name.as_str(), text.get(range).unwrap_or_default()))
+        .collect();
+    // Of a file that is cut off, the parts behind the cut are not there.
+    let there = |part: &str| text.contains(part);
+    match wanted.iter().find(|(name, part)| there(part) && !found.contains(&(name.as_str(), part.as_str()))) {
+        None => Ok(()),
+        Some((name, part)) => Err(format!("its part `{name}` is {part}, found was {found:?}")),
     }
 }
 

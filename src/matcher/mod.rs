@@ -15,6 +15,7 @@ mod guard;
 pub mod judge;
 mod keyed;
 mod mark;
+mod parts;
 pub mod placeholder;
 mod prefilter;
 pub mod reference;
@@ -29,19 +30,21 @@ use self::assign::Style;
 pub use self::check::{Checked, Complaint, check};
 use self::guard::Guard;
 pub use self::mark::{Mark, REACH};
+pub use self::parts::{Companion, Join, NEAR, joins};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, resolve, specific};
 pub use self::structured::FieldHit;
-use self::verify::{Compiled, Scene};
+use self::verify::{Compiled, Scene, Tier};
+use crate::signature::checksum::Fact;
 use crate::signature::structure::{Structure, structures};
 use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
 
 /// Bytes before a candidate on which its matches may depend.
-pub const BEFORE: usize = literal::MAX_BEFORE + 256;
+pub const BEFORE: usize = literal::MAX_BEFORE + NEAR;
 
 /// Bytes from a candidate's start on which its matches may depend.
-pub const AFTER: usize = MAX_MATCH + 256;
+pub const AFTER: usize = MAX_MATCH + NEAR;
 
 /// A rule set, ready to match.
 #[derive(Debug)]
@@ -76,6 +79,8 @@ pub struct Hit {
     pub confidence: Confidence,
     /// The key of the assignment that it is the value of, if that was looked at.
     pub key: Option<Range<usize>>,
+    /// What its proof tells of it.
+    pub facts: Vec<Fact>,
 }
 
 impl Matcher {
@@ -146,10 +151,14 @@ impl Matcher {
             return;
         }
         let rule = &self.rules.rules()[index];
-        let compiled = self.compiled[index].get_or_init(|| Compiled::new(rule));
-        compiled.verify(rule, scene, &mut |secret, confidence, key| {
-            out.push(Hit { rule: index, secret, confidence, key });
+        self.compiled(index).verify(rule, scene, &mut |secret, tier, key| {
+            let Tier { confidence, facts } = tier;
+            out.push(Hit { rule: index, secret, confidence, key, facts });
         });
+    }
+
+    fn compiled(&self, index: usize) -> &Compiled {
+        self.compiled[index].get_or_init(|| Compiled::new(&self.rules.rules()[index]))
     }
 
     /// Both stages over a whole text, one hit for each credential.

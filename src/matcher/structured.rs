@@ -6,8 +6,9 @@
 use std::ops::Range;
 
 use super::judge::{self, Setting};
-use super::verify::{Compiled, tier};
+use super::verify::{Compiled, Tier, tier};
 use super::{Matcher, Style, Surroundings};
+use crate::signature::checksum::Fact;
 use crate::signature::structure::{self, Field, SETTING, Structure, VARIABLE};
 use crate::signature::{Confidence, Rule, Shape};
 
@@ -26,6 +27,8 @@ pub struct FieldHit {
     pub key: String,
     /// The encoding that was undone.
     pub decoded: Option<&'static str>,
+    /// What its proof tells of it.
+    pub facts: Vec<Fact>,
 }
 
 impl Matcher {
@@ -59,7 +62,7 @@ impl Matcher {
         rules: impl Iterator<Item = &'r usize>,
         hits: &mut Vec<FieldHit>,
     ) {
-        let mut hit = |rule, range, secret: &[u8], confidence| {
+        let mut hit = |rule, range, secret: &[u8], Tier { confidence, facts }| {
             hits.push(FieldHit {
                 rule,
                 range,
@@ -67,6 +70,7 @@ impl Matcher {
                 confidence,
                 key: field.key.clone(),
                 decoded: field.decoded,
+                facts,
             });
         };
         for index in rules {
@@ -77,8 +81,8 @@ impl Matcher {
             if !fits || !is_called(rule, field) {
                 continue;
             }
-            if let Some(confidence) = confidence(rule, path, field) {
-                hit(*index, field.range.clone(), &field.value, confidence);
+            if let Some(tier) = tier_of(rule, path, field) {
+                hit(*index, field.range.clone(), &field.value, tier);
             }
         }
         if field.decoded.is_some() {
@@ -87,9 +91,10 @@ impl Matcher {
             let pair = [name.as_bytes(), b"=", &field.value].concat();
             let from = name.len() + 1;
             let around = Surroundings { path: Some(path), pair: Some(name.len()) };
-            for found in self.scan(&pair, around).iter().filter(|found| found.secret.start >= from) {
+            for found in self.scan(&pair, around).into_iter().filter(|found| found.secret.start >= from) {
                 let part = found.secret.start - from..found.secret.end - from;
-                hit(found.rule, field.encoded(&part), &field.value[part], found.confidence);
+                let tier = Tier { confidence: found.confidence, facts: found.facts };
+                hit(found.rule, field.encoded(&part), &field.value[part], tier);
             }
         }
     }
@@ -107,9 +112,9 @@ fn is_called(rule: &Rule, field: &Field<'_>) -> bool {
 }
 
 /// The tier of a field's value, or none if it is no credential.
-fn confidence(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Confidence> {
+fn tier_of(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Tier> {
     let told = Setting::of_path(path) == Setting::Documentation;
-    let tier = tier(rule, &field.value)?;
+    let mut tier = tier(rule, &field.value)?;
     if rule.judged() {
         // What a format calls a password is one, where a mere assignment might be about something else.
         let setting = match field.name {
@@ -120,7 +125,9 @@ fn confidence(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Confidence>
         let context =
             judge::Context { setting, style: Style::Equals, quoted: true, bare: false, literal: true };
         let judged = judge::judge(field.called(), &field.value, &context)?;
-        return Some(tier.min(judged.confidence));
+        tier.confidence = tier.confidence.min(judged.confidence);
+    } else if told && tier.confidence == Confidence::Likely {
+        tier.confidence = Confidence::Review;
     }
-    Some(if told && tier == Confidence::Likely { Confidence::Review } else { tier })
+    Some(tier)
 }

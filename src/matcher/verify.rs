@@ -9,12 +9,13 @@ use super::allow::Allowed;
 use super::entropy::shannon;
 use super::escape;
 use super::famous::known_key;
+use super::judge::{Setting, is_login};
 use super::keyed::{self, Wish};
 use super::placeholder::placeholder;
 use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
-use crate::signature::checksum::Verdict;
-use crate::signature::{Confidence, Rule, Shape, compile_pattern};
+use crate::signature::checksum::{Fact, Proof, Verdict};
+use crate::signature::{Confidence, Part, Rule, Shape, compile_pattern};
 
 /// A rule's patterns, compiled.
 #[derive(Debug)]
@@ -25,6 +26,38 @@ pub(super) struct Compiled {
     allowed: Vec<Allowed>,
     /// Of the value of a field.
     value: Option<Regex>,
+    /// Those of the rule's parts that have one, with their places among the parts.
+    parts: Vec<(usize, PartPattern)>,
+}
+
+/// The pattern of a text that belongs to a credential.
+#[derive(Debug)]
+pub(super) struct PartPattern {
+    pattern: Regex,
+    /// Index of the group `part`.
+    part: usize,
+}
+
+impl PartPattern {
+    fn new(pattern: &str) -> Self {
+        let pattern = compile(pattern);
+        let part = group(&pattern, "part");
+        Self { pattern, part }
+    }
+
+    /// Every match in `side` of `text`.
+    pub(super) fn find_all(&self, text: &[u8], side: Range<usize>) -> Vec<Range<usize>> {
+        let input = Input::new(text).span(side);
+        self.pattern
+            .captures_iter(input)
+            .filter_map(|found| Some(found.get_group(self.part)?.range()))
+            .collect()
+    }
+}
+
+fn group(pattern: &Regex, name: &str) -> usize {
+    let index = pattern.group_info().to_index(regex_automata::PatternID::ZERO, name);
+    index.expect("the groups of patterns were checked when the rule was made")
 }
 
 /// A candidate and what it stands in.
@@ -36,10 +69,25 @@ pub(super) struct Scene<'t> {
 }
 
 /// Takes the credential, its tier and the key of its assignment.
-type Sink<'s> = dyn FnMut(Range<usize>, Confidence, Option<Range<usize>>) + 's;
+type Sink<'s> = dyn FnMut(Range<usize>, Tier, Option<Range<usize>>) + 's;
 
-/// Takes all that a pattern matches, and the credential in it.
-type MatchSink<'s> = dyn FnMut(Range<usize>, Range<usize>) + 's;
+/// How sure a match is, and what its proof tells.
+#[derive(Debug)]
+pub(super) struct Tier {
+    pub(super) confidence: Confidence,
+    pub(super) facts: Vec<Fact>,
+}
+
+/// What a pattern matches.
+struct Matched {
+    whole: Range<usize>,
+    secret: Range<usize>,
+    /// The groups called as [`NAMED`] says.
+    named: [Option<Range<usize>>; NAMED.len()],
+}
+
+/// Takes a match of the pattern.
+type MatchSink<'s> = dyn FnMut(Matched) + 's;
 
 /// Starts of a match that are tried one by one; with more of them, one search looks for all.
 pub(super) const FEW_STARTS: usize = 16;
@@ -47,27 +95,42 @@ pub(super) const FEW_STARTS: usize = 16;
 impl Compiled {
     pub(super) fn new(rule: &Rule) -> Self {
         let pattern = compile(&rule.shape().pattern());
+        let secret = group(&pattern, "secret");
+        let parts = rule.parts().iter().map(Part::pattern).enumerate();
+        let parts = parts.filter_map(|(at, pattern)| Some((at, PartPattern::new(pattern?))));
+        let allowed = rule.allow().iter().map(Allowed::new).collect();
         let value = rule.value().map(|value| compile(&format!("^(?:{value})$")));
-        let secret = pattern
-            .group_info()
-            .to_index(regex_automata::PatternID::ZERO, "secret")
-            .expect("a rule's pattern has the group `secret`");
-        Self { pattern, secret, allowed: rule.allow().iter().map(Allowed::new).collect(), value }
+        Self { pattern, secret, allowed, parts: parts.collect(), value }
+    }
+
+    pub(super) fn parts(&self) -> &[(usize, PartPattern)] {
+        &self.parts
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
         let Scene { candidate, text, .. } = scene;
         match rule.shape() {
-            Shape::Pattern(_) => self.pattern_at(rule, candidate, text, &mut |whole, secret| {
-                let judged =
-                    if rule.judged() { keyed::alone(&secret, scene) } else { Some(Confidence::Confirmed) };
-                let tier = tier(rule, &text[secret.clone()]);
-                if let Some((judged, tier)) =
-                    judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
-                {
-                    sink(secret, judged.min(tier), None);
-                }
-            }),
+            Shape::Pattern(_) => {
+                self.pattern_at(rule, candidate, text, &mut |Matched { whole, secret, named }| {
+                    let judged = if rule.judged() {
+                        keyed::alone(&secret, scene)
+                    } else {
+                        Some(Confidence::Confirmed)
+                    };
+                    let tier = tier(rule, &text[secret.clone()]);
+                    if let Some((judged, mut tier)) =
+                        judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
+                    {
+                        tier.confidence = tier.confidence.min(judged);
+                        tier.facts.extend(told(&named, text));
+                        if rule.placed() {
+                            let most = by_place(scene.around.path, text, secret.start);
+                            tier.confidence = tier.confidence.min(most);
+                        }
+                        sink(secret, tier, None);
+                    }
+                });
+            }
             Shape::Fields => {}
             Shape::Keyed { and, .. } => {
                 let wish = Wish { and, judged: rule.judged() };
@@ -78,9 +141,10 @@ impl Compiled {
                 }
                 let whole = found.key.start.min(found.value.start)..found.value.end;
                 let tier = tier(rule, value);
-                if let Some(tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
-                    let confidence = found.confidence.map_or(tier, |judged| judged.min(tier));
-                    sink(found.value, confidence, Some(found.key));
+                if let Some(mut tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
+                    let judged = found.confidence.unwrap_or(tier.confidence);
+                    tier.confidence = judged.min(tier.confidence);
+                    sink(found.value, tier, Some(found.key));
                 }
             }
         }
@@ -120,73 +184,103 @@ impl Compiled {
                 let input = Input::new(text).span(start..end(start)).anchored(Anchored::Yes);
                 self.capture(&input)
                     .or_else(|| self.capture_behind_escape(text, start..end(start)))
-                    .filter(|(whole, _)| whole.end >= literal_end)
+                    .filter(|found| found.whole.end >= literal_end)
             });
-            if let Some((whole, secret)) = found {
-                sink(whole, secret);
+            if let Some(found) = found {
+                sink(found);
             }
             return;
         }
         let mut from = earliest;
         while from <= latest {
             let input = Input::new(text).span(from..end(latest));
-            let Some((whole, secret)) = self.capture(&input) else {
+            let Some(found) = self.capture(&input) else {
                 return;
             };
-            if whole.start > latest {
+            if found.whole.start > latest {
                 return;
             }
-            if whole.end >= literal_end {
-                return sink(whole, secret);
+            if found.whole.end >= literal_end {
+                return sink(found);
             }
-            from = whole.end.max(from + 1);
+            from = found.whole.end.max(from + 1);
         }
     }
 
     /// The match at the start of `range`, if an escape ends there: its last letter is no part of a word, and what
     /// stands before it is not shown to the pattern.
-    fn capture_behind_escape(
-        &self,
-        text: &[u8],
-        range: Range<usize>,
-    ) -> Option<(Range<usize>, Range<usize>)> {
+    fn capture_behind_escape(&self, text: &[u8], range: Range<usize>) -> Option<Matched> {
         if !escape::ends(&text[..range.start]) {
             return None;
         }
         let rest = &text[range.start..];
         let input = Input::new(rest).span(0..range.end - range.start).anchored(Anchored::Yes);
-        let (whole, secret) = self.capture(&input)?;
+        let Matched { whole, secret, named } = self.capture(&input)?;
         let moved = |part: Range<usize>| part.start + range.start..part.end + range.start;
-        Some((moved(whole), moved(secret)))
+        Some(Matched { whole: moved(whole), secret: moved(secret), named: named.map(|part| part.map(moved)) })
     }
 
-    /// The whole match and the group `secret`.
-    fn capture(&self, input: &Input<'_>) -> Option<(Range<usize>, Range<usize>)> {
+    /// The whole match and its groups, if the group `secret` holds something.
+    fn capture(&self, input: &Input<'_>) -> Option<Matched> {
         self.pattern.search_half(input)?;
         let mut captures = self.pattern.create_captures();
         self.pattern.search_captures(input, &mut captures);
         let whole = captures.get_match()?.range();
         let secret = captures.get_group(self.secret)?.range();
-        (!secret.is_empty()).then_some((whole, secret))
+        let named = NAMED.map(|name| captures.get_group_by_name(name).map(|group| group.range()));
+        (!secret.is_empty()).then_some(Matched { whole, secret, named })
     }
 }
 
+/// The other named groups of a match, as facts.
+fn told<'t>(
+    named: &'t [Option<Range<usize>>; NAMED.len()],
+    text: &'t [u8],
+) -> impl Iterator<Item = Fact> + 't {
+    NAMED.iter().zip(named).filter_map(|(name, range)| {
+        let value = &text[range.clone()?];
+        reference(value).is_none().then(|| Fact::new(name, String::from_utf8_lossy(value))).flatten()
+    })
+}
+
+/// The most that can be said of what a rule finds whose matches stand in tests, sources and documents as often as where
+/// they are used.
+fn by_place(path: Option<&[u8]>, text: &[u8], at: usize) -> Confidence {
+    let path_is = |end: &[u8]| path.is_some_and(|path| path.to_ascii_lowercase().ends_with(end));
+    match Setting::of(path, text, at) {
+        _ if path.is_some_and(Setting::tested) => Confidence::Review,
+        // A dump of a database.
+        Setting::Source if path_is(b".sql") => Confidence::Likely,
+        Setting::Source | Setting::Documentation | Setting::Prose | Setting::Minified => Confidence::Review,
+        Setting::Environment | Setting::Config | Setting::Shell | Setting::Unknown => Confidence::Likely,
+    }
+}
+
+/// Groups of a rule's pattern that say something of the credential and are nothing secret.
+const NAMED: [&str; 3] = ["user", "host", "id"];
+
 /// The tier of a match, or none if it is no credential.
-pub(super) fn tier(rule: &Rule, secret: &[u8]) -> Option<Confidence> {
+pub(super) fn tier(rule: &Rule, secret: &[u8]) -> Option<Tier> {
     if rule.entropy().is_some_and(|least| shannon(secret) < least) {
         return None;
     }
-    if known_key(secret).is_some() {
-        return Some(Confidence::Example);
-    }
-    if secret.len() <= LONGEST_WORD && (placeholder(secret).is_some() || reference(secret).is_some()) {
+    let known = known_key(secret).is_some();
+    let word = !known && secret.len() <= LONGEST_WORD && !secret.starts_with(b"-----");
+    if word
+        && (placeholder(secret).is_some() || reference(secret).is_some() || is_login(secret) == Some(false))
+    {
         return None;
     }
-    match rule.checksum().map(|checksum| ((checksum.check)(secret), checksum.proven)) {
-        Some((Verdict::Pass, _)) => Some(Confidence::Confirmed),
-        Some((Verdict::Fail, true)) => None,
-        _ => Some(rule.confidence()),
-    }
+    let proof = rule.checksum().map_or(Proof::from(Verdict::Unknown), |checksum| (checksum.prove)(secret));
+    let proven = rule.checksum().is_some_and(|checksum| checksum.proven);
+    let conclusive = rule.checksum().is_some_and(|checksum| checksum.conclusive);
+    let confidence = match proof.verdict {
+        _ if known => Confidence::Example,
+        Verdict::Pass if conclusive => Confidence::Confirmed,
+        Verdict::Fail if proven => return None,
+        Verdict::Pass | Verdict::Fail | Verdict::Unknown => rule.confidence(),
+    };
+    Some(Tier { confidence, facts: proof.facts })
 }
 
 /// Longer credentials are documents, in which a word like `example` says nothing.

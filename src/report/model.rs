@@ -8,10 +8,13 @@ use serde::Serialize;
 use super::{ReportOptions, Tool};
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Cause, Date, StaleLists, Suppressed};
-use crate::findings::{Finding, Ledger, Outcome, Place, PlaceLayer, PlaceStep, State, StateBy};
+use crate::findings::{
+    Finding, Ledger, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, State, StateBy,
+};
 use crate::image::{Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::{Fingerprint, Secret};
+use crate::signature::checksum::Fact;
 use crate::signature::{Confidence, Severity};
 
 /// The version of the report that these records make up. A field that is new keeps it; any other change is a new one.
@@ -149,6 +152,8 @@ pub(super) struct FindingRecord<'a> {
     redacted: String,
     #[serde(flatten)]
     secret: Option<Exposed<'a>>,
+    facts: &'a [Fact],
+    parts: Vec<PartRecord<'a>>,
     why: &'a str,
     revoke: Option<&'a str>,
     fix: &'a [String],
@@ -167,6 +172,8 @@ impl<'a> FindingRecord<'a> {
             fingerprint: finding.fingerprint,
             redacted: finding.secret.redacted(),
             secret: show_secret.then(|| Exposed::new(&finding.secret)),
+            facts: &finding.facts,
+            parts: finding.parts.iter().map(|part| PartRecord::new(part, show_secret)).collect(),
             why: &finding.why,
             revoke: finding.revoke.as_deref(),
             fix: &finding.fix,
@@ -213,6 +220,34 @@ impl<'a> CauseRecord<'a> {
             expires: cause.expires,
             places: &cause.places,
             new_places: &cause.new_places,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PartRecord<'a> {
+    name: &'a str,
+    rule: Option<&'a str>,
+    value: Option<&'a str>,
+    redacted: Option<String>,
+    #[serde(flatten)]
+    secret: Option<Exposed<'a>>,
+    places: Vec<PlaceRecord<'a>>,
+}
+
+impl<'a> PartRecord<'a> {
+    fn new(part: &'a Part, show_secret: bool) -> Self {
+        let (value, secret) = match &part.value {
+            PartValue::Text(text) => (Some(text.as_str()), None),
+            PartValue::Secret(secret) => (None, Some(secret)),
+        };
+        Self {
+            name: &part.name,
+            rule: part.rule.as_deref(),
+            value,
+            redacted: secret.map(Secret::redacted),
+            secret: secret.filter(|_| show_secret).map(Exposed::new),
+            places: part.places.iter().map(PlaceRecord::new).collect(),
         }
     }
 }

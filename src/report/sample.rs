@@ -3,11 +3,13 @@
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Cause, Expired, Gone, StaleLists, Suppressed, Suppression, Unused};
 use crate::findings::{
-    Coverage, Finding, Ledger, Outcome, Place, PlaceLayer, PlaceStep, Skipped, State, StateBy,
+    Coverage, Finding, Ledger, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, Skipped, State,
+    StateBy,
 };
 use crate::image::{BlobRef, Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::{FingerprintKey, Secret};
+use crate::signature::checksum::Fact;
 use crate::signature::{Confidence, Severity};
 
 /// The shape of a token, and none that was ever issued.
@@ -102,6 +104,10 @@ pub(super) fn hostile() -> Outcome {
         finding.name = evil.into();
         finding.secret = Secret::new(evil);
         finding.fix = vec![evil.into()];
+        finding.facts = vec![Fact { name: "comment", value: evil.into() }];
+        for part in &mut finding.parts {
+            part.value = PartValue::Text(evil.into());
+        }
         for place in &mut finding.places {
             place.path = Some(evil.into());
             place.name = Some(evil.into());
@@ -262,6 +268,21 @@ fn token_finding() -> Finding {
         confidence: Confidence::Confirmed,
         fingerprint: secret.fingerprint(&FingerprintKey::default()),
         secret,
+        facts: vec![],
+        parts: vec![
+            Part {
+                name: "app id".into(),
+                rule: None,
+                value: PartValue::Text("123456".into()),
+                places: vec![env_place()],
+            },
+            Part {
+                name: "key".into(),
+                rule: Some("private-key".into()),
+                value: PartValue::Secret(Secret::new("made-up-key")),
+                places: vec![Place { shipped_by: Some("dpkg made-up".into()), ..file_place() }],
+            },
+        ],
         why: "Acts as the user on every repository that the token's scopes allow.".into(),
         revoke: Some("https://github.com/settings/tokens".into()),
         fix: vec!["Revoke it now: https://github.com/settings/tokens".into(), "Rebuild.".into()],
@@ -297,11 +318,17 @@ fn key_finding() -> Finding {
         confidence: Confidence::Review,
         fingerprint: secret.fingerprint(&FingerprintKey::default()),
         secret,
+        facts: vec![fact("type", "RSA"), fact("bits", "2048"), fact("comment", "root@build")],
+        parts: vec![],
         why: "Proves its owner's identity.".into(),
         revoke: None,
         fix: vec!["Make a new key pair.".into()],
         places: (1..=9).map(place).collect(),
     }
+}
+
+fn fact(name: &'static str, value: &str) -> Fact {
+    Fact::new(name, value).expect("it says something")
 }
 
 fn env_place() -> Place {

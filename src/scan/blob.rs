@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::matching::Match;
 use super::pump::{Plain, pump};
+use super::sighting::Sighting;
 use super::{Context, Progress};
 use crate::digest::Digest;
 use crate::findings::{Ledger, Skipped};
@@ -148,9 +149,7 @@ fn beside(
     }
     let hits = context.matcher.scan(&aside.bytes, Surroundings::default());
     let found = |hit: crate::matcher::Hit| Match {
-        rule: hit.rule,
-        confidence: hit.confidence,
-        secret: Secret::new(&aside.bytes[hit.secret.clone()]),
+        what: Sighting::new(&hit, Secret::new(&aside.bytes[hit.secret.clone()])),
         kind: PlaceKind::Padding,
         entry: None,
         name: Some("skippable zstd frame".into()),

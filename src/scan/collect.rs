@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::contents::{Contents, matched};
 use super::matching::{Match, Matches, tidy};
+use super::sighting::join;
 use crate::image::PlaceKind;
 use crate::limits::{Limit, Limits};
-use crate::matcher::resolve;
+use crate::matcher::{NEAR, resolve};
 use crate::packages::{Heads, Lists};
 use crate::problem::Problem;
 use crate::signature::RuleSet;
@@ -92,11 +93,11 @@ impl Collector {
         let mut text: Vec<Match> = Vec::new();
         for found in self.found {
             if text.last().is_some_and(|other| other.text() != found.text()) {
-                resolved.extend(resolve(std::mem::take(&mut text), rules));
+                resolved.extend(joined(std::mem::take(&mut text), rules));
             }
             text.push(found);
         }
-        resolved.extend(resolve(text, rules));
+        resolved.extend(joined(text, rules));
         Collected {
             matches: resolved,
             dropped: self.dropped,
@@ -105,4 +106,11 @@ impl Collector {
             contents: self.contents.finish(),
         }
     }
+}
+
+/// One match for each credential of one text, with what belongs together joined.
+fn joined(text: Vec<Match>, rules: &RuleSet) -> Vec<Match> {
+    let mut text = resolve(text, rules);
+    join(&mut text, rules, NEAR as u64);
+    text
 }

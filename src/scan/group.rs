@@ -1,13 +1,17 @@
 //! One finding for each credential, whatever rules found it and wherever it stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Options;
+use super::certificates::Certificates;
 use super::places::Located;
-use crate::findings::{Credential, Finding, Place, Redactor, fix};
+use crate::findings::{Credential, Finding, Part, PartValue, Place, Redactor, fix};
 use crate::image::PlaceKind;
 use crate::matcher::specific;
-use crate::secret::{FingerprintKey, Secret};
-use crate::signature::{Confidence, RuleSet};
+use crate::secret::Secret;
+use crate::signature::checksum::{EXPIRED, EXPIRES, Fact, moment};
+use crate::signature::{Confidence, Rule, RuleSet, Severity};
 
 /// Findings to show, how many are below the confidence asked for, and how many of those because packages ship them.
 pub(super) struct Group {
@@ -16,27 +20,29 @@ pub(super) struct Group {
     pub(super) hidden_shipped: usize,
 }
 
-/// Groups matches by credential.
-pub(super) fn group(
-    located: Vec<Located>,
-    rules: &RuleSet,
-    min_confidence: Confidence,
-    key: &FingerprintKey,
-) -> Group {
+/// Groups matches by credential. A credential that only stands as a part of others has no finding of its own.
+pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options) -> Group {
+    let min_confidence = options.min_confidence;
+    let (certificates, located) = Certificates::take(located, rules);
     let mut by_secret: BTreeMap<Secret, Vec<Located>> = BTreeMap::new();
     for located in located {
-        by_secret.entry(located.secret.clone()).or_default().push(located);
+        by_secret.entry(located.what.secret.clone()).or_default().push(located);
     }
+    let absorbed = absorbed(&by_secret, min_confidence);
     let (mut findings, mut hidden, mut hidden_shipped) = (Vec::new(), 0, 0);
     for (secret, places) in by_secret {
-        let best =
-            |of: fn(&Located) -> Confidence| places.iter().map(of).max().unwrap_or(Confidence::Example);
-        let confidence = best(Located::confidence);
+        let confidence = confidence(&places);
+        if absorbed.contains(&secret) {
+            continue;
+        }
         if confidence < min_confidence {
             hidden += 1;
-            hidden_shipped += usize::from(best(|located| located.confidence) >= min_confidence);
+            hidden_shipped +=
+                usize::from(places.iter().any(|located| located.what.confidence >= min_confidence));
         } else {
-            findings.push(finding(secret, places, confidence, rules, key));
+            let mut finding = finding(secret, places, confidence, rules, options);
+            certificates.tell(&mut finding);
+            findings.push(finding);
         }
     }
     findings.sort_by(|a, b| {
@@ -51,26 +57,54 @@ pub(super) fn group(
     Group { findings, hidden, hidden_shipped }
 }
 
+/// How sure a credential is: as the surest of its places, and of its parts, of which one proves the other.
+fn confidence(located: &[Located]) -> Confidence {
+    let leaks = located.iter().filter(|located| located.confidence() > Confidence::Example);
+    let parts = leaks.flat_map(|located| &located.what.parts);
+    let parts = parts.filter_map(|part| part.by.map(|(_, confidence)| confidence));
+    let own = located.iter().map(Located::confidence);
+    own.chain(parts).max().unwrap_or(Confidence::Example)
+}
+
+/// Credentials of which every place is that of a part of another credential, whose finding is shown.
+fn absorbed(by_secret: &BTreeMap<Secret, Vec<Located>>, min_confidence: Confidence) -> BTreeSet<Secret> {
+    let is_part = |located: &Located| {
+        let owner = located.what.owner.as_ref().and_then(|owner| by_secret.get(owner));
+        // A part of a part stays: what owns it may itself be absorbed.
+        let alone = |owner: &&Vec<Located>| owner.iter().any(|located| located.what.owner.is_none());
+        owner.filter(alone).is_some_and(|owner| confidence(owner) >= min_confidence)
+    };
+    let parts = by_secret.iter().filter(|(_, located)| located.iter().all(is_part));
+    parts.map(|(secret, _)| secret.clone()).collect()
+}
+
 fn finding(
     secret: Secret,
     located: Vec<Located>,
     confidence: Confidence,
     rules: &RuleSet,
-    key: &FingerprintKey,
+    options: &Options,
 ) -> Finding {
-    let of = |located: &Located| &rules.rules()[located.rule];
+    let of = |located: &Located| &rules.rules()[located.what.rule];
     let best = located
         .iter()
         .max_by_key(|located| {
-            let rule = of(located);
-            (specific(rule), located.confidence, rule.severity(), std::cmp::Reverse(located.rule))
+            let (rule, what) = (of(located), &located.what);
+            (specific(rule), what.confidence, rule.severity(), std::cmp::Reverse(what.rule))
         })
         .map(of)
         .expect("a group has at least one match");
+    let (parts, worst) = parts(&located, rules);
+    let mut severity = worst.map_or(best.severity(), |worst| worst.max(best.severity()));
+    let ended = ended(&located, options.now);
+    if ended {
+        severity = Severity::Low;
+    }
+    let mut facts = facts(&located);
+    facts.extend(Fact::new(EXPIRED, "yes").filter(|_| ended));
     let mut places: Vec<Place> = located.into_iter().map(|located| located.place).collect();
-    places.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
-    places.dedup();
-    let fingerprint = secret.fingerprint(key);
+    tidy(&mut places);
+    let fingerprint = secret.fingerprint(&options.fingerprint_key);
     // What to do is told by the places that are leaks of this image, if any are.
     let mut own: Vec<Place> = places.iter().filter(|place| place.shipped_by.is_none()).cloned().collect();
     if own.is_empty() {
@@ -82,15 +116,69 @@ fn finding(
         rule: best.id().to_owned(),
         provider: best.provider().to_owned(),
         name: best.name().to_owned(),
-        severity: best.severity(),
+        severity,
         confidence,
         fingerprint,
         why: best.why().to_owned(),
         revoke: best.revoke().map(str::to_owned),
         fix: fix(&credential, &own),
         secret,
+        facts,
+        parts,
         places,
     }
+}
+
+/// Whether the credential says that it ended before `now`: then little can be done with it.
+fn ended(located: &[Located], now: Option<SystemTime>) -> bool {
+    let now = now.and_then(|now| moment(now.duration_since(UNIX_EPOCH).ok()?.as_secs()));
+    let mut ends = located.iter().flat_map(|located| &located.what.facts).filter(|fact| fact.name == EXPIRES);
+    ends.next().zip(now).is_some_and(|(end, now)| end.value < now)
+}
+
+/// What the credential and its parts tell, each fact once.
+fn facts(located: &[Located]) -> Vec<Fact> {
+    let mut seen = BTreeSet::new();
+    let parts = located.iter().flat_map(|located| &located.what.parts).flat_map(|part| &part.facts);
+    let all = located.iter().flat_map(|located| &located.what.facts).chain(parts);
+    all.filter(|fact| seen.insert((*fact).clone())).take(MOST).cloned().collect()
+}
+
+/// Facts, and parts, that a finding may have.
+const MOST: usize = 24;
+
+/// Each part once with all its places, and the worst of their severities.
+fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>) {
+    let mut parts: BTreeMap<(usize, usize, PartValue), Part> = BTreeMap::new();
+    let mut worst = None;
+    for located in located {
+        let of = located.what.rule;
+        for (seen, place) in located.what.parts.iter().zip(&located.parts) {
+            let rule = seen.by.map(|(rule, _)| &rules.rules()[rule]);
+            worst = worst.max(rule.map(Rule::severity));
+            let value = match rule {
+                Some(_) => PartValue::Secret(seen.value.clone()),
+                None => PartValue::Text(String::from_utf8_lossy(seen.value.expose()).into_owned()),
+            };
+            let part = parts.entry((of, seen.part, value.clone())).or_insert_with(|| Part {
+                name: rules.rules()[of].parts()[seen.part].name.clone(),
+                rule: rule.map(|rule| rule.id().to_owned()),
+                value,
+                places: Vec::new(),
+            });
+            part.places.push(place.clone());
+        }
+    }
+    let mut parts: Vec<Part> = parts.into_values().take(MOST).collect();
+    for part in &mut parts {
+        tidy(&mut part.places);
+    }
+    (parts, worst)
+}
+
+fn tidy(places: &mut Vec<Place>) {
+    places.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.cmp(b)));
+    places.dedup();
 }
 
 /// Image by image, history and config first, then by layer, path and offset.
@@ -113,20 +201,30 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
     for line in &mut finding.fix {
         *line = redactor.path(line);
     }
-    for place in &mut finding.places {
-        let whole = |text: &mut String| *text = redactor.text(text);
-        let path = |text: &mut String| *text = redactor.path(text);
-        place.image.iter_mut().for_each(path);
-        // The name of a file that is a credential is taken out of its own path, however short.
-        let in_path = matches!(place.kind, PlaceKind::Path | PlaceKind::Link);
-        if in_path {
-            place.path.iter_mut().for_each(whole);
-        } else {
-            place.path.iter_mut().for_each(path);
-        }
-        place.inner.iter_mut().for_each(path);
-        place.name.iter_mut().for_each(path);
-        place.shipped_by.iter_mut().for_each(path);
-        place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
+    for fact in &mut finding.facts {
+        fact.value = redactor.path(&fact.value);
     }
+    for part in &mut finding.parts {
+        if let PartValue::Text(text) = &mut part.value {
+            *text = redactor.path(text);
+        }
+        part.places.iter_mut().for_each(|place| redact_place(place, redactor));
+    }
+    finding.places.iter_mut().for_each(|place| redact_place(place, redactor));
+}
+
+fn redact_place(place: &mut Place, redactor: &Redactor) {
+    let whole = |text: &mut String| *text = redactor.text(text);
+    let path = |text: &mut String| *text = redactor.path(text);
+    place.image.iter_mut().for_each(path);
+    // The name of a file that is a credential is taken out of its own path, however short.
+    let in_path = matches!(place.kind, PlaceKind::Path | PlaceKind::Link);
+    if in_path {
+        place.path.iter_mut().for_each(whole);
+    } else {
+        place.path.iter_mut().for_each(path);
+    }
+    place.inner.iter_mut().for_each(path);
+    place.name.iter_mut().for_each(path);
+    place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::documents::Documents;
 use super::group::Group;
 use super::places::Places;
+use super::sighting::Sighting;
 use super::texts::{self, TextMatch};
 use super::{BlobReport, Context, Gathered, Scanner};
 use crate::digest::Digest;
@@ -12,6 +13,7 @@ use crate::findings::{Coverage, Ledger, Outcome, Redactor, Skipped};
 use crate::image::{BlobRef, DocumentKind, Image, Layer, Resolution};
 use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
+use crate::signature::RuleSet;
 use crate::source::{Input, REMEDY, SourceError};
 
 /// Joins what was gathered from `input`, which is a folder or not.
@@ -48,7 +50,8 @@ pub(super) fn join(
         problems.extend(report.problems.iter().map(|problem| located(name, problem)));
     }
     let most = context.limits.get_usize(Limit::Matches).saturating_mul(PLACES);
-    let redactor = redactor(&gathered, &texts, most);
+    let rules = scanner.rules();
+    let redactor = redactor((&gathered, &texts), rules, most);
     // Before places take their share of it: what is cut off must not be half a credential.
     for step in resolution.images.iter_mut().flat_map(|image| &mut image.steps) {
         step.created_by = redactor.text(&step.created_by);
@@ -58,9 +61,8 @@ pub(super) fn join(
         let message = format!("more than {most} places; the others were dropped");
         problems.push(Problem::new(ProblemKind::Limit, "all images", message, Limit::Matches.remedy()));
     }
-    let rules = scanner.rules();
     let Group { mut findings, hidden, hidden_shipped } =
-        super::group::group(located, rules, scanner.options.min_confidence, &scanner.options.fingerprint_key);
+        super::group::group(located, rules, &scanner.options);
     for finding in &mut findings {
         super::group::redact(finding, &redactor);
     }
@@ -83,10 +85,15 @@ pub(super) fn join(
 }
 
 /// A redactor for every credential that was matched, or one that shows nothing if they are too many for it.
-fn redactor(gathered: &Gathered, texts: &BTreeMap<String, Vec<TextMatch>>, most: usize) -> Redactor {
-    let in_texts = texts.values().flatten().map(|found| &found.secret);
-    let in_blobs = gathered.reports.values().flat_map(|report| &report.matches).map(|found| &found.secret);
-    let secrets: BTreeSet<_> = in_texts.chain(in_blobs).collect();
+fn redactor(
+    (gathered, texts): (&Gathered, &BTreeMap<String, Vec<TextMatch>>),
+    rules: &RuleSet,
+    most: usize,
+) -> Redactor {
+    let in_texts = texts.values().flatten().map(|found| &found.what);
+    let in_blobs = gathered.reports.values().flat_map(|report| &report.matches).map(|found| &found.what);
+    let secret = |what: &&Sighting| !rules.rules()[what.rule].public();
+    let secrets: BTreeSet<_> = in_texts.chain(in_blobs).filter(secret).map(|what| &what.secret).collect();
     if secrets.len() > most { Redactor::blind() } else { Redactor::new(secrets) }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::contents;
+use super::sighting::{PartSeen, Seen, Sighting, Spot};
 use super::whole::{WholeFile, Yield};
 use crate::content::utf16;
 use crate::image::PlaceKind;
-use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, REACH, Surroundings};
+use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, NEAR, REACH, Surroundings};
 use crate::packages::Heads;
 use crate::secret::Secret;
 use crate::signature::Confidence;
@@ -17,10 +18,7 @@ use crate::stream::{Entry, Segment, SegmentKind, TextKind};
 /// A credential in a blob.
 #[derive(Debug, Clone)]
 pub(crate) struct Match {
-    /// Index into the rule set.
-    pub(crate) rule: usize,
-    pub(crate) confidence: Confidence,
-    pub(crate) secret: Secret,
+    pub(crate) what: Sighting,
     pub(crate) kind: PlaceKind,
     /// The tar entry that it belongs to.
     pub(crate) entry: Option<Arc<Entry>>,
@@ -51,10 +49,15 @@ impl Match {
 /// Sorts matches by place and drops those that were found twice.
 pub(super) fn tidy(found: &mut Vec<Match>) {
     // Of two that are alike the one that knows its key stays.
-    let place = |a: &Match| (a.range.start, a.range.end, a.rule);
+    let place = |a: &Match| (a.range.start, a.range.end, a.what.rule);
     let unnamed = |a: &Match| a.name.is_none();
     found.sort_by(|a, b| {
-        (a.text(), place(a), unnamed(a), &a.secret).cmp(&(b.text(), place(b), unnamed(b), &b.secret))
+        (a.text(), place(a), unnamed(a), &a.what.secret).cmp(&(
+            b.text(),
+            place(b),
+            unnamed(b),
+            &b.what.secret,
+        ))
     });
     found.dedup_by(|a, b| {
         a.text() == b.text() && place(a) == place(b) && (a.name.is_none() || a.name == b.name)
@@ -63,7 +66,7 @@ pub(super) fn tidy(found: &mut Vec<Match>) {
 
 impl Claim for Match {
     fn rule(&self) -> usize {
-        self.rule
+        self.what.rule
     }
 
     fn range(&self) -> Range<u64> {
@@ -71,11 +74,26 @@ impl Claim for Match {
     }
 
     fn confidence(&self) -> Confidence {
-        self.confidence
+        self.what.confidence
     }
 
     fn by_field(&self) -> bool {
         self.kind == PlaceKind::File && self.name.is_some()
+    }
+}
+
+impl Seen for Match {
+    fn what(&self) -> &Sighting {
+        &self.what
+    }
+
+    fn what_mut(&mut self) -> &mut Sighting {
+        &mut self.what
+    }
+
+    fn spot(&self) -> Spot {
+        let line = self.line.unwrap_or_default();
+        Spot { kind: self.kind, offset: self.range.start, line, name: self.name.clone() }
     }
 }
 
@@ -164,7 +182,10 @@ impl Work<'_> {
             let bytes = Secret::new(&self.chunk.bytes[secret.clone()]);
             let local = secret.start - start..secret.end - start;
             let mark = Mark::at(&self.chunk.bytes[start..end], &local);
-            self.found.push(Match { mark, ..found(&hit, bytes, segment, self.chunk.base, secret) });
+            let mut found = Match { mark, ..found(&hit, bytes, segment, self.chunk.base, secret) };
+            let place = |at: usize| at + from;
+            companions(self.matcher, &hit, text, (&mut found, &place), self.chunk);
+            self.found.push(found);
         }
         self.bound();
     }
@@ -195,6 +216,8 @@ impl Work<'_> {
                     let secret = Secret::new(&window[hit.secret.clone()]);
                     let place = start + run.offset(local.start)..start + run.offset(local.end);
                     let mut found = found(&hit, secret, segment, self.chunk.base, place);
+                    let place = |at: usize| start + run.offset(at + from);
+                    companions(self.matcher, &hit, window, (&mut found, &place), self.chunk);
                     found.decoded = Some(run.encoding(content_base));
                     found.mark = Mark::within(text, &local, REACH / 2);
                     self.found.push(found);
@@ -227,10 +250,9 @@ impl Work<'_> {
 
     fn text(&mut self, entry: &Arc<Entry>, kind: PlaceKind, name: Option<&str>, text: &[u8]) {
         for hit in self.matcher.scan(text, Surroundings { path: Some(&entry.path), pair: None }) {
+            // The parts of what stands in a path or a header are left aside: nothing is written that way in pieces.
             self.found.push(Match {
-                rule: hit.rule,
-                confidence: hit.confidence,
-                secret: Secret::new(&text[hit.secret.clone()]),
+                what: Sighting::new(&hit, Secret::new(&text[hit.secret.clone()])),
                 kind,
                 entry: Some(Arc::clone(entry)),
                 name: name.map(str::to_owned),
@@ -306,6 +328,32 @@ impl Work<'_> {
     }
 }
 
+/// Adds to `found` the parts that patterns find around `hit` in `text`, whose bytes stand in the chunk where `place` says.
+fn companions(
+    matcher: &Matcher,
+    hit: &Hit,
+    text: &[u8],
+    (found, place): (&mut Match, &dyn Fn(usize) -> usize),
+    chunk: &Chunk,
+) {
+    let here = place(hit.secret.start);
+    for companion in matcher.companions(hit.rule, &hit.secret, text, NEAR) {
+        let at = place(companion.range.start);
+        let lines = newlines(&chunk.bytes[here.min(at)..here.max(at)]).cast_signed();
+        let distance = (at as u64).wrapping_sub(here as u64);
+        found.what.parts.push(PartSeen {
+            part: companion.part,
+            value: Secret::new(&text[companion.range]),
+            by: None,
+            facts: Vec::new(),
+            kind: found.kind,
+            offset: found.range.start.wrapping_add(distance),
+            lines: if at < here { -lines } else { lines },
+            name: found.name.clone(),
+        });
+    }
+}
+
 /// Where in the stream the content of a match starts, for matches in content.
 fn content_start(chunk: &Chunk, found: &Match) -> Option<u64> {
     let content =
@@ -346,9 +394,7 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
     let origin = if kind == PlaceKind::Padding { 0 } else { segment.start };
     let offset = |at: usize| (base + at as u64).saturating_sub(origin);
     Match {
-        rule: hit.rule,
-        confidence: hit.confidence,
-        secret,
+        what: Sighting::new(hit, secret),
         kind,
         entry: segment.entry.clone(),
         name: None,

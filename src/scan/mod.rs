@@ -3,8 +3,10 @@
 //! `map` (see `blob`) knows one blob and nothing of images; `join` knows the images and reads no byte. So a file, a
 //! folder and a pipe differ only in the order in which they give their blobs.
 
+mod beside;
 mod blob;
 mod budget;
+mod certificates;
 mod chunk;
 mod collect;
 mod contents;
@@ -16,6 +18,7 @@ mod lists;
 mod matching;
 mod places;
 mod pump;
+mod sighting;
 mod structured;
 mod texts;
 mod whole;
@@ -24,6 +27,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use self::blob::BlobReport;
 use self::budget::Budget;
@@ -55,6 +59,8 @@ pub struct Options {
     pub fingerprint_key: FingerprintKey,
     /// What somebody decided not to be told again.
     pub suppressions: Suppressions,
+    /// The time by which a credential that says when it ends has ended; without it none has.
+    pub now: Option<SystemTime>,
 }
 
 impl Default for Options {
@@ -66,6 +72,7 @@ impl Default for Options {
             min_confidence: Confidence::Likely,
             fingerprint_key: FingerprintKey::default(),
             suppressions: Suppressions::default(),
+            now: None,
         }
     }
 }

@@ -7,29 +7,43 @@ use super::Gathered;
 use super::blob::BlobReport;
 use super::join::report_of;
 use super::matching::Match;
+use super::sighting::{PartSeen, Sighting};
 use super::texts::TextMatch;
 use crate::findings::{
     Fate, File, LayerLists, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates, shipped_by,
 };
 use crate::image::{BlobRef, DocumentKind, Image, Layer, PlaceKind, Resolution, Step};
-use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, PathIndex};
 
 /// A match and its place.
 #[derive(Debug)]
 pub(super) struct Located {
-    pub(super) rule: usize,
-    /// How sure the match is, wherever it stands.
-    pub(super) confidence: Confidence,
-    pub(super) secret: Secret,
+    pub(super) what: Sighting,
     pub(super) place: Place,
+    /// The place of each of its parts.
+    pub(super) parts: Vec<Place>,
+}
+
+impl Located {
+    /// A match whose parts stand in the same text.
+    fn new(what: &Sighting, place: Place) -> Self {
+        let beside = |part: &PartSeen| Place {
+            kind: part.kind,
+            line: place.line.map(|line| line.wrapping_add_signed(part.lines)),
+            offset: Some(part.offset),
+            name: part.name.clone(),
+            mark: None,
+            ..place.clone()
+        };
+        Self { parts: what.parts.iter().map(beside).collect(), what: what.clone(), place }
+    }
 }
 
 impl Located {
     /// How sure it is that this is a leak of the image: what a public package ships is none.
     pub(super) fn confidence(&self) -> Confidence {
-        if self.place.shipped_by.is_some() { Confidence::Example } else { self.confidence }
+        if self.place.shipped_by.is_some() { Confidence::Example } else { self.what.confidence }
     }
 }
 
@@ -102,9 +116,12 @@ impl Places<'_> {
     fn document(&self, name: &str, image: Option<&Image>, out: &mut Vec<Located>) {
         let room = (self.most + 1).saturating_sub(out.len());
         for found in self.texts.get(name).into_iter().flatten().take(room) {
-            let step = image.and_then(|image| step_of(image, found));
-            let layer =
-                step.zip(image).and_then(|(step, image)| image.layers.get(step.layer?)).map(place_layer);
+            let origin = |kind, name: Option<&str>| {
+                let step = image.and_then(|image| step_of(image, found.step, kind, name));
+                let layer = step.zip(image).and_then(|(step, image)| image.layers.get(step.layer?));
+                (layer.map(place_layer), step.map(place_step))
+            };
+            let (layer, step) = origin(found.kind, found.name.as_deref());
             let own = matches!(
                 found.kind,
                 PlaceKind::Metadata | PlaceKind::Annotation | PlaceKind::Attestation | PlaceKind::Config
@@ -114,7 +131,7 @@ impl Places<'_> {
                 image: image.and_then(|image| image.names.first().cloned()),
                 platform: image.and_then(|image| image.platform.clone()),
                 layer,
-                step: step.map(place_step),
+                step,
                 path: (own || image.is_none()).then(|| name.to_owned()),
                 inner: Vec::new(),
                 name: found.name.clone(),
@@ -126,12 +143,12 @@ impl Places<'_> {
                 mark: found.mark.clone(),
                 shipped_by: None,
             };
-            out.push(Located {
-                rule: found.rule,
-                confidence: found.confidence,
-                secret: found.secret.clone(),
-                place,
-            });
+            let mut located = Located::new(&found.what, place);
+            // Each variable has the step that set it.
+            for part in &mut located.parts {
+                (part.layer, part.step) = origin(part.kind, part.name.as_deref());
+            }
+            out.push(located);
         }
     }
 
@@ -173,7 +190,8 @@ impl Places<'_> {
                     place.shipped_by = entry.and_then(|number| shipped[*number].clone());
                 }
                 let names: &[Fate] = entry.map(|number| &fates[*number][..]).unwrap_or_default();
-                out.extend(named(image, place, found, names).into_iter().map(|place| locate(found, place)));
+                let places = named(image, place, found, names).into_iter();
+                out.extend(places.map(|place| Located::new(&found.what, place)));
             }
         }
     }
@@ -184,7 +202,7 @@ fn drop_known(out: &mut Vec<Located>, from: usize) {
     let copies = out.split_off(from);
     let known = |copy: &Located| {
         let same = |other: &&Located| {
-            other.secret == copy.secret
+            other.what.secret == copy.what.secret
                 && other.place.kind == copy.place.kind
                 && other.place.name == copy.place.name
         };
@@ -192,10 +210,6 @@ fn drop_known(out: &mut Vec<Located>, from: usize) {
     };
     let new: Vec<Located> = copies.into_iter().filter(|copy| !known(copy)).collect();
     out.extend(new);
-}
-
-fn locate(found: &Match, place: Place) -> Located {
-    Located { rule: found.rule, confidence: found.confidence, secret: found.secret.clone(), place }
 }
 
 /// The place of a match in a layer, without the state.
@@ -288,16 +302,21 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
             mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
             shipped_by: package,
         };
-        out.push(locate(found, place));
+        out.push(Located::new(&found.what, place));
     }
 }
 
 /// The step that a text belongs to: its own, or the last that set what it is the value of.
-fn step_of<'i>(image: &'i Image, found: &TextMatch) -> Option<&'i Step> {
-    if let Some(step) = found.step {
+fn step_of<'i>(
+    image: &'i Image,
+    own: Option<usize>,
+    kind: PlaceKind,
+    name: Option<&str>,
+) -> Option<&'i Step> {
+    if let Some(step) = own {
         return image.steps.get(step);
     }
-    let instruction = match found.kind {
+    let instruction = match kind {
         PlaceKind::Env => "ENV",
         PlaceKind::Label => "LABEL",
         PlaceKind::Cmd => "CMD",
@@ -306,8 +325,8 @@ fn step_of<'i>(image: &'i Image, found: &TextMatch) -> Option<&'i Step> {
         PlaceKind::Onbuild => "ONBUILD",
         _ => return None,
     };
-    let keyed = matches!(found.kind, PlaceKind::Env | PlaceKind::Label);
-    let name = found.name.as_deref().filter(|_| keyed).unwrap_or_default();
+    let keyed = matches!(kind, PlaceKind::Env | PlaceKind::Label);
+    let name = name.filter(|_| keyed).unwrap_or_default();
     let sets = |step: &&Step| step.instruction == instruction && step.created_by.contains(name);
     image.steps.iter().rev().find(sets)
 }

@@ -2,10 +2,11 @@
 
 use super::Context;
 use super::matching::Match;
+use super::sighting::{PartSeen, Sighting};
 use super::whole::{Reader, WholeFile, Yield};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
-use crate::matcher::{FieldHit, Mark};
+use crate::matcher::{Companion, FieldHit, Mark, NEAR};
 use crate::secret::Secret;
 
 /// See the module.
@@ -21,20 +22,38 @@ fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
     let mut hits = context.matcher.fields(path, text, context.limits.get_usize(Limit::Matches));
     hits.sort_by_key(|hit| hit.range.start);
     let mut lines = Lines { text, at: 0, line: 1 };
-    out.found.extend(hits.into_iter().map(|hit| found(file, hit, &mut lines)));
+    out.found.extend(hits.into_iter().map(|hit| found(context, file, hit, &mut lines)));
     context.matcher.structures(path).into_iter().any(|row| (row.is)(text))
 }
 
-fn found(file: &WholeFile, hit: FieldHit, lines: &mut Lines<'_>) -> Match {
-    let mark = Mark::at(lines.text, &hit.range);
+fn found(context: &Context<'_>, file: &WholeFile, hit: FieldHit, lines: &mut Lines<'_>) -> Match {
+    let text = lines.text;
+    let mark = Mark::at(text, &hit.range);
+    let line = lines.of(hit.range.start);
+    let count = |from: usize, to: usize| memchr::memchr_iter(b'\n', &text[from..to]).count() as u64;
+    let companions = context.matcher.companions(hit.rule, &hit.range, text, NEAR);
+    let part = |Companion { part, range }| PartSeen {
+        part,
+        by: None,
+        facts: Vec::new(),
+        kind: PlaceKind::File,
+        offset: range.start as u64,
+        lines: if range.start < hit.range.start {
+            -count(range.start, hit.range.start).cast_signed()
+        } else {
+            count(hit.range.start, range.start).cast_signed()
+        },
+        name: None,
+        value: Secret::new(&text[range]),
+    };
+    let parts = companions.into_iter().map(part).collect();
+    let FieldHit { rule, confidence, facts, .. } = hit;
     Match {
-        rule: hit.rule,
-        confidence: hit.confidence,
-        secret: Secret::new(hit.secret),
+        what: Sighting { rule, confidence, secret: Secret::new(hit.secret), facts, parts, owner: None },
         kind: PlaceKind::File,
         entry: Some(std::sync::Arc::clone(&file.entry)),
         name: Some(hit.key),
-        line: Some(lines.of(hit.range.start)),
+        line: Some(line),
         range: hit.range.start as u64..hit.range.end as u64,
         decoded: hit.decoded,
         mark,

@@ -1,10 +1,14 @@
 //! Searches the documents of an image: every text in them, as what it is.
 
+use std::ops::Range;
+
 use super::Context;
+use super::beside::Beside;
 use super::documents::Document;
-use crate::image::{ArgumentKind, PlaceKind, Text, each_text, parse_step};
+use super::sighting::{PartSeen, Seen, Sighting, Spot, join};
+use crate::image::{ArgumentKind, ParsedStep, PlaceKind, Text, each_text, parse_step};
 use crate::limits::Limit;
-use crate::matcher::{Hit, Mark, Matcher, Surroundings, resolve};
+use crate::matcher::{Claim, Hit, Mark, Matcher, NEAR, Surroundings, resolve};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::signature::Confidence;
@@ -12,10 +16,7 @@ use crate::signature::Confidence;
 /// A credential in a document.
 #[derive(Debug, Clone)]
 pub(crate) struct TextMatch {
-    /// Index into the rule set.
-    pub(crate) rule: usize,
-    pub(crate) confidence: Confidence,
-    pub(crate) secret: Secret,
+    pub(crate) what: Sighting,
     pub(crate) kind: PlaceKind,
     /// What it is the value of.
     pub(crate) name: Option<String>,
@@ -27,6 +28,36 @@ pub(crate) struct TextMatch {
     pub(crate) line: u64,
     /// What stands beside it to have it ignored.
     pub(crate) mark: Option<Mark>,
+    /// Where it stands among the texts beside it: see [`Beside`].
+    pub(super) at: Range<u64>,
+}
+
+impl Claim for TextMatch {
+    fn rule(&self) -> usize {
+        self.what.rule
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.at.clone()
+    }
+
+    fn confidence(&self) -> Confidence {
+        self.what.confidence
+    }
+}
+
+impl Seen for TextMatch {
+    fn what(&self) -> &Sighting {
+        &self.what
+    }
+
+    fn what_mut(&mut self) -> &mut Sighting {
+        &mut self.what
+    }
+
+    fn spot(&self) -> Spot {
+        Spot { kind: self.kind, offset: self.offset, line: self.line, name: self.name.clone() }
+    }
 }
 
 /// The credentials of `document`, in its order.
@@ -38,12 +69,24 @@ pub(crate) fn search(
 ) -> Vec<TextMatch> {
     let most = context.limits.get_usize(Limit::Matches);
     let mut found = Vec::new();
+    let mut beside = Beside::new(context.matcher);
     let mut sink = |text: Text| {
-        if found.len() <= most {
-            search_text(context.matcher, &text, &mut found);
+        if found.len() > most {
+            return;
+        }
+        let start = beside.take(&text, &mut found);
+        let first = found.len();
+        search_text(context.matcher, &text, &mut found);
+        if text.kind == PlaceKind::History {
+            beside.pass(&found);
+        } else {
+            found[first..]
+                .iter_mut()
+                .for_each(|found| found.at = found.at.start + start..found.at.end + start);
         }
     };
     let walked = each_text(document.kind, &document.bytes, &mut sink);
+    beside.finish(&mut found);
     if let Err(error) = walked {
         let message = format!("{error}; the document was also searched as raw bytes");
         let remedy = "build or push the image again";
@@ -85,7 +128,7 @@ fn search_text(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
 
 /// A build step: its text as a whole, and each argument as the pair of a name and a value that it is.
 fn step(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
-    let bytes = text.text.as_bytes();
+    let (bytes, first) = (text.text.as_bytes(), found.len());
     let parsed = parse_step(&text.text);
     let mut hits = matcher.scan(bytes, Surroundings::default());
     for argument in parsed.arguments.iter().filter(|argument| !argument.name.is_empty()) {
@@ -107,19 +150,46 @@ fn step(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
         let name = argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty());
         found.push(of(&hit, bytes, kind, name.or_else(|| text.name.clone())));
     }
+    for found in &mut found[first..] {
+        companions(matcher, bytes, &parsed, found);
+    }
+    join(&mut found[first..], matcher.rules(), NEAR as u64);
+}
+
+/// Adds the parts that patterns find in the step beside `found`.
+fn companions(matcher: &Matcher, bytes: &[u8], parsed: &ParsedStep, found: &mut TextMatch) {
+    let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    let secret = offset(found.at.start)..offset(found.at.end);
+    for companion in matcher.companions(found.what.rule, &secret, bytes, NEAR) {
+        let argument = parsed.argument_at(companion.range.clone());
+        let build_arg = argument.is_some_and(|argument| argument.kind == ArgumentKind::BuildArg);
+        found.what.parts.push(PartSeen {
+            part: companion.part,
+            value: Secret::new(&bytes[companion.range.clone()]),
+            by: None,
+            facts: Vec::new(),
+            kind: if build_arg { PlaceKind::BuildArg } else { PlaceKind::History },
+            offset: companion.range.start as u64,
+            lines: line(bytes, companion.range.start).wrapping_sub(found.line).cast_signed(),
+            name: argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty()),
+        });
+    }
+}
+
+/// The line of a byte, 1 = the first.
+fn line(text: &[u8], at: usize) -> u64 {
+    memchr::memchr_iter(b'\n', &text[..at]).count() as u64 + 1
 }
 
 fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatch {
-    let line = memchr::memchr_iter(b'\n', &text[..hit.secret.start]).count();
     TextMatch {
-        rule: hit.rule,
-        confidence: hit.confidence,
-        secret: Secret::new(&text[hit.secret.clone()]),
+        what: Sighting::new(hit, Secret::new(&text[hit.secret.clone()])),
         kind,
         name,
         step: None,
         offset: hit.secret.start as u64,
-        line: line as u64 + 1,
+        line: line(text, hit.secret.start),
+        at: hit.secret.start as u64..hit.secret.end as u64,
         mark: takes_marks(kind).then(|| Mark::at(text, &hit.secret)).flatten(),
     }
 }

@@ -6,7 +6,7 @@ use super::file::{Draft, Entry, RuleError};
 use super::literal::{self, Anchor};
 use super::pattern::{capture_names, parse_pattern};
 use super::rule::{Asked, Find, Ignore, Rule, Shape};
-use super::{Confidence, checksum, structure};
+use super::{Confidence, checksum, part, structure};
 
 /// Most words or keywords of one rule.
 const MAX_WORDS: usize = 256;
@@ -50,6 +50,8 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         provider: given(own_provider, base.map(Rule::provider), "provider")?,
         severity: severity.ok_or("`severity` is missing: critical, high, medium or low")?,
         confidence: entry.confidence.or(base.map(Rule::confidence)).unwrap_or(Confidence::Likely),
+        placed: entry.placed.or(base.map(Rule::placed)).unwrap_or_default(),
+        public: entry.public.or(base.map(Rule::public)).unwrap_or_default(),
         shape,
         anchor,
         asked,
@@ -62,6 +64,10 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         revoke: optional(entry.revoke.as_ref(), base.map_or(draft.revoke.as_deref(), Rule::revoke)),
         source: optional(entry.source.as_ref(), base.and_then(Rule::source)),
         also: entry.also.clone().unwrap_or_else(|| base.map_or_else(Vec::new, |base| base.also.clone())),
+        parts: match &entry.part {
+            Some(parts) => part::build(parts)?,
+            None => base.map_or_else(Vec::new, |base| base.parts.clone()),
+        },
         finds: finds(entry, base)?,
         ignores: ignores(entry, base),
         allow: allow(entry, base)?,
@@ -118,6 +124,7 @@ fn check(rule: &Rule) -> Result<(), String> {
     if let Some(find) = rule.finds.iter().find(|find| !find.text.contains(&find.secret)) {
         return Err(format!("the secret of a `finds` does not stand in its text: {}", find.text));
     }
+    part::check(&rule.parts, &rule.finds)?;
     if rule.ignores.iter().any(|ignore| ignore.why.trim().is_empty()) {
         return Err("an `ignores` needs its reason, `why`".into());
     }
@@ -139,6 +146,7 @@ fn finds(entry: &Entry, base: Option<&Rule>) -> Result<Vec<Find>, String> {
         secret: f.secret.clone(),
         encoded: f.encoded,
         path: f.path.clone(),
+        parts: f.parts.clone(),
     };
     Ok(given.iter().map(find).collect())
 }

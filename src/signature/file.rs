@@ -4,6 +4,8 @@
 //! are errors (they are typos). What a draft says is made a [`Rule`](super::Rule) in `draft`, and what a file changes of
 //! others' rules in `compose`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -182,6 +184,8 @@ pub(super) struct Entry {
     pub(super) value: Option<String>,
     pub(super) fields: Option<Vec<String>>,
     pub(super) judged: Option<bool>,
+    pub(super) placed: Option<bool>,
+    pub(super) public: Option<bool>,
     pub(super) keywords: Option<Vec<String>>,
     pub(super) checksum: Option<String>,
     pub(super) entropy: Option<f64>,
@@ -190,6 +194,7 @@ pub(super) struct Entry {
     pub(super) revoke: Option<String>,
     pub(super) source: Option<String>,
     pub(super) also: Option<Vec<String>>,
+    pub(super) part: Option<Vec<PartEntry>>,
     pub(super) finds: Option<Vec<FindEntry>>,
     pub(super) ignores: Option<Vec<IgnoreEntry>>,
     pub(super) allow: Option<Vec<AllowEntry>>,
@@ -230,6 +235,7 @@ impl Entry {
             ("fields", self.fields.is_some()),
             ("keywords", self.keywords.is_some()),
             ("checksum", self.checksum.is_some()),
+            ("part", self.part.is_some()),
             ("finds", self.finds.is_some()),
             ("ignores", self.ignores.is_some()),
         ];
@@ -245,6 +251,16 @@ pub(super) struct FindEntry {
     #[serde(default)]
     pub(super) encoded: bool,
     pub(super) path: Option<String>,
+    #[serde(default)]
+    pub(super) parts: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartEntry {
+    pub(super) name: String,
+    pub(super) rule: Option<String>,
+    pub(super) pattern: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

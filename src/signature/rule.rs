@@ -2,24 +2,29 @@
 //! text makes. What a rule's pattern finds is decided in `matcher`; here it is only known to be well-formed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::allow::Allow;
 use super::checksum::Checksum;
 use super::context::{Class, Context, alphabet};
 use super::literal::{self, Anchor};
+use super::part::Part;
 use super::pattern::parse_pattern;
 use super::structure::Structure;
 use super::{Confidence, Severity};
 
 /// One kind of credential.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of the format")]
 pub struct Rule {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) provider: String,
     pub(super) severity: Severity,
     pub(super) confidence: Confidence,
+    pub(super) placed: bool,
+    pub(super) public: bool,
     pub(super) shape: Shape,
     pub(super) anchor: Anchor,
     pub(super) asked: Vec<Asked>,
@@ -32,6 +37,7 @@ pub struct Rule {
     pub(super) revoke: Option<String>,
     pub(super) source: Option<String>,
     pub(super) also: Vec<String>,
+    pub(super) parts: Vec<Part>,
     pub(super) finds: Vec<Find>,
     pub(super) ignores: Vec<Ignore>,
     pub(super) allow: Vec<Allow>,
@@ -105,6 +111,8 @@ pub struct Find {
     pub secret: String,
     /// Whether the text has the credential in base64.
     pub encoded: bool,
+    /// Its parts, by the names of the rule's: a template that stands in `text`.
+    pub parts: BTreeMap<String, String>,
     /// The path of the file that the text is of.
     pub path: Option<String>,
 }
@@ -144,6 +152,16 @@ impl Rule {
     /// The tier of a match that nothing else proves.
     pub fn confidence(&self) -> Confidence {
         self.confidence
+    }
+
+    /// Whether its place decides how sure a match is: what looks for hashes finds them in tests and documents too.
+    pub fn placed(&self) -> bool {
+        self.placed
+    }
+
+    /// Whether what it finds is no credential, and only told beside the one that it belongs to.
+    pub fn public(&self) -> bool {
+        self.public
     }
 
     /// What it looks for.
@@ -226,6 +244,11 @@ impl Rule {
         &self.also
     }
 
+    /// What belongs to its credential and stands near it.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// Its proofs.
     pub fn finds(&self) -> &[Find] {
         &self.finds
@@ -270,6 +293,7 @@ impl Rule {
     pub(crate) fn patterns(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let others =
             self.path().into_iter().chain(self.value()).chain(self.allow.iter().flat_map(Allow::patterns));
+        let others = others.chain(self.parts.iter().filter_map(Part::pattern));
         std::iter::once(self.shape.pattern()).chain(others.map(Cow::Borrowed))
     }
 }

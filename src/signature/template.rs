@@ -6,24 +6,37 @@
 
 use super::{Find, checksum};
 
-/// Expands the template of a text and of the credential in it; the credential gets the same expansion in both.
-pub fn expand_pair(text: &str, secret: &str, seed: &str) -> (String, String) {
+/// Expands the template of a text and of what is looked for in it, which gets the same expansion in both.
+pub fn expand_pair(text: &str, wanted: &[&str], seed: &str) -> (String, Vec<String>) {
     let mut random = Random::new(seed);
-    let secret_text = expand_with(secret, &mut random);
-    let text =
-        text.split(secret).map(|part| expand_with(part, &mut random)).collect::<Vec<_>>().join(&secret_text);
-    (text, secret_text)
+    let expanded: Vec<String> = wanted.iter().map(|wanted| expand_with(wanted, &mut random)).collect();
+    let mut out = String::new();
+    let mut rest = text;
+    // Where two stand at one place the longer one is meant.
+    let first = |rest: &str| {
+        let places = wanted.iter().enumerate().filter_map(|(at, wanted)| Some((rest.find(wanted)?, at)));
+        places.min_by_key(|(place, at)| (*place, std::cmp::Reverse(wanted[*at].len())))
+    };
+    while let Some((place, at)) = first(rest) {
+        out.push_str(&expand_with(&rest[..place], &mut random));
+        out.push_str(&expanded[at]);
+        rest = &rest[place + wanted[at].len()..];
+    }
+    out.push_str(&expand_with(rest, &mut random));
+    (out, expanded)
 }
 
-/// Expands the text of an example and its credential, which the text may have in base64.
-pub fn expand_find(find: &Find, seed: &str) -> (String, String) {
+/// Expands the text of an example, its credential, which the text may have in base64, and its parts.
+pub fn expand_find(find: &Find, seed: &str) -> (String, Vec<String>) {
     use base64::Engine as _;
-    let (text, secret) = expand_pair(&find.text, &find.secret, seed);
+    let wanted: Vec<&str> =
+        std::iter::once(&find.secret).chain(find.parts.values()).map(String::as_str).collect();
+    let (text, expanded) = expand_pair(&find.text, &wanted, seed);
     if !find.encoded {
-        return (text, secret);
+        return (text, expanded);
     }
-    let encoded = base64::engine::general_purpose::STANDARD.encode(&secret);
-    (text.replace(&secret, &encoded), secret)
+    let encoded = base64::engine::general_purpose::STANDARD.encode(&expanded[0]);
+    (text.replace(&expanded[0], &encoded), expanded)
 }
 
 /// Expands one template.
@@ -225,8 +238,9 @@ mod tests {
 
     #[test]
     fn the_credential_is_the_same_in_both() {
-        let (text, secret) = expand_pair("x={hex:8} y={hex:8}{hex:4}", "{hex:8}{hex:4}", "seed");
-        assert!(text.ends_with(&secret) && secret.len() == 12, "{text} {secret}");
+        let (text, found) =
+            expand_pair("x={hex:8} y={hex:8}{hex:4} z={hex:9}", &["{hex:8}{hex:4}", "{hex:9}"], "seed");
+        assert!(text.contains(&format!("y={} z={}", found[0], found[1])), "{text} {found:?}");
     }
 
     #[test]

@@ -43,6 +43,7 @@ cases! {
     deleted_file
     empty_layers_are_aligned
     env_history_and_file_are_one
+    facts_of_credentials
     file_name_holds_a_secret
     files_of_known_formats
     hard_link_outlives_its_name
@@ -58,6 +59,9 @@ cases! {
     packages_of_python
     parent_replaced_by_file
     parent_replaced_by_symlink
+    parts_across_a_chunk_border
+    parts_in_the_environment
+    parts_of_a_key_pair
     path_is_not_text
     re_added_with_another_content
     secrets_in_base64

@@ -139,6 +139,24 @@ pub(crate) struct ExpectedFinding {
     pub(crate) secret: String,
     pub(crate) rule: String,
     pub(crate) places: Vec<ExpectedPlace>,
+    /// Every part, in any order.
+    #[serde(default)]
+    pub(crate) parts: Vec<ExpectedPart>,
+    /// Facts that it must have; others may be there.
+    #[serde(default)]
+    pub(crate) facts: BTreeMap<String, String>,
+    pub(crate) severity: Option<String>,
+    pub(crate) confidence: Option<String>,
+}
+
+/// A part of a finding: a credential of `[secrets]`, or a text, and where it stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectedPart {
+    pub(crate) name: String,
+    pub(crate) secret: Option<String>,
+    pub(crate) value: Option<String>,
+    pub(crate) places: Vec<ExpectedPlace>,
 }
 
 /// A place; keys that are not given are not looked at.

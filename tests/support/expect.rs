@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::case::{Case, ExpectedPlace};
+use super::case::{Case, ExpectedFinding, ExpectedPlace};
 use super::scanner::{Report, is_copy};
 
 /// What differs, in lines for a person; empty if nothing does.
@@ -15,12 +15,16 @@ pub(crate) fn differences(case: &Case, report: &Report) -> Vec<String> {
             .iter()
             .find(|found| found["secret"] == secret && found["rule"] == *expected.rule);
         match found {
-            Some(found) => places(&expected.secret, &expected.places, found, &mut all),
+            Some(found) => {
+                places(&expected.secret, &expected.places, found, &mut all);
+                parts(case, expected, found, &mut all);
+                qualities(expected, found, &mut all);
+            }
             None => all.push(format!("not found: {} as {}", expected.secret, expected.rule)),
         }
     }
     for found in report.findings() {
-        let wanted = |expected: &super::case::ExpectedFinding| {
+        let wanted = |expected: &ExpectedFinding| {
             found["secret"] == case.secret(&expected.secret) && found["rule"] == *expected.rule
         };
         if !case.finding.iter().any(wanted) {
@@ -44,6 +48,38 @@ pub(crate) fn differences(case: &Case, report: &Report) -> Vec<String> {
         all.push(format!("exit code {} and not {code}", report.code));
     }
     all
+}
+
+fn parts(case: &Case, expected: &ExpectedFinding, found: &Value, all: &mut Vec<String>) {
+    let mut left: Vec<&Value> = found["parts"].as_array().expect("parts").iter().collect();
+    for wanted in &expected.parts {
+        let fits = |part: &Value| {
+            let secret = wanted.secret.as_deref().map(|secret| case.secret(secret));
+            part["name"] == *wanted.name
+                && secret.is_none_or(|secret| part["secret"] == secret)
+                && wanted.value.as_ref().is_none_or(|value| part["value"] == **value)
+        };
+        match left.iter().position(|part| fits(part)) {
+            Some(at) => places(&wanted.name, &wanted.places, left.remove(at), all),
+            None => all.push(format!("{}: no part {} in {}", expected.secret, wanted.name, found["parts"])),
+        }
+    }
+    all.extend(left.iter().map(|part| format!("{}: part not expected: {part}", expected.secret)));
+}
+
+/// Facts, severity and confidence.
+fn qualities(expected: &ExpectedFinding, found: &Value, all: &mut Vec<String>) {
+    for (name, value) in &expected.facts {
+        let told = found["facts"].as_array().expect("facts").iter();
+        if !told.into_iter().any(|fact| fact["name"] == **name && fact["value"] == **value) {
+            all.push(format!("{}: no fact {name} {value} in {}", expected.secret, found["facts"]));
+        }
+    }
+    for (key, wanted) in [("severity", &expected.severity), ("confidence", &expected.confidence)] {
+        if wanted.as_ref().is_some_and(|wanted| found[key] != **wanted) {
+            all.push(format!("{}: {key} is {} and not {wanted:?}", expected.secret, found[key]));
+        }
+    }
 }
 
 fn gaps(report: &Report) -> bool {

@@ -126,19 +126,28 @@ impl Report {
     pub(crate) fn comparable(&self) -> Vec<Value> {
         let mut findings = self.findings().to_vec();
         for finding in &mut findings {
-            let places = finding["places"].as_array_mut().expect("a finding has places");
-            places.retain(|place| !is_copy(place));
-            for place in places {
-                place.as_object_mut().expect("a place is an object").remove("image");
-                if let Some(layer) = place["layer"].as_object_mut() {
-                    layer.remove("digest");
-                }
-                if place["path"].as_str().is_some_and(|path| path.contains("sha256")) {
-                    place["path"] = "<blob>".into();
-                }
-            }
+            comparable_places(finding);
+            finding["parts"]
+                .as_array_mut()
+                .expect("a finding has parts")
+                .iter_mut()
+                .for_each(comparable_places);
         }
         findings
+    }
+}
+
+fn comparable_places(of: &mut Value) {
+    let places = of["places"].as_array_mut().expect("it has places");
+    places.retain(|place| !is_copy(place));
+    for place in places {
+        place.as_object_mut().expect("a place is an object").remove("image");
+        if let Some(layer) = place["layer"].as_object_mut() {
+            layer.remove("digest");
+        }
+        if place["path"].as_str().is_some_and(|path| path.contains("sha256")) {
+            place["path"] = "<blob>".into();
+        }
     }
 }
 

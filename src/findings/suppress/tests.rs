@@ -70,6 +70,8 @@ fn finding(secret: &str, places: Vec<Place>) -> Finding {
         confidence: Confidence::Confirmed,
         fingerprint,
         secret,
+        facts: Vec::new(),
+        parts: Vec::new(),
         why: String::new(),
         revoke: None,
         fix: vec!["all of it".into()],

@@ -155,9 +155,17 @@ fn repeats_name(name: &str, value: &[u8]) -> bool {
 
 /// Base64 of `user:password` is a secret unless the password is a placeholder; other texts are judged by `other`.
 fn login_or(value: &[u8], other: impl FnOnce() -> Option<Judgement>) -> Option<Judgement> {
+    match is_login(value) {
+        None => other(),
+        Some(real) => real.then_some(likely("user and password, encoded")),
+    }
+}
+
+/// Whether `value` is `user:password` in base64, and if it is, whether the password is one.
+pub(super) fn is_login(value: &[u8]) -> Option<bool> {
     let row = named("base64-user-pass")?;
-    if value.len() < 8 || (row.check)(value) != Verdict::Pass {
-        return other();
+    if value.len() < 8 || row.check(value) != Verdict::Pass {
+        return None;
     }
     let login = base64::engine::general_purpose::STANDARD_NO_PAD.decode(without_padding(value)).ok()?;
     let colon = login.iter().position(|b| *b == b':')?;
@@ -166,7 +174,7 @@ fn login_or(value: &[u8], other: impl FnOnce() -> Option<Judgement>) -> Option<J
     let none = secret == user && !password.is_empty()
         || placeholder(secret).is_some()
         || reference(secret).is_some();
-    (!none).then_some(likely("user and password, encoded"))
+    Some(!none)
 }
 
 /// Shortest token with letters of both cases, digits and signs.
@@ -209,7 +217,7 @@ fn without_padding(value: &[u8]) -> &[u8] {
 }
 
 fn is_uuid(value: &[u8]) -> bool {
-    named("uuid").is_some_and(|row| (row.check)(value) != Verdict::Fail)
+    named("uuid").is_some_and(|row| row.check(value) != Verdict::Fail)
 }
 
 /// An address with a password, or settings with one.

@@ -57,6 +57,11 @@ impl Setting {
         }
     }
 
+    /// Whether a file of that path is one of tests.
+    pub fn tested(path: &[u8]) -> bool {
+        tested(&path[path.len().saturating_sub(512)..].to_ascii_lowercase())
+    }
+
     /// The kind that a file's path tells.
     pub fn of_path(path: &[u8]) -> Self {
         let lower = path[path.len().saturating_sub(512)..].to_ascii_lowercase();

@@ -227,6 +227,80 @@ fn a_report_looks_like_this() {
           "confidence": "confirmed",
           "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
           "redacted": "ghp_A1…A1b2 (40 bytes)",
+          "facts": [],
+          "parts": [
+            {
+              "name": "app id",
+              "rule": null,
+              "value": "123456",
+              "redacted": null,
+              "places": [
+                {
+                  "kind": "env",
+                  "image": "app:1.0",
+                  "path": null,
+                  "inner": [],
+                  "name": "GITHUB_TOKEN",
+                  "line": null,
+                  "offset": null,
+                  "decoded": [],
+                  "layer": null,
+                  "step": {
+                    "index": 0,
+                    "instruction": "ENV",
+                    "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                  },
+                  "state": null,
+                  "state_by": null,
+                  "shipped_by": null,
+                  "platform": "linux/amd64"
+                }
+              ]
+            },
+            {
+              "name": "key",
+              "rule": "private-key",
+              "value": null,
+              "redacted": "… (11 bytes)",
+              "places": [
+                {
+                  "kind": "file",
+                  "image": "app:1.0",
+                  "path": "app/backup.tar",
+                  "inner": [
+                    ".env"
+                  ],
+                  "name": null,
+                  "line": 3,
+                  "offset": 57,
+                  "decoded": [
+                    "utf-16le"
+                  ],
+                  "layer": {
+                    "index": 0,
+                    "digest": "sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+                    "diff_id": "sha256:df087996d45b03e7eb8c133c0298fd98d35113fca26aaba58612fef3cc212cad"
+                  },
+                  "step": {
+                    "index": 1,
+                    "instruction": "COPY",
+                    "created_by": "COPY .env /app/ # buildkit"
+                  },
+                  "state": "deleted",
+                  "state_by": {
+                    "layer": 1,
+                    "step": {
+                      "index": 2,
+                      "instruction": "RUN",
+                      "created_by": "RUN /bin/sh -c rm -f /app/backup.tar # buildkit"
+                    }
+                  },
+                  "shipped_by": "dpkg made-up",
+                  "platform": "linux/amd64"
+                }
+              ]
+            }
+          ],
           "why": "Acts as the user on every repository that the token's scopes allow.",
           "revoke": "https://github.com/settings/tokens",
           "fix": [
@@ -316,6 +390,80 @@ fn a_report_looks_like_this() {
           "confidence": "confirmed",
           "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
           "redacted": "ghp_A1…A1b2 (40 bytes)",
+          "facts": [],
+          "parts": [
+            {
+              "name": "app id",
+              "rule": null,
+              "value": "123456",
+              "redacted": null,
+              "places": [
+                {
+                  "kind": "env",
+                  "image": "app:1.0",
+                  "path": null,
+                  "inner": [],
+                  "name": "GITHUB_TOKEN",
+                  "line": null,
+                  "offset": null,
+                  "decoded": [],
+                  "layer": null,
+                  "step": {
+                    "index": 0,
+                    "instruction": "ENV",
+                    "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                  },
+                  "state": null,
+                  "state_by": null,
+                  "shipped_by": null,
+                  "platform": "linux/amd64"
+                }
+              ]
+            },
+            {
+              "name": "key",
+              "rule": "private-key",
+              "value": null,
+              "redacted": "… (11 bytes)",
+              "places": [
+                {
+                  "kind": "file",
+                  "image": "app:1.0",
+                  "path": "app/backup.tar",
+                  "inner": [
+                    ".env"
+                  ],
+                  "name": null,
+                  "line": 3,
+                  "offset": 57,
+                  "decoded": [
+                    "utf-16le"
+                  ],
+                  "layer": {
+                    "index": 0,
+                    "digest": "sha256:6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+                    "diff_id": "sha256:df087996d45b03e7eb8c133c0298fd98d35113fca26aaba58612fef3cc212cad"
+                  },
+                  "step": {
+                    "index": 1,
+                    "instruction": "COPY",
+                    "created_by": "COPY .env /app/ # buildkit"
+                  },
+                  "state": "deleted",
+                  "state_by": {
+                    "layer": 1,
+                    "step": {
+                      "index": 2,
+                      "instruction": "RUN",
+                      "created_by": "RUN /bin/sh -c rm -f /app/backup.tar # buildkit"
+                    }
+                  },
+                  "shipped_by": "dpkg made-up",
+                  "platform": "linux/amd64"
+                }
+              ]
+            }
+          ],
           "why": "Acts as the user on every repository that the token's scopes allow.",
           "revoke": "https://github.com/settings/tokens",
           "fix": [

@@ -5,7 +5,7 @@ use std::io;
 
 use super::page::{Page, Span, badge, dim, plain, strong, warning};
 use crate::digest::Digest;
-use crate::findings::{Finding, Place, PlaceStep, State, StateBy};
+use crate::findings::{Finding, Part, PartValue, Place, PlaceStep, State, StateBy};
 use crate::image::PlaceKind;
 use crate::report::Detail;
 
@@ -26,6 +26,12 @@ pub(super) fn write(page: &mut Page, finding: &Finding, several: bool) -> io::Re
         ],
     )?;
     write_secret(page, finding)?;
+    for fact in &finding.facts {
+        page.line(2, &[label(fact.name), plain(&fact.value).middle()])?;
+    }
+    for part in &finding.parts {
+        write_part(page, part)?;
+    }
     page.wrapped(2, &plain(""), &finding.why)?;
     let shown = match page.detail() {
         Detail::Full => finding.places.len(),
@@ -50,6 +56,26 @@ fn write_secret(page: &mut Page, finding: &Finding) -> io::Result<()> {
         Ok(text) => text.lines().try_for_each(|line| page.whole(2, line)),
         Err(_) => page.whole(2, &finding.secret.expose().escape_ascii().to_string()),
     }
+}
+
+/// What a line is about, before it.
+fn label(name: &str) -> Span {
+    dim(format!("{name:width$}  ", width = COLUMN - 4))
+}
+
+fn write_part(page: &mut Page, part: &Part) -> io::Result<()> {
+    let shown = match &part.value {
+        PartValue::Secret(secret) if page.show_secrets() => {
+            String::from_utf8_lossy(secret.expose()).into_owned()
+        }
+        value => value.shown(),
+    };
+    let mut spans = vec![label(&part.name), plain(shown).middle()];
+    if let Some(place) = part.places.first() {
+        spans.push(plain("  "));
+        spans.extend(position(place));
+    }
+    page.line(2, &spans)
 }
 
 pub(super) fn write_place(page: &mut Page, place: &Place, several: bool) -> io::Result<()> {

@@ -22,6 +22,8 @@ fn a_finding_says_what_where_and_what_to_do() {
 
     CRITICAL  GitHub personal access token (classic)  github-pat  confirmed
       ghp_A1…A1b2 (40 bytes)  0123456789ab
+      app id       123456  GITHUB_TOKEN
+      key          … (11 bytes)  /app/backup.tar > .env:3  (utf-16le)
       Acts as the user on every repository that the token's scopes allow.
       env          GITHUB_TOKEN
                    step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
@@ -35,6 +37,9 @@ fn a_finding_says_what_where_and_what_to_do() {
 
     MEDIUM  Private key  private-key  review
       … (48 bytes)  ba9876543210
+      type         RSA
+      bits         2048
+      comment      root@build
       Proves its owner's identity.
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image
@@ -91,6 +96,8 @@ fn everything_is_listed_when_asked() {
 
     CRITICAL  GitHub personal access token (classic)  github-pat  confirmed
       ghp_A1…A1b2 (40 bytes)  0123456789ab
+      app id       123456  GITHUB_TOKEN
+      key          … (11 bytes)  /app/backup.tar > .env:3  (utf-16le)
       Acts as the user on every repository that the token's scopes allow.
       env          GITHUB_TOKEN
                    step 0 ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)
@@ -104,6 +111,9 @@ fn everything_is_listed_when_asked() {
 
     MEDIUM  Private key  private-key  review
       … (48 bytes)  ba9876543210
+      type         RSA
+      bits         2048
+      comment      root@build
       Proves its owner's identity.
       file         /etc/keys/1.der at byte 1
                    a blob that is no layer of the image

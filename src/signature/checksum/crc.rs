@@ -1,7 +1,7 @@
 //! Tokens whose last characters are a CRC32 (IEEE) of the others.
 
-use super::Verdict;
-use super::codec::{BASE36, BASE62, all_in, in_base, last, trimmed};
+use super::codec::{BASE36, BASE62, all_in, base64_decode, in_base, last, trimmed};
+use super::{Fact, Proof, Verdict};
 
 /// The CRC of `text` as GitHub writes it: base62, six digits.
 fn base62_sum(text: &[u8]) -> String {
@@ -67,18 +67,32 @@ pub(super) fn complete_github_fine_grained(so_far: &str) -> String {
 }
 
 /// `glpat-PAYLOAD.[01.]LLCCCCCCC`: length of the payload and sum of all before it, both in base36.
-pub(super) fn gitlab_routable(token: &[u8]) -> Verdict {
+pub(super) fn gitlab_routable(token: &[u8]) -> Proof {
     let token = trimmed(token);
     let Some((covered, sum)) = token.split_last_chunk::<7>() else {
-        return Verdict::Unknown;
+        return Verdict::Unknown.into();
     };
     let Some(payload) = gitlab_payload(covered) else {
-        return Verdict::Unknown;
+        return Verdict::Unknown.into();
     };
     let length = in_base(BASE36, payload.len() as u64, 2);
     let agrees = covered.ends_with(length.as_bytes())
         && in_base(BASE36, u64::from(crc32fast::hash(covered)), 7).as_bytes() == sum;
-    Verdict::from(agrees)
+    Proof::new(Verdict::from(agrees), routes(payload))
+}
+
+/// What the payload begins with: lines of a letter, a colon and a number in base36, by which a request finds its cell.
+fn routes(payload: &[u8]) -> Vec<Option<Fact>> {
+    const KEYS: &[(&str, &str)] =
+        &[("c", "cell"), ("g", "group"), ("o", "organization"), ("p", "project"), ("u", "user")];
+    let bytes = base64_decode(payload).unwrap_or_default();
+    let lines = bytes.split(|byte| *byte == b'\n').map_while(|line| {
+        let (key, number) = std::str::from_utf8(line).ok()?.split_once(':')?;
+        let number = u64::from_str_radix(number, 36).ok()?;
+        let (_, name) = KEYS.iter().find(|(letter, _)| *letter == key)?;
+        Some(Fact::new(name, number.to_string()))
+    });
+    lines.take(KEYS.len()).collect()
 }
 
 /// The payload in `glpat-PAYLOAD.LL` or `glpat-PAYLOAD.01.LL`.
@@ -195,14 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn a_routable_token_names_its_cell() {
+        let payload = super::super::codec::base64url_encode(b"c:1\no:2s\nu:1a\n\xff\x00random bytes, 16\x10");
+        let facts: Vec<String> = routes(payload.as_bytes())
+            .into_iter()
+            .flatten()
+            .map(|f| format!("{} {}", f.name, f.value))
+            .collect();
+        assert_eq!(facts, ["cell 1", "organization 100", "user 46"]);
+        assert!(routes(b"c2FtcGxl").is_empty());
+    }
+
+    #[test]
     fn gitlab_forms_with_and_without_version_agree() {
         for head in ["glpat-", "gldt-", "glrt-t1_"] {
             for version in ["", ".01", ".01."] {
                 let start = format!("{head}{}{version}", "c2Ft".repeat(9));
                 let token = format!("{start}{}", complete_gitlab_routable(&start));
-                assert_eq!(gitlab_routable(token.as_bytes()), Verdict::Pass, "{token}");
+                assert_eq!(gitlab_routable(token.as_bytes()).verdict, Verdict::Pass, "{token}");
                 let other = token.replacen("c2", "c3", 1);
-                assert_eq!(gitlab_routable(other.as_bytes()), Verdict::Fail, "{other}");
+                assert_eq!(gitlab_routable(other.as_bytes()).verdict, Verdict::Fail, "{other}");
             }
         }
     }

@@ -1,9 +1,10 @@
 //! Tokens that are texts in base64, and decode to something that can be recognised.
 
-use super::Verdict;
 use super::codec::{
     BASE62, Filler, base64_decode, base64_encode, base64url_encode, in_base, missing, trimmed,
 };
+use super::fact::EXPIRES;
+use super::{Fact, Proof, Verdict};
 
 /// Whether text (or what base64 gave) is printable UTF-8.
 pub(super) fn printable(bytes: &[u8]) -> bool {
@@ -11,10 +12,22 @@ pub(super) fn printable(bytes: &[u8]) -> bool {
 }
 
 /// `user:password` in base64 (RFC 7617). The user or the password may be empty, not both.
-pub(super) fn user_pass(token: &[u8]) -> Verdict {
+pub(super) fn user_pass(token: &[u8]) -> Proof {
+    match user(token) {
+        // With an empty password the user is the token.
+        Some((user, password)) => {
+            Proof::new(Verdict::Pass, [Fact::new("user", user).filter(|_| !password.is_empty())])
+        }
+        None => Verdict::Fail.into(),
+    }
+}
+
+/// Both halves.
+pub(super) fn user(token: &[u8]) -> Option<(String, String)> {
     let token = trimmed(token);
-    let decoded = base64_decode(token).filter(|_| token.len() >= 4);
-    Verdict::from(decoded.is_some_and(|text| printable(&text) && text.len() > 1 && text.contains(&b':')))
+    let text = base64_decode(token).filter(|text| token.len() >= 4 && printable(text) && text.len() > 1)?;
+    let text = String::from_utf8(text).ok()?;
+    text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
 pub(super) fn complete_user_pass(so_far: &str) -> String {
@@ -23,19 +36,37 @@ pub(super) fn complete_user_pass(so_far: &str) -> String {
 }
 
 /// A JSON object in base64, after a prefix or not: from its first `eyJ` (which is `{"`) to the end of the letters.
-pub(super) fn json(token: &[u8]) -> Verdict {
+pub(super) fn json(token: &[u8]) -> Proof {
     let token = trimmed(token);
     let Some(start) = memchr::memmem::find(token, b"eyJ") else {
-        return Verdict::Fail;
+        return Verdict::Fail.into();
     };
     let letters = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-');
     let body = &token[start..];
     let end = body.iter().position(|b| !letters(b)).unwrap_or(body.len());
     // An underscore may belong to the alphabet for URLs or part the token: both are tried.
     let longer = body.iter().position(|b| !letters(b) && *b != b'_').unwrap_or(body.len());
-    let object = |part: &[u8]| base64_decode(part).is_some_and(|bytes| is_object(&bytes));
-    Verdict::from(object(&body[..end]) || (longer > end && object(&body[..longer])))
+    let object = |part: &[u8]| base64_decode(part).and_then(|bytes| object(&bytes));
+    let Some(found) = object(&body[..end]).or_else(|| object(&body[..longer]).filter(|_| longer > end))
+    else {
+        return Verdict::Fail.into();
+    };
+    let facts = TOLD.iter().map(|(key, name)| Fact::new(name, found.get(*key)?.as_str()?));
+    let ends = found.get("exp").and_then(serde_json::Value::as_i64).and_then(|end| Fact::time(EXPIRES, end));
+    Proof::new(Verdict::Pass, facts.chain([ends]))
 }
+
+/// Fields of such objects that are no secrets: Sentry, Grafana, 1Password, Mapbox, Cloudflare.
+const TOLD: &[(&str, &str)] = &[
+    ("url", "url"),
+    ("region_url", "region"),
+    ("org", "organization"),
+    ("o", "organization"),
+    ("n", "name"),
+    ("email", "user"),
+    ("signInAddress", "url"),
+    ("u", "user"),
+];
 
 pub(super) fn complete_json(so_far: &str) -> String {
     let random = Filler::after(so_far).text(BASE62, 33);
@@ -44,34 +75,49 @@ pub(super) fn complete_json(so_far: &str) -> String {
         base64_decode(&so_far.as_bytes()[start..]).filter(|_| (so_far.len() - start).is_multiple_of(4));
     let begun = begun.unwrap_or_default();
     for rest in [format!(r#"{random}","n":"made-up"}}"#), format!(r#""{random}"}}"#)] {
-        if is_object(&[begun.as_slice(), rest.as_bytes()].concat()) {
+        if object(&[begun.as_slice(), rest.as_bytes()].concat()).is_some() {
             return base64url_encode(rest.as_bytes());
         }
     }
     missing(so_far, &base64url_encode(format!(r#"{{"id":"{random}","n":"made-up"}}"#).as_bytes()))
 }
 
-fn is_object(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(bytes).is_ok()
+fn object(bytes: &[u8]) -> Option<serde_json::Map<String, serde_json::Value>> {
+    serde_json::from_slice(bytes).ok()
 }
 
 /// A macaroon of version 2 as `PyPI` issues it: location, identifier, caveats, and a signature of 32 bytes at the end.
-pub(super) fn pypi_macaroon(token: &[u8]) -> Verdict {
+pub(super) fn pypi_macaroon(token: &[u8]) -> Proof {
+    macaroon(token).map_or(Verdict::Fail.into(), |facts| Proof::new(Verdict::Pass, facts))
+}
+
+/// Where it is for, and what its first caveat says.
+fn macaroon(token: &[u8]) -> Option<[Option<Fact>; 2]> {
     let token = trimmed(token);
-    let body = token.strip_prefix(b"pypi-").unwrap_or(token);
-    let Some(bytes) = base64_decode(body) else {
-        return Verdict::Fail;
+    let bytes = base64_decode(token.strip_prefix(b"pypi-").unwrap_or(token))?;
+    let mut rest = bytes.strip_prefix(&[2])?;
+    let location = field(&mut rest, 1).filter(|location| printable(location) && location.contains(&b'.'))?;
+    let signed = bytes.len().checked_sub(35).is_some_and(|at| bytes[at..].starts_with(&[0, 6, 32]));
+    let mut caveat = || {
+        field(&mut rest, 2)?;
+        rest = rest.strip_prefix(&[0])?;
+        field(&mut rest, 2).filter(|caveat| printable(caveat))
     };
-    let Some(rest) = bytes.strip_prefix(&[2, 1]) else {
-        return Verdict::Fail;
+    let caveat = caveat().and_then(|caveat| Fact::new("restricted to", String::from_utf8_lossy(caveat)));
+    signed.then(|| [Fact::new("host", String::from_utf8_lossy(location)), caveat])
+}
+
+/// The content of the next field, if it is of kind `kind`: its length stands before it, seven bits a byte.
+fn field<'a>(rest: &mut &'a [u8], kind: u8) -> Option<&'a [u8]> {
+    let after = rest.strip_prefix(&[kind])?;
+    let (length, after) = match after {
+        [one @ 0..=0x7f, after @ ..] => (usize::from(*one), after),
+        [low, high @ 0..=0x7f, after @ ..] => (usize::from(low & 0x7f) | usize::from(*high) << 7, after),
+        _ => return None,
     };
-    let Some((location, _)) =
-        rest.split_first().and_then(|(size, rest)| rest.split_at_checked((*size).into()))
-    else {
-        return Verdict::Fail;
-    };
-    let signature = bytes.len().checked_sub(35).is_some_and(|at| bytes[at..].starts_with(&[0, 6, 32]));
-    Verdict::from(printable(location) && location.contains(&b'.') && signature)
+    let (content, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(content)
 }
 
 pub(super) fn complete_pypi_macaroon(so_far: &str) -> String {
@@ -81,6 +127,9 @@ pub(super) fn complete_pypi_macaroon(so_far: &str) -> String {
     bytes.extend_from_slice(host);
     bytes.extend_from_slice(&[2, 36]);
     bytes.extend_from_slice(filler.text(b"0123456789abcdef", 36).as_bytes());
+    let caveat = br#"{"version": 1, "permissions": "user"}"#;
+    bytes.extend_from_slice(&[0, 2, u8::try_from(caveat.len()).unwrap_or_default()]);
+    bytes.extend_from_slice(caveat);
     bytes.extend_from_slice(&[0, 0, 6, 32]);
     bytes.extend(filler.bytes(32));
     missing(so_far, &format!("pypi-{}", base64url_encode(&bytes)))
@@ -112,11 +161,19 @@ pub(super) fn complete_aws_ses_smtp(so_far: &str) -> String {
 }
 
 /// `ABSK` and base64 of `BedrockAPIKey-…:secret`.
-pub(super) fn aws_bedrock(token: &[u8]) -> Verdict {
+pub(super) fn aws_bedrock(token: &[u8]) -> Proof {
     let token = trimmed(token);
-    let body = token.strip_prefix(b"ABSK").unwrap_or(token);
-    Verdict::from(
-        base64_decode(body).is_some_and(|text| text.starts_with(b"BedrockAPIKey-") && text.contains(&b':')),
+    let body = base64_decode(token.strip_prefix(b"ABSK").unwrap_or(token)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    let Some((user, _)) = text.split_once(':').filter(|(user, _)| user.starts_with("BedrockAPIKey-")) else {
+        return Verdict::Fail.into();
+    };
+    let account = user.rsplit_once("-at-").map(|(_, account)| account);
+    let account =
+        account.filter(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()));
+    Proof::new(
+        Verdict::Pass,
+        [Fact::new("user", user), account.and_then(|account| Fact::new("account", account))],
     )
 }
 
@@ -235,14 +292,14 @@ mod tests {
 
     #[test]
     fn user_and_password_need_a_colon_and_text() {
-        let case = |text: &[u8]| user_pass(base64_encode(text).as_bytes());
+        let case = |text: &[u8]| user_pass(base64_encode(text).as_bytes()).verdict;
         assert_eq!(case(b"Aladdin:open sesame"), Verdict::Pass); // RFC 7617, section 2
         assert_eq!(case(b"token:"), Verdict::Pass);
         assert_eq!(case(b":token"), Verdict::Pass);
         assert_eq!(case(b":"), Verdict::Fail);
         assert_eq!(case(b"no colon here"), Verdict::Fail);
         assert_eq!(case(b"\x00\x01:\x02\x03"), Verdict::Fail);
-        assert_eq!(user_pass(b"user:password"), Verdict::Fail);
+        assert_eq!(user_pass(b"user:password").verdict, Verdict::Fail);
     }
 
     #[test]
@@ -251,20 +308,23 @@ mod tests {
         for token in
             [object.clone(), format!("glc_{object}=="), format!("sntrys_{object}_{}", "a".repeat(43))]
         {
-            assert_eq!(json(token.as_bytes()), Verdict::Pass, "{token}");
+            assert_eq!(json(token.as_bytes()).verdict, Verdict::Pass, "{token}");
         }
-        assert_eq!(json(format!("glc_{}", &object[..30]).as_bytes()), Verdict::Fail);
+        assert_eq!(json(format!("glc_{}", &object[..30]).as_bytes()).verdict, Verdict::Fail);
         for start in ["", "x_", "ops_eyJ", "eyJrIjoi", "eyJpZCI6"] {
             let token = format!("{start}{}", complete_json(start));
-            assert_eq!(json(token.as_bytes()), Verdict::Pass, "{token}");
+            assert_eq!(json(token.as_bytes()).verdict, Verdict::Pass, "{token}");
         }
     }
 
     #[test]
     fn a_macaroon_without_its_signature_fails() {
         let token = complete_pypi_macaroon("");
-        assert_eq!(pypi_macaroon(token.as_bytes()), Verdict::Pass);
-        assert_eq!(pypi_macaroon(&token.as_bytes()[..token.len() - 8]), Verdict::Fail);
+        let proof = pypi_macaroon(token.as_bytes());
+        assert_eq!(proof.verdict, Verdict::Pass);
+        let shown: Vec<&str> = proof.facts.iter().map(|fact| fact.value.as_str()).collect();
+        assert_eq!(shown, ["pypi.org", r#"{"version": 1, "permissions": "user"}"#]);
+        assert_eq!(pypi_macaroon(&token.as_bytes()[..token.len() - 8]).verdict, Verdict::Fail);
         let prefix = ["pypi-", "AgEIcHlwaS5vcmc"].concat();
         assert!(token.starts_with(&prefix));
         assert_eq!(prefix.clone() + &complete_pypi_macaroon(&prefix), complete_with_seed(&prefix));
@@ -272,7 +332,7 @@ mod tests {
 
     fn complete_with_seed(so_far: &str) -> String {
         let rest = complete_pypi_macaroon(so_far);
-        assert_eq!(pypi_macaroon(format!("{so_far}{rest}").as_bytes()), Verdict::Pass);
+        assert_eq!(pypi_macaroon(format!("{so_far}{rest}").as_bytes()).verdict, Verdict::Pass);
         format!("{so_far}{rest}")
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::Verdict;
 use super::codec::{BASE64URL, Filler, base64_decode, base64url_encode, last_word, missing, trimmed};
+use super::fact::EXPIRES;
+use super::{Fact, Proof, Verdict};
 
 /// What a token says of itself. Nothing here is verified: that needs the issuer's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub struct Jwt {
     pub issuer: Option<String>,
     /// `sub`: whom it stands for.
     pub subject: Option<String>,
+    /// `aud`: for whom it is; the first of them.
+    pub audience: Option<String>,
+    /// `iat`: when it was issued, in seconds since 1970.
+    pub issued: Option<i64>,
     /// `exp`: when it ends, in seconds since 1970; none means never.
     pub expires: Option<i64>,
 }
@@ -32,6 +37,11 @@ pub fn jwt(token: &[u8]) -> Option<Jwt> {
         algorithm,
         issuer: text("iss"),
         subject: text("sub"),
+        audience: claims
+            .get("aud")
+            .and_then(|aud| aud.as_str().or_else(|| aud.get(0)?.as_str()))
+            .map(str::to_owned),
+        issued: claims.get("iat").and_then(seconds),
         expires: claims.get("exp").and_then(seconds),
     })
 }
@@ -47,17 +57,30 @@ fn object(part: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// Passes if header and claims are JSON and the header names an algorithm; an encrypted token (five parts, RFC 7516)
-/// stays open.
-pub(super) fn check(token: &[u8]) -> Verdict {
-    if jwt(token).is_some() {
-        return Verdict::Pass;
+/// stays open, and so does one that nobody signed (`none`): who takes it takes any.
+pub(super) fn check(token: &[u8]) -> Proof {
+    if let Some(jwt) = jwt(token) {
+        let signed = !jwt.algorithm.eq_ignore_ascii_case("none");
+        return Proof::new(if signed { Verdict::Pass } else { Verdict::Unknown }, facts(&jwt));
     }
     let mut parts = trimmed(token).split(|b| *b == b'.');
     let header = parts.next().and_then(object);
     if header.is_some_and(|header| header.contains_key("enc")) && parts.count() == 4 {
-        return Verdict::Unknown;
+        return Verdict::Unknown.into();
     }
-    Verdict::Fail
+    Verdict::Fail.into()
+}
+
+fn facts(jwt: &Jwt) -> [Option<Fact>; 6] {
+    let text = |name, text: &Option<String>| text.as_ref().and_then(|text| Fact::new(name, text));
+    [
+        Fact::new("algorithm", &jwt.algorithm),
+        text("issuer", &jwt.issuer),
+        text("subject", &jwt.subject),
+        text("audience", &jwt.audience),
+        jwt.issued.and_then(|seconds| Fact::time("issued", seconds)),
+        jwt.expires.and_then(|seconds| Fact::time(EXPIRES, seconds)),
+    ]
 }
 
 pub(super) fn complete(so_far: &str) -> String {
@@ -91,10 +114,27 @@ mod tests {
     }
 
     #[test]
+    fn claims_are_facts() {
+        let claims = r#"{"iss":"https://id.invalid","aud":["one","two"],"iat":1600000000,"exp":1600000060}"#;
+        let facts = check(token(r#"{"alg":"ES256"}"#, claims, "c2ln").as_bytes()).facts;
+        let shown: Vec<String> = facts.iter().map(|fact| format!("{} {}", fact.name, fact.value)).collect();
+        assert_eq!(
+            shown,
+            [
+                "algorithm ES256",
+                "issuer https://id.invalid",
+                "audience one",
+                "issued 2020-09-13T12:26:40Z",
+                "expires 2020-09-13T12:27:40Z",
+            ]
+        );
+    }
+
+    #[test]
     fn what_is_no_token_fails() {
         let none = r#"{"alg":"none"}"#;
         for (given, verdict) in [
-            (token(none, "{}", ""), Verdict::Pass),
+            (token(none, "{}", ""), Verdict::Unknown),
             (token(r#"{"alg":"HS256"}"#, "{}", ""), Verdict::Fail),
             (token(r#"{"typ":"JWT"}"#, "{}", "c2ln"), Verdict::Fail),
             (token(none, "text", "c2ln"), Verdict::Fail),
@@ -102,7 +142,7 @@ mod tests {
             (token(r#"{"alg":"dir","enc":"A256GCM"}"#, "", "a.b.c"), Verdict::Unknown),
             ("eyJ.eyJ.abc".to_owned(), Verdict::Fail),
         ] {
-            assert_eq!(check(given.as_bytes()), verdict, "{given}");
+            assert_eq!(check(given.as_bytes()).verdict, verdict, "{given}");
         }
     }
 
@@ -112,7 +152,7 @@ mod tests {
         for start in [String::new(), header.clone(), format!("TOKEN={header}."), "x=eyJhbGci".to_owned()] {
             let whole = format!("{start}{}", complete(&start));
             let token = whole.rsplit('=').next().unwrap();
-            assert_eq!(check(token.as_bytes()), Verdict::Pass, "{whole}");
+            assert_eq!(check(token.as_bytes()).verdict, Verdict::Pass, "{whole}");
         }
     }
 }

@@ -3,21 +3,29 @@
 //! One row of [`CHECKSUMS`] for each format. A check sees one token and knows neither rule nor surroundings. Where a
 //! format is only remembered and was never tried on a real sample (`proven` is false), its [`Verdict::Fail`] says that
 //! the token does not agree and must not reject it; its [`Verdict::Pass`] is worth as much as that of any other, since
-//! chance does not make sums agree.
+//! chance does not make sums agree. Where a format has no more than a shape (any 32 bytes in base64), a failure rejects and
+//! a pass proves nothing.
 
 mod armour;
+mod certificate;
 mod codec;
 mod crc;
 mod der;
 mod document;
 mod encoded;
+mod fact;
 mod jwt;
+mod made_up;
+mod openpgp;
+mod openssh;
 mod pem;
+mod public;
 mod shape;
 mod wallet;
 
+pub use self::fact::{EXPIRED, EXPIRES, Fact, Proof, moment};
 pub use self::jwt::{Jwt, jwt};
-pub use self::pem::{PrivateKey, private_key};
+pub use self::pem::{PUBLIC_KEY, PrivateKey, private_key};
 pub use self::shape::aws_account;
 
 /// What a check says of a token.
@@ -45,13 +53,24 @@ pub struct Checksum {
     pub name: &'static str,
     /// What is checked, and where the fact comes from.
     pub about: &'static str,
-    /// Whether a failure may reject a match: the check was tried on a sample that its issuer or a standard published.
+    /// Whether a failure may reject a match: the check was tried on a sample that its issuer or a standard published, or
+    /// is right by definition.
     pub proven: bool,
-    /// Judges a token. Linear in its length; quotes and spaces around it do not matter.
-    pub check: fn(&[u8]) -> Verdict,
+    /// Whether a pass confirms a match. Where any text of the alphabet passes, it does not.
+    pub conclusive: bool,
+    /// Judges a token, and tells what it says of itself. Linear in its length; quotes and spaces around it do not
+    /// matter.
+    pub prove: fn(&[u8]) -> Proof,
     /// The text that makes valid what an example has so far: the sum after a token's body, the rest after its prefix,
     /// or a whole token. Only the end of the text matters, and the same text gives the same answer.
     pub complete: fn(&str) -> String,
+}
+
+impl Checksum {
+    /// The verdict alone.
+    pub fn check(&self, token: &[u8]) -> Verdict {
+        (self.prove)(token).verdict
+    }
 }
 
 /// The row of that name.
@@ -64,13 +83,15 @@ macro_rules! rows {
         &[$(Checksum {
             name: $name,
             about: $about,
-            proven: rows!(@ $proven),
-            check: $check,
+            proven: rows!(@ $proven).0,
+            conclusive: rows!(@ $proven).1,
+            prove: |token| Proof::from($check(token)),
             complete: $complete,
         }),*]
     };
-    (@ proven) => { true };
-    (@ remembered) => { false };
+    (@ proven) => { (true, true) };
+    (@ remembered) => { (false, true) };
+    (@ shape) => { (true, false) };
 }
 
 /// Every format that can be checked offline.
@@ -97,7 +118,7 @@ pub const CHECKSUMS: &[Checksum] = rows![
         "macaroon of version 2: location first, signature of 32 bytes at the end; format of libmacaroons; prefix worked out";
     "base64-json" proven encoded::json, encoded::complete_json,
         "what begins eyJ decodes to a JSON object (Grafana Cloud, Sentry, 1Password, Cloudflare tunnels, Mapbox); by definition";
-    "base64-user-pass" proven encoded::user_pass, encoded::complete_user_pass,
+    "base64-user-pass" shape encoded::user_pass, encoded::complete_user_pass,
         "decodes to text with a colon; RFC 7617, agrees with its sample";
     "elastic-api-key" remembered encoded::elastic_api_key, encoded::complete_elastic_api_key,
         "decodes to 20 letters, a colon and 22 letters; Elasticsearch's API reference; untried";
@@ -115,7 +136,7 @@ pub const CHECKSUMS: &[Checksum] = rows![
         "decodes to tok:…; prefix worked out";
     "jfrog-reference" remembered encoded::jfrog_reference, encoded::complete_jfrog_reference,
         "decodes to reftkn:01:…; prefix worked out";
-    "key-bytes" proven encoded::key_bytes, encoded::complete_key_bytes,
+    "key-bytes" shape encoded::key_bytes, encoded::complete_key_bytes,
         "base64 or hex of 16, 24, 32, 48 or 64 bytes, base64: before it or not (Laravel, Fernet, gossip keys); by definition";
     "wireguard" remembered encoded::wireguard, encoded::complete_wireguard,
         "32 bytes; a private key has the bits of RFC 7748 fixed, a preshared key stays open";
@@ -135,14 +156,18 @@ pub const CHECKSUMS: &[Checksum] = rows![
         "the long form begins 5 and has 00 before its last ten letters; seen in keys; never fails";
     "docker-swarm" remembered shape::docker_swarm, shape::complete_docker_swarm,
         "SWMTKN-1-, 50 and 25 digits of base36; SwarmKit's documentation";
-    "uuid" proven shape::uuid, shape::complete_uuid,
+    "uuid" shape shape::uuid, shape::complete_uuid,
         "version and variant are known ones (RFC 9562); others stay open";
-    "crypt-hash" proven shape::crypt_hash, shape::complete_crypt_hash,
+    "crypt-hash" shape shape::crypt_hash, shape::complete_crypt_hash,
         "method, salt and a hash of the method's length; crypt(5)";
     "pem-key" proven pem::check, pem::complete,
         "the body decodes to the structure that the header names (PKCS#1, PKCS#8, SEC 1, DSA, OpenSSH, OpenPGP, OpenVPN, cosign), lengths add up, RSA's modulus is the product of its primes; tried on keys of OpenSSL, OpenSSH and GnuPG";
-    "putty-key" proven pem::putty, pem::complete_putty,
-        "as many private lines as it says, and a MAC; PuTTY manual, appendix C";
+    "putty-key" proven openssh::putty, openssh::complete_putty,
+        "as many private lines as it says, and a MAC; the public half is of the kind it says; PuTTY manual, appendix C";
+    "pem-base64" proven pem::check_encoded, pem::complete_encoded,
+        "a PEM block (see pem-key) in base64 once more";
+    "x509-certificate" proven certificate::check, certificate::complete,
+        "a certificate that parses, in PEM or in base64 once more; RFC 5280; tried on certificates of OpenSSL";
     "gcp-service-account" proven document::gcp_service_account, document::complete_gcp_service_account,
         "the private key in the document has the structure of one (see pem-key)";
     "dockerconfig" proven document::docker_config, document::complete_docker_config,
@@ -157,7 +182,7 @@ pub const CHECKSUMS: &[Checksum] = rows![
         "version byte 0x90 and CRC16-XMODEM at the end; SEP-0023; untried";
     "nats-seed" remembered wallet::nats_seed, wallet::complete_nats_seed,
         "prefix of a seed and CRC16-XMODEM at the end; NATS documentation of nkeys; untried";
-    "secp256k1" proven wallet::secp256k1, wallet::complete_secp256k1,
+    "secp256k1" shape wallet::secp256k1, wallet::complete_secp256k1,
         "a number between 1 and the order of the curve; SEC 2";
 ];
 
@@ -181,7 +206,7 @@ mod tests {
             "openai-marker" => format!("sk-proj-{}", &random[..74]),
             "stripe" => "sk_live_".to_owned(),
             "bech32" => format!("AGE-SECRET-KEY-1{}", "QPZRY9X8".repeat(6)),
-            "putty-key" => "PuTTY-User-Key-File-3: ssh-ed25519\nPublic-Lines: 1\nAAAA\n".to_owned(),
+            "putty-key" => "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: a\n".to_owned(),
             _ => String::new(),
         }
     }
@@ -200,7 +225,7 @@ mod tests {
     fn every_row_passes_what_it_completed() {
         for row in CHECKSUMS {
             let token = example(row);
-            assert_eq!((row.check)(token.as_bytes()), Verdict::Pass, "{}: {token}", row.name);
+            assert_eq!(row.check(token.as_bytes()), Verdict::Pass, "{}: {token}", row.name);
         }
     }
 
@@ -208,7 +233,7 @@ mod tests {
     fn no_row_passes_an_empty_text_or_a_word() {
         for row in CHECKSUMS {
             for text in ["", "x", "password", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "...", "\u{1f511}"] {
-                assert_ne!((row.check)(text.as_bytes()), Verdict::Pass, "{}: {text}", row.name);
+                assert_ne!(row.check(text.as_bytes()), Verdict::Pass, "{}: {text}", row.name);
             }
         }
     }
@@ -226,7 +251,7 @@ mod tests {
         #[test]
         fn no_text_makes_a_row_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             for row in CHECKSUMS {
-                (row.check)(&bytes);
+                row.check(&bytes);
                 (row.complete)(&String::from_utf8_lossy(&bytes));
             }
         }
@@ -237,8 +262,8 @@ mod tests {
                 let mut token = example(row).into_bytes();
                 let length = token.len();
                 token[at % length] = byte;
-                (row.check)(&token);
-                (row.check)(&token[..cut % length]);
+                row.check(&token);
+                row.check(&token[..cut % length]);
                 (row.complete)(&String::from_utf8_lossy(&token[..cut % length]));
             }
         }

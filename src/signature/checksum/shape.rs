@@ -1,11 +1,11 @@
 //! Tokens whose parts have fixed places, markers and meanings, without a sum over them.
 
-use super::Verdict;
 use super::codec::last_word;
 use super::codec::{
     BASE32, BASE62, BASE64URL, Filler, all_in, base32_decode, base64_decode, base64url_encode, in_base,
     missing, position, trimmed,
 };
+use super::{Fact, Proof, Verdict};
 
 /// The number of the account that an AWS key id belongs to, which ids issued since about 2019 carry in bits 1 to 40
 /// of their body. `None` for older ids and for what is none.
@@ -21,14 +21,17 @@ pub fn aws_account(id: &[u8]) -> Option<u64> {
 }
 
 /// `AKIA` or `ASIA` and 16 letters of base32, whose account number has at most 12 digits.
-pub(super) fn aws_key_id(token: &[u8]) -> Verdict {
+pub(super) fn aws_key_id(token: &[u8]) -> Proof {
     let token = trimmed(token);
     if token.len() != 20 || !all_in(BASE32, &token[4..]) {
-        return Verdict::Fail;
+        return Verdict::Fail.into();
     }
     match aws_account(token) {
-        None => Verdict::Unknown,
-        Some(account) => Verdict::from(account < 1_000_000_000_000),
+        None => Verdict::Unknown.into(),
+        Some(account) if account < 1_000_000_000_000 => {
+            Proof::new(Verdict::Pass, [Fact::new("account", format!("{account:012}"))])
+        }
+        Some(_) => Verdict::Fail.into(),
     }
 }
 
@@ -80,14 +83,20 @@ pub(super) fn complete_anthropic(so_far: &str) -> String {
 }
 
 /// `base64(id).time.hmac`: the id is a snowflake of 17 to 20 digits.
-pub(super) fn discord(token: &[u8]) -> Verdict {
+pub(super) fn discord(token: &[u8]) -> Proof {
     let parts: Vec<&[u8]> = trimmed(token).splitn(4, |b| *b == b'.').collect();
     let [id, time, mac] = parts.as_slice() else {
-        return Verdict::Unknown;
+        return Verdict::Unknown.into();
     };
-    let snowflake =
-        base64_decode(id).is_some_and(|id| matches!(id.len(), 17..=20) && id.iter().all(u8::is_ascii_digit));
-    Verdict::from(snowflake && time.len() == 6 && matches!(mac.len(), 27..=38))
+    let snowflake = base64_decode(id)
+        .filter(|id| matches!(id.len(), 17..=20) && id.iter().all(u8::is_ascii_digit))
+        .and_then(|id| String::from_utf8(id).ok());
+    match snowflake {
+        Some(id) if time.len() == 6 && matches!(mac.len(), 27..=38) => {
+            Proof::new(Verdict::Pass, [Fact::new("bot", id)])
+        }
+        _ => Verdict::Fail.into(),
+    }
 }
 
 /// The id, or what is missing after it.
@@ -104,11 +113,14 @@ pub(super) fn complete_discord(so_far: &str) -> String {
 }
 
 /// `digits:AA…`: the id of the bot, and 35 characters.
-pub(super) fn telegram(token: &[u8]) -> Verdict {
+pub(super) fn telegram(token: &[u8]) -> Proof {
     let mut parts = trimmed(token).splitn(2, |b| *b == b':');
     let (id, secret) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let id_fits = all_in(b"0123456789", id) && matches!(id.len(), 6..=11) && id[0] != b'0';
-    Verdict::from(id_fits && secret.len() == 35 && secret.starts_with(b"AA") && all_in(BASE64URL, secret))
+    if !(id_fits && secret.len() == 35 && secret.starts_with(b"AA") && all_in(BASE64URL, secret)) {
+        return Verdict::Fail.into();
+    }
+    Proof::new(Verdict::Pass, [Fact::new("bot", String::from_utf8_lossy(id))])
 }
 
 pub(super) fn complete_telegram(so_far: &str) -> String {
@@ -123,7 +135,7 @@ pub(super) fn complete_telegram(so_far: &str) -> String {
 }
 
 /// `xoxb-TEAM-BOT-SECRET` and its kin: ids of 9 to 14 digits, then letters.
-pub(super) fn slack(token: &[u8]) -> Verdict {
+pub(super) fn slack(token: &[u8]) -> Proof {
     let token = trimmed(token);
     let parts: Vec<&[u8]> = token.split(|b| *b == b'-').take(8).collect();
     let id = |part: &&[u8]| matches!(part.len(), 9..=14) && all_in(b"0123456789", part) && part[0] != b'0';
@@ -139,9 +151,21 @@ pub(super) fn slack(token: &[u8]) -> Verdict {
             all_in(b"0123456789", level) && app.starts_with(b"A") && id(time) && letters(secret, 64)
         }
         [b"xoxe" | b"xoxe.xoxb", level, secret] => all_in(b"0123456789", level) && letters(secret, 140),
-        _ => return Verdict::Unknown,
+        _ => return Verdict::Unknown.into(),
     };
-    Verdict::from(agrees)
+    if !agrees {
+        return Verdict::Fail.into();
+    }
+    let part =
+        |name, at: usize| parts.get(at).and_then(|part| Fact::new(name, String::from_utf8_lossy(part)));
+    let facts = match parts.as_slice() {
+        [b"xoxb", _, _] => [part("bot", 1), None],
+        [b"xoxb", ..] => [part("team", 1), part("bot", 2)],
+        [b"xapp", ..] => [part("app", 2), None],
+        [b"xoxe" | b"xoxe.xoxb", ..] => [None, None],
+        _ => [part("team", 1), part("user", 2)],
+    };
+    Proof::new(Verdict::Pass, facts)
 }
 
 pub(super) fn complete_slack(so_far: &str) -> String {
@@ -300,10 +324,12 @@ mod tests {
         // From Tal Be'ery's note on AWS key ids, which gives the account.
         let id = ["ASIAQNZG", "KIQY56JQ7WML"].concat();
         assert_eq!(aws_account(id.as_bytes()), Some(29_608_264_753));
-        assert_eq!(aws_key_id(id.as_bytes()), Verdict::Pass);
-        assert_eq!(aws_key_id(format!("AKIA7{}", &id[5..]).as_bytes()), Verdict::Fail);
-        assert_eq!(aws_key_id(format!("AKIAI{}", &id[5..]).as_bytes()), Verdict::Unknown);
-        assert_eq!(aws_key_id(id.replace('G', "1").as_bytes()), Verdict::Fail);
+        let verdict = |id: String| aws_key_id(id.as_bytes()).verdict;
+        assert_eq!(aws_key_id(id.as_bytes()).facts[0].value, "029608264753");
+        assert_eq!(verdict(id.clone()), Verdict::Pass);
+        assert_eq!(verdict(format!("AKIA7{}", &id[5..])), Verdict::Fail);
+        assert_eq!(verdict(format!("AKIAI{}", &id[5..])), Verdict::Unknown);
+        assert_eq!(verdict(id.replace('G', "1")), Verdict::Fail);
     }
 
     #[test]
@@ -335,8 +361,11 @@ mod tests {
     #[test]
     fn slack_ids_are_numbers() {
         let token = format!("xoxb-{}", complete_slack("xoxb-"));
-        assert_eq!(slack(token.as_bytes()), Verdict::Pass);
-        assert_eq!(slack(format!("xoxb-abc-{}", "a".repeat(24)).as_bytes()), Verdict::Fail);
-        assert_eq!(slack(b"xoxz-1-2"), Verdict::Unknown);
+        let proof = slack(token.as_bytes());
+        assert_eq!(proof.verdict, Verdict::Pass);
+        assert_eq!(proof.facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), ["team", "bot"]);
+        assert!(proof.facts.iter().all(|fact| !token.ends_with(&fact.value)));
+        assert_eq!(slack(format!("xoxb-abc-{}", "a".repeat(24)).as_bytes()).verdict, Verdict::Fail);
+        assert_eq!(slack(b"xoxz-1-2").verdict, Verdict::Unknown);
     }
 }

@@ -103,7 +103,8 @@ fn finds(regex: &Regex, text: &str, secret: &str, seed: &str) -> bool {
     if !text.contains(secret) {
         return false;
     }
-    let (text, secret) = expand_pair(text, secret, seed);
+    let (text, expanded) = expand_pair(text, &[secret], seed);
+    let secret = &expanded[0];
     let mut captures = regex.create_captures();
     regex.search_captures(&regex_automata::Input::new(text.as_bytes()), &mut captures);
     captures

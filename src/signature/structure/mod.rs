@@ -271,7 +271,7 @@ mod tests {
                         find.path.as_ref().is_some_and(|path| wanting(path.as_bytes()).contains(&row));
                     if wanted && (row.is)(text.as_bytes()) {
                         row.read(text.as_bytes(), &mut |field| {
-                            found |= field.name == name && *field.value == *secret.as_bytes();
+                            found |= field.name == name && *field.value == *secret[0].as_bytes();
                         });
                     }
                     found
