@@ -49,7 +49,7 @@ pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
     })
 }
 
-/// What must stand around the literals of [`derive`]. It takes longer than these, so it is asked for when a literal was
+/// What must stand around the literals of [`derive()`]. It takes longer than these, so it is asked for when a literal was
 /// found.
 pub(super) fn context(hir: &Hir) -> Context {
     let best = required(hir, Scope { horizon: HORIZON, ..Scope::LITERALS }).best;
