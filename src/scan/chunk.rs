@@ -15,7 +15,7 @@ use crate::stream::{Segment, Text, Walked, fill};
 /// Plain bytes that a chunk takes from its stream.
 pub(super) const CHUNK: usize = 1 << 20;
 /// Bytes before those that it owns which a chunk has, unless its stream begins later.
-const KEPT: usize = BEFORE + REACH;
+pub(super) const KEPT: usize = BEFORE + REACH;
 /// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
 pub(super) const LEFT: usize = AFTER + REACH;
 

@@ -408,3 +408,6 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
 fn newlines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
+
+#[cfg(test)]
+mod tests;

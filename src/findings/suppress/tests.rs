@@ -417,6 +417,18 @@ mod properties {
         }
 
         #[test]
+        fn no_baseline_panics(text in "[{}\\[\\]\",:a-z/0-9 ]{0,60}", cut in 0_usize..400) {
+            let outcome = Outcome { findings: vec![finding("secret", vec![file("a")])], ..Outcome::default() };
+            let known = outcome.findings[0].fingerprint;
+            let whole = json!({ "schema": BASELINE, "findings": [{ "fingerprint": known, "places": [{ "kind": "a" }] }] });
+            let whole = whole.to_string();
+            let cut = format!("{}{text}", &whole[..cut.min(whole.len())]);
+            for json in [text, cut] {
+                let _ = Baseline::parse("b", json.as_bytes(), &FingerprintKey::default());
+            }
+        }
+
+        #[test]
         fn no_file_panics(text in "([a-z\\[\\]=\" \n0-9-]|ignore|path|expires|reason){0,40}") {
             let _ = entries("f", &text);
         }
