@@ -104,10 +104,7 @@ fn check(rules: &Arc<RuleSet>) -> Result<Exit, Stopped> {
     if !checked.wrong.is_empty() {
         return Ok(Exit::Findings);
     }
-    let unproven = match checked.notes.len() {
-        0 => String::new(),
-        count => format!(", {count} without examples that prove it"),
-    };
+    let unproven = if checked.notes.is_empty() { "" } else { ", as far as their examples go" };
     let message = match checked.count {
         1 => "1 rule is right".to_owned(),
         count => format!("{count} rules are right"),

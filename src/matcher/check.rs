@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::structured::FieldHit;
-use super::verify::Scene;
+use super::verify::{Compiled, Scene};
 use super::{AFTER, BEFORE, Candidate, Claim, Matcher, NEAR, Surroundings, joins, resolve};
 use crate::signature::template::{expand, expand_find};
 use crate::signature::{Confidence, Part, Rule, RuleSet, Shape, nearest, structure};
@@ -40,7 +40,7 @@ pub struct Checked {
     pub count: usize,
     /// What is wrong.
     pub wrong: Vec<Complaint>,
-    /// Rules that have too few examples and say why.
+    /// What is not proved: rules that have too few examples and say why, lists of what may pass without an example.
     pub notes: Vec<Complaint>,
 }
 
@@ -60,6 +60,7 @@ pub fn check(rules: &Arc<RuleSet>) -> Checked {
             if own(&rule) {
                 proofs(rules, rule, &mut checked);
                 examples(&matcher, index, rule, &mut checked.wrong);
+                checked.notes.extend(unshown(&matcher, index, rule));
             } else {
                 taken_away(&matcher, index, rule, &mut checked.wrong);
             }
@@ -107,6 +108,27 @@ fn proofs(rules: &RuleSet, rule: &Rule, checked: &mut Checked) {
                 .push(complaint(rule, format!("part `{name}`: its rule names this one as its part")));
         }
     }
+}
+
+/// Lists of what may pass without an `ignores` that would be found but for them.
+fn unshown(matcher: &Matcher, index: usize, rule: &Rule) -> Vec<Complaint> {
+    let own = rule.allow().iter().enumerate().filter(|(_, allow)| !allow.shared);
+    let unshown = own.filter(|(number, _)| {
+        let compiled = Compiled::without_allow(rule, *number);
+        !rule.ignores().iter().enumerate().any(|(number, ignore)| {
+            let text = expand(&ignore.text, &format!("{}/ignores/{number}", rule.id()));
+            let around = Surroundings { path: ignore.path.as_deref().map(str::as_bytes), pair: None };
+            let mut found = false;
+            for candidate in every_position(matcher, index, text.as_bytes()) {
+                let scene = Scene { candidate, text: text.as_bytes(), around };
+                compiled.verify(rule, scene, &mut |_, _, _| found = true);
+            }
+            found
+        })
+    });
+    unshown
+        .map(|(_, allow)| complaint(rule, format!("no `ignores` shows its allow ({})", allow.why)))
+        .collect()
 }
 
 /// Whether users' rules claim examples of a rule that is none of theirs.
@@ -416,6 +438,18 @@ mod tests {
     fn a_rule_takes_the_place_of_the_one_that_it_was_made_from() {
         let derived = "[[rule]]\nid = 'acme-pat'\nextends = 'github-pat'\nconfidence = 'review'";
         assert_eq!(on_top_of_github(derived), [""; 0]);
+    }
+
+    #[test]
+    fn a_list_of_what_may_pass_is_shown_by_an_example() {
+        let shown = "[[rule.ignores]]\ntext = 'ghp_{base62:30}{github-crc32} # made up'\nwhy = 'made up'";
+        let allow = "[[rule.allow]]\nwhy = 'made up'\nline = ['# made up']";
+        let twin = format!("{}\n{allow}", twin("also = ['github-pat']"));
+        assert_eq!(
+            on_top_of_github(&twin),
+            ["note: rule `acme-twin`: no `ignores` shows its allow (made up)"]
+        );
+        assert_eq!(on_top_of_github(&format!("{twin}\n{shown}")), [""; 0]);
     }
 
     #[test]

@@ -107,6 +107,13 @@ impl Compiled {
         &self.parts
     }
 
+    /// The same without its list `number` of what may pass.
+    pub(super) fn without_allow(rule: &Rule, number: usize) -> Self {
+        let mut compiled = Self::new(rule);
+        compiled.allowed.remove(number);
+        compiled
+    }
+
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
         let Scene { candidate, text, .. } = scene;
         match rule.shape() {

@@ -19,6 +19,8 @@ pub struct Allow {
     pub path: Vec<String>,
     /// Words of which one stands in the credential, in upper or lower case.
     pub words: Vec<String>,
+    /// Whether it is said at the top of a file, for several rules at once.
+    pub shared: bool,
 }
 
 /// Most patterns and words of one list.

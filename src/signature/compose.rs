@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allow::Allow;
 use super::draft;
 use super::file::{self, Draft, FileAllow, Reference, RuleError};
 use super::nearest::nearest;
@@ -163,7 +164,7 @@ impl Table {
             None => own.contains(id),
         };
         for rule in self.rules.iter_mut().filter(|rule| named(&rule.id)) {
-            rule.allow.push(allow.clone());
+            rule.allow.push(Allow { shared: true, ..allow.clone() });
         }
         Ok(())
     }

@@ -219,7 +219,7 @@ pub(super) struct AllowEntry {
 impl From<&AllowEntry> for Allow {
     fn from(entry: &AllowEntry) -> Self {
         let AllowEntry { why, all, secret, matched, line, path, words, .. } = entry.clone();
-        Self { why, all, secret, matched, line, path, words }
+        Self { why, all, secret, matched, line, path, words, shared: false }
     }
 }
 

@@ -72,31 +72,78 @@ pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
     }
 }
 
-/// Whether every match of a pattern contains one of `words`, which are in lower case, in any case.
+/// Whether every match of a pattern contains one of `words`, which are in lower case, in any case. A word may be made of
+/// several pieces of the pattern, as letters without case and alternatives are.
 pub(crate) fn always_has(hir: &Hir, words: &[String]) -> bool {
-    let has = |text: &[u8]| words.iter().any(|word| memchr::memmem::find(text, word.as_bytes()).is_some());
     match hir.kind() {
-        HirKind::Literal(literal) => has(&literal.0.to_ascii_lowercase()),
         HirKind::Capture(capture) => always_has(&capture.sub, words),
-        HirKind::Repetition(repetition) => repetition.min > 0 && always_has(&repetition.sub, words),
+        HirKind::Repetition(repetition) => {
+            repetition.min > 0 && always_has(&repetition.sub, words) || all_have(&beginnings(hir), words)
+        }
         HirKind::Alternation(branches) => branches.iter().all(|branch| always_has(branch, words)),
         HirKind::Concat(pieces) => {
-            // Letters without case are classes of two, so a word may be made of several pieces.
-            let mut run = Vec::new();
+            let mut run = Set::empty_string();
             for piece in pieces {
-                let one = required(piece, Scope::LITERALS)
-                    .exact
-                    .map(Set::lower)
-                    .filter(|set| set.strings.len() == 1);
-                match one.and_then(|set| set.strings.into_iter().next()) {
-                    Some(string) => run.extend(string),
-                    None if has(&run) || always_has(piece, words) => return true,
-                    None => run.clear(),
+                let whole = required(piece, Scope::LITERALS).exact.and_then(|exact| run.clone().then(exact));
+                if let Some(longer) = whole {
+                    run = longer;
+                    continue;
+                }
+                let reached = run.clone().then(beginnings(piece)).unwrap_or(run);
+                if all_have(&reached, words) || always_has(piece, words) {
+                    return true;
+                }
+                run = required(piece, Scope::LITERALS).exact.unwrap_or_else(Set::empty_string);
+            }
+            all_have(&run, words)
+        }
+        HirKind::Literal(_) | HirKind::Class(_) | HirKind::Empty | HirKind::Look(_) => {
+            all_have(&beginnings(hir), words)
+        }
+    }
+}
+
+fn all_have(set: &Set, words: &[String]) -> bool {
+    let has = |string: &Vec<u8>| {
+        let lower = string.to_ascii_lowercase();
+        words.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
+    };
+    set.strings.iter().all(has)
+}
+
+/// Strings of which one is at the beginning of every match of a piece; the empty one where nothing is known.
+fn beginnings(hir: &Hir) -> Set {
+    if let HirKind::Literal(literal) = hir.kind() {
+        return Set { strings: vec![literal.0.to_vec()], fold: false };
+    }
+    if let Some(exact) = required(hir, Scope::LITERALS).exact {
+        return exact;
+    }
+    match hir.kind() {
+        HirKind::Capture(capture) => beginnings(&capture.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => beginnings(&repetition.sub),
+        HirKind::Concat(pieces) => {
+            let mut run = Set::empty_string();
+            for piece in pieces {
+                let exact = required(piece, Scope::LITERALS).exact.is_some();
+                match run.clone().then(beginnings(piece)) {
+                    Some(longer) => run = longer,
+                    None => break,
+                }
+                if !exact {
+                    break;
                 }
             }
-            has(&run)
+            run
         }
-        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) => false,
+        HirKind::Alternation(branches) => branches
+            .iter()
+            .map(beginnings)
+            .map(Some)
+            .reduce(|all, one| all?.or(one?))
+            .flatten()
+            .unwrap_or_else(Set::empty_string),
+        _ => Set::empty_string(),
     }
 }
 
@@ -454,14 +501,17 @@ mod tests {
             always_has(&parse_pattern(pattern).unwrap(), &words)
         };
         assert!(has("(?i)[a-z]{0,9}acme[ =]+[0-9a-f]{32}", &["acme"]));
-        assert!(
-            has("(?:sk|rk)_live_[a-z]{9}", &["sk_live", "rk_live"])
-                || has("(?:sk|rk)_live_[a-z]{9}", &["_live"])
-        );
+        assert!(has("(?:sk|rk)_(?:live|test)_[a-z]{9}", &["sk_live", "rk_live", "sk_test", "rk_test"]));
+        assert!(!has("(?:sk|rk)_(?:live|test)_[a-z]{9}", &["sk_live", "rk_live", "sk_test"]));
+        assert!(has("xox[pe](?:-[0-9]{10,13}){3}", &["xoxp-", "xoxe-"]));
+        assert!(!has("xox[pe](?:-[0-9]{10,13}){0,3}", &["xoxp-", "xoxe-"]));
+        assert!(has("(?i)message[_-]?bird[a-z]{0,20}=", &["messagebird", "message_bird", "message-bird"]));
+        assert!(!has("(?i)message[_-]?bird[a-z]{0,20}=", &["messagebird", "message_bird"]));
         assert!(has("(?:one|two)x", &["one", "two"]));
         assert!(!has("(?:one|two)x", &["one"]));
         assert!(!has("(?:acme)?[0-9a-f]{32}", &["acme"]));
         assert!(!has("[0-9a-f]{32}", &["acme"]));
+        assert!(!has("hooks.acme.com", &["hooks.acme.com"]), "a dot is any byte");
         assert!(has("(?:(?i)ACME-){2}[0-9]{4}", &["acme"]));
     }
 

@@ -97,7 +97,7 @@ withinLines = 5
 id = "with-filter"
 description = "Token with an expression"
 regex = '''\bacme-expr-[0-9a-f]{30}\b'''
-filter = '''secret.size() > 3'''
+filter = '''entropy(finding["secret"]) < 2.8 || containsAny(finding["secret"], ["b0b0"]) || tokenRatio(finding["secret"]) > 2'''
 validate = '''http.get("https://acme.invalid")'''
 
 [[rules]]
@@ -198,7 +198,7 @@ fn imported() -> (TempDir, Output) {
 fn whatever_does_not_come_over_as_it_was_is_told() {
     let (folder, output) = imported();
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(4), ""));
-    insta::assert_snapshot!(text(&output.stderr), @r"
+    insta::assert_snapshot!(text(&output.stderr), @r#"
     warning: config.toml:1: rule `no-such-rule` left out: it is turned off there, and no rule has that id here: `layersift rules list`
     warning: config.toml:16: rule `whole_match` changed: its id is `whole-match` here
     warning: config.toml:28: rule `two-groups` changed: it has 2 groups and names none with `secretGroup`: all that it matches is the credential
@@ -206,7 +206,8 @@ fn whatever_does_not_come_over_as_it_was_is_told() {
     warning: config.toml:62: rule `value-only` changed: its keywords (acmecorp) had to stand somewhere in the file; here one has to stand in the key of the value
     warning: config.toml:68: rule `far-keyword` changed: its keywords (elsewhere) had to stand somewhere in the file; here they need not, so its confidence is review
     warning: config.toml:74: rule `with-required` changed: it is found without one-group near it too (`required`), so its confidence is review
-    warning: config.toml:82: rule `with-filter` changed: `filter` means nothing here; `validate` means nothing here, so its confidence is review
+    warning: config.toml:82: rule `with-filter` changed: `validate` takes nothing away from what is found, and means nothing here
+    warning: config.toml:82: rule `with-filter` changed: this condition of its `filter` means nothing here: tokenRatio(finding["secret"]) > 2, so its confidence is review
     warning: config.toml:89: rule `github-pat` changed: its id is taken here, so it is `github-pat-imported`; both are used
     warning: config.toml:95: rule `npm-access-token` changed: it changes the rule of that id here, which is another than the one there
     warning: config.toml:100: rule `only-path` left out: it reports files by their path alone; a rule here looks at what is in them
@@ -215,7 +216,7 @@ fn whatever_does_not_come_over_as_it_was_is_told() {
     warning: config.toml:115: rule `wrong-group` left out: secretGroup is 3, and it has 1 groups
     warning: config.toml:121: rule `helper` left out: it only serves other rules' `required`, and nothing does so here
     note: 13 rules imported, 9 of them changed, 0 without examples; 6 left out
-    ");
+    "#);
     let file = fs::read_to_string(folder.path().join("rules.toml")).unwrap();
     for line in text(&output.stderr).lines().filter_map(|line| line.strip_prefix("warning: ")) {
         assert!(file.contains(&format!("# * {line}\n")), "{line}");
@@ -227,7 +228,11 @@ fn what_is_imported_passes_its_check() {
     let (folder, _) = imported();
     let check = run(&folder, "rules check rules.toml");
     assert_eq!(check.status.code(), Some(0), "{}", text(&check.stderr));
-    assert_eq!(text(&check.stdout), "13 rules are right\n");
+    assert_eq!(text(&check.stdout), "13 rules are right, as far as their examples go\n");
+    insta::assert_snapshot!(text(&check.stderr), @r"
+    note: rule `npm-access-token`: no `ignores` shows its allow (an imported allowlist)
+    note: rule `old-allowlist`: no `ignores` shows its allow (an imported allowlist)
+    ");
     let printed = run(&folder, "rules import config.toml");
     assert_eq!(text(&printed.stdout), fs::read_to_string(folder.path().join("rules.toml")).unwrap());
 }
@@ -274,6 +279,13 @@ fn lists_let_pass_what_they_did() {
     assert!(passes("srv/a.txt", &old.replacen(&old[..11], "acme-old-zz", 1)));
     assert!(passes("vendor/a.txt", &old), "the list of the whole configuration");
     assert!(passes("vendor/a.txt", &token));
+    let expression = expand("acme-expr-{hex:30}", "lists");
+    assert!(!passes("srv/a.txt", &expression));
+    assert!(
+        passes("srv/a.txt", &expression.replacen(&expression[10..14], "b0b0", 1)),
+        "a word of the filter"
+    );
+    assert!(passes("srv/a.txt", &format!("acme-expr-{}", "aaab".repeat(7) + "ab")), "too little entropy");
 }
 
 #[test]

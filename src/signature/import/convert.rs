@@ -9,7 +9,7 @@ use super::super::pattern::{compile_pattern, parse_pattern};
 use super::super::{Allow, Confidence, RuleSet};
 use super::gitleaks::{Allowlist, Rule};
 use super::go_regex::translate;
-use super::{Import, Imported, Note, example};
+use super::{Import, Imported, Note, example, filter};
 
 /// Which rules a shared list is for.
 #[derive(Clone, Copy)]
@@ -123,7 +123,7 @@ fn converted(rule: &Rule, changes: &mut Vec<String>) -> Result<Imported, String>
     for list in rule.allowlist.iter().chain(&rule.allowlists) {
         imported.allow.extend(allow(list, changes)?);
     }
-    restrictions(rule, &mut imported, changes);
+    restrictions(rule, &mut imported, changes)?;
     Ok(imported)
 }
 
@@ -150,18 +150,62 @@ fn entropy(rule: &Rule) -> Result<Option<f64>, String> {
     }
 }
 
+/// Keys that take nothing away from what is found: they ask whether it is valid, or what it may do.
+const ABOUT_VALIDITY: &[&str] = &["validate", "analyze", "revoke", "specificity"];
+
 /// What only that format can ask for besides.
-fn restrictions(rule: &Rule, imported: &mut Imported, changes: &mut Vec<String>) {
-    let mut missing: Vec<String> =
-        rule.unknown.keys().map(|key| format!("`{key}` means nothing here")).collect();
-    if !rule.required.is_empty() {
-        let ids: Vec<&str> = rule.required.iter().map(|required| required.id.as_str()).collect();
+fn restrictions(rule: &Rule, imported: &mut Imported, changes: &mut Vec<String>) -> Result<(), String> {
+    let (harmless, unknown): (Vec<&String>, Vec<&String>) =
+        rule.unknown.keys().partition(|key| ABOUT_VALIDITY.contains(&key.as_str()));
+    if !harmless.is_empty() {
+        let keys: Vec<String> = harmless.iter().map(|key| format!("`{key}`")).collect();
+        changes.push(format!(
+            "{} takes nothing away from what is found, and means nothing here",
+            keys.join(", ")
+        ));
+    }
+    if rule.confidence.as_deref() == Some("low") {
+        imported.confidence = Some(Confidence::Review);
+    }
+    let filter = rule.filter.as_deref().map(filter::parse).unwrap_or_default();
+    imported.entropy = more(imported.entropy, filter.entropy.filter(|bits| (0.0..=8.0).contains(bits)));
+    for allow in filter.allow {
+        imported.allow.push(translated(allow, "an imported filter")?);
+    }
+    let mut missing: Vec<String> = unknown.iter().map(|key| format!("`{key}` means nothing here")).collect();
+    missing.extend(
+        filter.rest.iter().map(|rest| format!("this condition of its `filter` means nothing here: {rest}")),
+    );
+    let required = || rule.required.iter().chain(&rule.components);
+    if required().next().is_some() {
+        let ids: Vec<&str> = required().map(|required| required.id.as_str()).collect();
         missing.push(format!("it is found without {} near it too (`required`)", ids.join(", ")));
     }
     if !missing.is_empty() {
         imported.confidence = Some(Confidence::Review);
         changes.push(format!("{}, so its confidence is review", missing.join("; ")));
     }
+    Ok(())
+}
+
+/// The greater of two bounds.
+fn more(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    one.into_iter().chain(other).reduce(f64::max)
+}
+
+/// A list of an expression, its patterns translated.
+fn translated(allow: Allow, why: &str) -> Result<Allow, String> {
+    let all = |patterns: Vec<String>| {
+        patterns.iter().map(|pattern| usable(pattern, "filter")).collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Allow {
+        why: why.into(),
+        secret: all(allow.secret)?,
+        matched: all(allow.matched)?,
+        line: all(allow.line)?,
+        path: all(allow.path)?,
+        ..allow
+    })
 }
 
 fn shape(rule: &Rule, regex: &str, imported: &mut Imported, changes: &mut Vec<String>) -> Result<(), String> {
@@ -186,24 +230,28 @@ fn shape(rule: &Rule, regex: &str, imported: &mut Imported, changes: &mut Vec<St
         return Err("it matches where nothing stands".into());
     }
     let keywords: Vec<String> = rule.keywords.iter().map(|word| word.to_ascii_lowercase()).collect();
-    if derive(&hir).is_some() {
+    if let Some(anchor) = derive(&hir) {
         if !keywords.is_empty() && !always_has(&hir, &keywords) {
-            imported.confidence = Some(Confidence::Review);
-            changes.push(format!(
-                "its keywords ({}) had to stand somewhere in the file; here they need not, so its confidence is review",
+            let mut message = format!(
+                "its keywords ({}) had to stand somewhere in the file; here they need not",
                 keywords.join(", ")
-            ));
+            );
+            if anchor.literals.iter().any(|literal| literal.len() < DISTINCTIVE) {
+                imported.confidence = Some(Confidence::Review);
+                message += ", so its confidence is review";
+            }
+            changes.push(message);
         }
     } else if keywords.is_empty() {
         return Err("no literal of three bytes stands in every match, and it has no `keywords`: it would have to be tried at every byte".into());
     } else if always_has(&hir, &keywords) {
-        words(&keywords)?;
+        words(&keywords, 2)?;
         imported.keywords = keywords;
     } else {
         let value = value_alone(&hir).ok_or(
             "no literal of three bytes stands in every match, its keywords need not stand in it, and it is more than the value of a key",
         )?;
-        words(&keywords)?;
+        words(&keywords, 3)?;
         changes.push(format!("its keywords ({}) had to stand somewhere in the file; here one has to stand in the key of the value", keywords.join(", ")));
         imported.words = keywords;
         imported.value = Some(value.to_string());
@@ -213,9 +261,12 @@ fn shape(rule: &Rule, regex: &str, imported: &mut Imported, changes: &mut Vec<St
     Ok(())
 }
 
-fn words(words: &[String]) -> Result<(), String> {
-    match words.iter().find(|word| word.len() < 3 || word.len() > 64 || !word.is_ascii()) {
-        Some(word) => Err(format!("its keyword `{word}` is no word of 3 to 64 ASCII characters")),
+/// Bytes of a literal that says enough by itself.
+const DISTINCTIVE: usize = 6;
+
+fn words(words: &[String], least: usize) -> Result<(), String> {
+    match words.iter().find(|word| !(least..=64).contains(&word.len()) || !word.is_ascii()) {
+        Some(word) => Err(format!("its keyword `{word}` is no word of {least} to 64 ASCII characters")),
         None if words.len() > 256 => Err("it has more than 256 keywords".into()),
         None => Ok(()),
     }
@@ -283,6 +334,48 @@ fn allow(list: &Allowlist, changes: &mut Vec<String>) -> Result<Option<Allow>, S
     Ok((!never).then_some(allow))
 }
 
+/// Imports an expression of a whole configuration.
+pub(super) fn shared_filter(import: &mut Import, text: &str, place: &str, reach: &Reach<'_>) {
+    let mut note = |message: String| {
+        import.notes.push(Note { place: place.to_owned(), rule: None, left_out: true, message });
+    };
+    let filter = filter::parse(text);
+    if let Some(bits) = filter.entropy {
+        note(format!("the filter of all rules asks for an entropy of {bits}, which only a rule can do here"));
+    }
+    for rest in filter.rest {
+        note(format!("this condition of the filter of all rules means nothing here: {rest}"));
+    }
+    let translated: Vec<_> =
+        filter.allow.into_iter().map(|allow| translated(allow, "an imported filter of all rules")).collect();
+    for allow in translated {
+        match allow {
+            Ok(allow) => import.allow.extend(reach.anything().then(|| (reach.rules(), allow))),
+            Err(error) => {
+                import.notes.push(Note {
+                    place: place.to_owned(),
+                    rule: None,
+                    left_out: true,
+                    message: error,
+                });
+            }
+        }
+    }
+}
+
+impl Reach<'_> {
+    /// The rules as a file names them; none are those of the file.
+    fn rules(&self) -> Option<Vec<String>> {
+        let own = || self.own.iter().map(|(_, id)| id.clone()).collect();
+        if self.all { Some(vec!["*".to_owned()]) } else { (!self.alone).then(own) }
+    }
+
+    /// Whether there is any.
+    fn anything(&self) -> bool {
+        self.all || !self.own.is_empty()
+    }
+}
+
 /// Imports a list of a whole configuration.
 pub(super) fn shared(import: &mut Import, list: &Allowlist, place: &str, reach: &Reach<'_>) {
     let mut changes = Vec::new();
@@ -290,8 +383,7 @@ pub(super) fn shared(import: &mut Import, list: &Allowlist, place: &str, reach: 
         import.notes.push(Note { place: place.to_owned(), rule: None, left_out, message });
     };
     let rules = if list.target_rules.is_empty() {
-        let own = || reach.own.iter().map(|(_, id)| id.clone()).collect();
-        if reach.all { Some(vec!["*".to_owned()]) } else { (!reach.alone).then(own) }
+        reach.rules()
     } else {
         let mut ids = Vec::new();
         for target in &list.target_rules {
@@ -311,7 +403,7 @@ pub(super) fn shared(import: &mut Import, list: &Allowlist, place: &str, reach: 
             for message in changes {
                 note(false, message);
             }
-            let reached = reach.all || !list.target_rules.is_empty() || !reach.own.is_empty();
+            let reached = reach.anything() || !list.target_rules.is_empty();
             import.allow.extend(allow.filter(|_| reached).map(|allow| (rules, allow)));
         }
         Err(reason) => note(true, reason),

@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 
 use regex_automata::meta::Regex;
 
+use super::super::Allow;
 use super::super::pattern::{compile_pattern, parse_pattern};
-use super::super::template::{expand, expand_pair};
+use super::super::template::{ALPHABETS, expand, expand_pair};
 use super::sample::{Variant, sample};
-use super::{Example, Imported};
+use super::{Example, Imported as Rule};
 
 /// What an example stands in.
 const AROUND: &[(&str, &str)] = &[("", ""), (" ", " "), ("\n", "\n"), ("\"", "\""), ("x = ", ";")];
 
 /// Gives a rule its two `finds` and one `ignores`, or says that none could be made.
-pub(super) fn give(rule: &mut Imported) {
+pub(super) fn give(rule: &mut Rule) {
     if give_all(rule).is_none() {
         rule.finds.clear();
         rule.ignores.clear();
@@ -21,7 +22,7 @@ pub(super) fn give(rule: &mut Imported) {
     }
 }
 
-fn give_all(rule: &mut Imported) -> Option<()> {
+fn give_all(rule: &mut Rule) -> Option<()> {
     let path = match &rule.path {
         Some(pattern) => Some(matching(pattern)?),
         None => None,
@@ -39,27 +40,63 @@ fn give_all(rule: &mut Imported) -> Option<()> {
     }
     let [first, _] = &rule.finds[..] else { return None };
     let masked = first.text.replace(&first.about, &"x".repeat(12));
-    let mut ignores =
-        vec![Example { text: masked, about: "a mask, and no credential".into(), path: path.clone() }];
-    for allow in rule.allow.iter().filter(|allow| !allow.all) {
-        let allowed = allow.path.iter().find_map(|pattern| matching(pattern));
-        // The path has to be one that the rule is for, or it proves nothing.
-        let own = |path: &String| match rule.path.as_deref().map(compile_pattern) {
-            Some(Ok(regex)) => regex.is_match(path.as_bytes()),
-            _ => true,
-        };
-        let text = first.text.clone();
-        ignores.extend(allowed.filter(own).map(|path| Example {
-            text,
-            about: allow.why.clone(),
-            path: Some(path),
-        }));
-    }
+    let mut ignores = vec![Example { text: masked, about: "a mask, and no credential".into(), path }];
+    ignores.extend(rule.allow.iter().filter_map(|allow| passing(rule, first, allow)));
     rule.ignores = ignores;
     Some(())
 }
 
-/// A text that a pattern of paths matches.
+/// Changes an example, if it can.
+type Change<'c> = &'c dyn Fn(&mut Example) -> Option<()>;
+
+/// The example changed so that it may pass by `allow`, if that can be told from the list.
+fn passing(rule: &Rule, example: &Example, allow: &Allow) -> Option<Example> {
+    let mut example = Example { about: allow.why.clone(), ..example.clone() };
+    let in_path = |example: &mut Example| {
+        let path = allow.path.iter().find_map(|pattern| matching(pattern))?;
+        // It has to be one that the rule is for, or it proves nothing.
+        let own = rule
+            .path
+            .as_deref()
+            .map_or(Some(true), |own| Some(compile_pattern(own).ok()?.is_match(path.as_bytes())))?;
+        own.then(|| example.path = Some(path))
+    };
+    let in_line = |example: &mut Example| {
+        let more = allow.line.iter().find_map(|pattern| matching(pattern))?;
+        example.text = format!("{} {more}", example.text.trim_end());
+        Some(())
+    };
+    let secret = &rule.finds.first()?.about;
+    let by_word = |example: &mut Example| {
+        let changed = allow.words.iter().find_map(|word| with_word(secret, word))?;
+        example.text = example.text.replace(secret, &changed);
+        Some(())
+    };
+    let kinds: [(bool, Change<'_>); 4] = [
+        (!allow.path.is_empty(), &in_path),
+        (!allow.words.is_empty(), &by_word),
+        (!allow.line.is_empty(), &in_line),
+        (!(allow.secret.is_empty() && allow.matched.is_empty()), &|_| None),
+    ];
+    let mut given = kinds.iter().filter(|(given, _)| *given).map(|(_, change)| change(&mut example));
+    let done = if allow.all { given.all(|done| done.is_some()) } else { given.any(|done| done.is_some()) };
+    done.then_some(example)
+}
+
+/// A template of a credential with the word in it, in place of random letters.
+fn with_word(secret: &str, word: &str) -> Option<String> {
+    secret.match_indices('{').find_map(|(at, _)| {
+        let item = &secret[at + 1..at + secret[at..].find('}')?];
+        let (name, count) = item.split_once(':')?;
+        let rest = count.parse::<usize>().ok()?.checked_sub(word.len())?;
+        let letters = ALPHABETS.iter().find(|(known, _)| *known == name)?.1;
+        let fits = word.bytes().all(|letter| letters.contains(&letter));
+        let end = at + item.len() + 2;
+        fits.then(|| format!("{}{word}{{{name}:{rest}}}{}", &secret[..at], &secret[end..]))
+    })
+}
+
+/// A text that a pattern matches.
 fn matching(pattern: &str) -> Option<String> {
     let hir = parse_pattern(pattern).ok()?;
     let regex = compile_pattern(pattern).ok()?;

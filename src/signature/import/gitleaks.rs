@@ -23,6 +23,9 @@ pub(super) struct Config {
     /// One of older versions.
     pub(super) allowlist: Option<Allowlist>,
     pub(super) allowlists: Vec<Allowlist>,
+    /// Expressions by which Betterleaks drops findings, and files.
+    pub(super) filter: Option<String>,
+    pub(super) prefilter: Option<String>,
     #[serde(flatten)]
     pub(super) unknown: BTreeMap<String, toml::Value>,
 }
@@ -44,6 +47,8 @@ pub(super) struct Rule {
     pub(super) id: String,
     pub(super) description: String,
     pub(super) regex: Option<String>,
+    /// Betterleaks calls it so now.
+    #[serde(alias = "valueGroup")]
     pub(super) secret_group: usize,
     pub(super) entropy: Option<f64>,
     pub(super) keywords: Vec<String>,
@@ -54,6 +59,12 @@ pub(super) struct Rule {
     pub(super) allowlists: Vec<Allowlist>,
     /// Rules of which one has to match near it.
     pub(super) required: Vec<Required>,
+    /// The same in Betterleaks.
+    pub(super) components: Vec<Required>,
+    /// An expression by which Betterleaks drops findings.
+    pub(super) filter: Option<String>,
+    /// How sure Betterleaks is: high, medium or low.
+    pub(super) confidence: Option<String>,
     /// Whether it only serves others as `required`.
     pub(super) skip_report: bool,
     /// Everything else, by name.
@@ -112,6 +123,9 @@ impl Rule {
         self.tags.extend(above.tags);
         self.allowlists.extend(above.allowlist.into_iter().chain(above.allowlists));
         self.required.extend(above.required);
+        self.components.extend(above.components);
+        self.filter = above.filter.or(self.filter.take());
+        self.confidence = above.confidence.or(self.confidence.take());
         self.skip_report |= above.skip_report;
         self.unknown.extend(above.unknown);
     }

@@ -93,7 +93,10 @@ impl Work<'_> {
 
     /// A character that means itself.
     fn literal(&mut self, c: char) {
-        if c.is_ascii() {
+        // What is an operator in classes alone means itself here.
+        if "-&~#".contains(c) {
+            self.out.push(c);
+        } else if c.is_ascii() {
             push_ascii(&mut self.out, c);
         } else {
             let _ = write!(self.out, "(?u:{c})");
@@ -407,6 +410,18 @@ mod tests {
         assert_eq!(one.groups, 3);
         assert_eq!(one.pattern, r"(?i)\((?:a)[\(](?:b)(?<secret>c)(?<n>d)");
         assert_eq!(translate("(?P<secret>a)", None).unwrap().pattern, "(?:a)");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_pattern_or_refused(go in r"[\\\[\]{}()?:<>P^$.*+|&~\-,0-9a-zA-Zé ]{0,40}") {
+            for group in [None, Some(1)] {
+                if let Ok(translated) = translate(&go, group) {
+                    // Whether it is one is said by who parses it.
+                    let _ = super::super::super::pattern::parse_pattern(&translated.pattern);
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,10 +10,12 @@
 //! | `entropy`, `path`, `tags` | `entropy`, `path`, `source` |
 //! | `allowlist`, `allowlists` | `allow` |
 //! | `extend.disabledRules`, rules that change others | `disable` and `extends`, if there is a rule of that id |
-//! | `required`, `filter` and the like | nothing: without them the confidence is `review` |
+//! | `filter`, `prefilter` | `entropy` and `allow`, where they are such conditions |
+//! | `required` and other conditions | nothing: without them the confidence is `review` |
 
 mod convert;
 mod example;
+mod filter;
 mod gitleaks;
 mod go_regex;
 mod sample;
@@ -121,6 +123,8 @@ struct Gathered {
     /// With the place of each.
     rules: Vec<(String, Rule)>,
     shared: Vec<(String, Allowlist)>,
+    /// Expressions for all rules.
+    filters: Vec<(String, String)>,
     disabled: Vec<(String, String)>,
     use_default: bool,
     notes: Vec<Note>,
@@ -170,6 +174,8 @@ impl Gathered {
         for (line, rule) in rules {
             self.add(format!("{name}:{line}"), rule, base);
         }
+        let filters = config.filter.into_iter().chain(config.prefilter);
+        self.filters.extend(filters.map(|filter| (place.clone(), filter)));
         let lists = config.allowlist.into_iter().chain(config.allowlists);
         self.shared.extend(lists.map(|list| (place.clone(), list)));
         Ok(())
@@ -206,8 +212,12 @@ impl Gathered {
         }
         let own: Vec<(String, String)> =
             import.rules[first..].iter().map(|rule| (rule.from.clone(), rule.id.clone())).collect();
+        let reach = convert::Reach { own: &own, all: self.use_default, alone };
         for (place, list) in &self.shared {
-            convert::shared(import, list, place, &convert::Reach { own: &own, all: self.use_default, alone });
+            convert::shared(import, list, place, &reach);
+        }
+        for (place, filter) in &self.filters {
+            convert::shared_filter(import, filter, place, &reach);
         }
     }
 }
