@@ -11,6 +11,7 @@ use super::assign::REACH;
 use super::escape;
 use super::keyed::{ADDRESS, may_be_word};
 use super::verify::{FEW_STARTS, Scene, compile};
+use crate::signature::context::{Context, Row};
 use crate::signature::{Demand, Rule, Shape};
 
 /// What one rule demands.
@@ -49,9 +50,8 @@ impl Guard {
         match &self.demand {
             Demand::Around(context) => context.admits(text, from, to) || self.behind_escape(scene, context),
             Demand::Value { class, length } => {
-                let fits = |byte: &u8| class.has(*byte);
-                let reach = &text[to..text.len().min(to + FARTHEST + length)];
-                (!self.word || may_be_word(text, &(from..to))) && has_run(reach, *length, fits)
+                let row = Row { class: *class, length: *length, within: FARTHEST };
+                (!self.word || may_be_word(text, &(from..to))) && row.stands_in(&text[to..])
             }
         }
     }
@@ -59,7 +59,7 @@ impl Guard {
 
 impl Guard {
     /// Whether the literal is admitted if an escape ends before it, and nothing before that counts.
-    fn behind_escape(&self, scene: Scene<'_>, context: &crate::signature::context::Context) -> bool {
+    fn behind_escape(&self, scene: Scene<'_>, context: &Context) -> bool {
         let Scene { candidate, text, .. } = scene;
         let (from, to) = (candidate.at, candidate.at + candidate.length);
         let near = from.saturating_sub(self.before.min(FEW_STARTS));
@@ -74,23 +74,6 @@ impl Guard {
 
 /// Bytes from a word's end to the start of the last value that it may name.
 const FARTHEST: usize = if REACH > ADDRESS { REACH } else { ADDRESS };
-
-/// Whether `length` bytes in a row fit. Looks at every byte only where it has to.
-fn has_run(text: &[u8], length: usize, fits: impl Fn(&u8) -> bool) -> bool {
-    let (mut start, mut known) = (0, 0);
-    // All of `start..start + known` fit; the last byte that a run from `start` needs is tried first.
-    while let Some(window) = text.get(start..start + length) {
-        match window[known..].iter().rposition(|byte| !fits(byte)) {
-            None => return true,
-            Some(bad) => {
-                let next = start + known + bad + 1;
-                known = start + length - next;
-                start = next;
-            }
-        }
-    }
-    false
-}
 
 #[cfg(test)]
 mod tests {
@@ -184,21 +167,5 @@ mod tests {
         let candidate = matcher.candidates(&text)[0];
         let woken = |path| matcher.woken(candidate, &text, Surroundings { path, pair: None }).count();
         assert_eq!((woken(Some(&b"x"[..])), woken(Some(b"y")), woken(None)), (1, 0, 0));
-    }
-
-    #[test]
-    fn a_run_is_found_wherever_it_stands() {
-        for (text, length, expected) in [
-            (&b"aaaa"[..], 4, true),
-            (b"aaaa", 5, false),
-            (b"aaa-aaaa", 4, true),
-            (b"aaa-aaa-aaaab", 4, true),
-            (b"-aaa-aaa-", 4, false),
-            (b"aa-aaaa-", 4, true),
-            (b"", 0, true),
-            (b"", 1, false),
-        ] {
-            assert_eq!(has_run(text, length, |byte| *byte != b'-'), expected, "{}", text.escape_ascii());
-        }
     }
 }

@@ -63,17 +63,63 @@ pub struct Context {
     before: Vec<(Class, usize)>,
     /// Classes from the literal's end to the right.
     after: Vec<(Class, usize)>,
+    /// The longest row to the right, however far it stands.
+    row: Option<Row>,
 }
+
+/// Bytes of one class, one behind the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// What each may be.
+    pub class: Class,
+    /// How many.
+    pub length: usize,
+    /// Most bytes before it.
+    pub within: usize,
+}
+
+impl Row {
+    /// Whether there is such a row in `text`. Looks at every byte only where it has to.
+    #[must_use]
+    pub fn stands_in(&self, text: &[u8]) -> bool {
+        let text = &text[..text.len().min(self.within.saturating_add(self.length))];
+        let (mut start, mut known) = (0, 0);
+        // All of `start..start + known` fit; the last byte that a row from `start` needs is tried first.
+        while let Some(window) = text.get(start..start + self.length) {
+            match window[known..].iter().rposition(|byte| !self.class.has(*byte)) {
+                None => return true,
+                Some(bad) => {
+                    let next = start + known + bad + 1;
+                    known = start + self.length - next;
+                    start = next;
+                }
+            }
+        }
+        false
+    }
+
+    /// Either of two.
+    fn or(self, other: Self) -> Self {
+        let (class, length) = (self.class.or(other.class), self.length.min(other.length));
+        Self { class, length, within: self.within.max(other.within) }
+    }
+}
+
+/// Shortest row that is worth looking for, and most bytes before it.
+const ROW: usize = 12;
+const FAR: usize = 512;
 
 impl Context {
     pub(super) fn new(before: &Span, after: &Span) -> Self {
-        Self { before: before.runs(), after: after.runs() }
+        Self { before: before.runs(), after: after.runs(), row: after.row }
     }
 
     /// Whether a match may have its literal at `from..to` of `text`.
     #[must_use]
     pub fn admits(&self, text: &[u8], from: usize, to: usize) -> bool {
-        fits(&self.before, text[..from].iter().rev()) && fits(&self.after, text[to..].iter())
+        fits(&self.before, text[..from].iter().rev())
+            && fits(&self.after, text[to..].iter())
+            && self.row.is_none_or(|row| row.stands_in(&text[to..]))
     }
 }
 
@@ -121,17 +167,19 @@ pub(super) struct Span {
     at: Vec<Class>,
     /// What can stand at its last place, if it has any.
     end: Class,
+    /// The longest row of one class in it.
+    row: Option<Row>,
 }
 
 impl Span {
-    pub(super) const EMPTY: Self = Self { min: 0, max: Some(0), at: Vec::new(), end: Class::NONE };
+    pub(super) const EMPTY: Self = Self { min: 0, max: Some(0), at: Vec::new(), end: Class::NONE, row: None };
 
     fn one(class: Class) -> Self {
-        Self { min: 1, max: Some(1), at: vec![class], end: class }
+        Self { min: 1, max: Some(1), at: vec![class], end: class, row: None }
     }
 
     fn anything(horizon: usize) -> Self {
-        Self { min: 0, max: None, at: vec![Class::ANY; horizon], end: Class::ANY }
+        Self { min: 0, max: None, at: vec![Class::ANY; horizon], end: Class::ANY, row: None }
     }
 
     /// This, then `next`, farther from the literal.
@@ -146,7 +194,11 @@ impl Span {
             }
         }
         let end = next.last(self.end);
-        Self { min: self.min.saturating_add(next.min), max, at: self.at, end }
+        let behind =
+            next.row.zip(self.max).map(|(row, max)| Row { within: row.within.saturating_add(max), ..row });
+        let rows = self.row.into_iter().chain(behind.filter(|row| row.within <= FAR));
+        let row = rows.max_by_key(|row| row.length);
+        Self { min: self.min.saturating_add(next.min), max, at: self.at, end, row }
     }
 
     pub(super) fn or(mut self, other: &Self) -> Self {
@@ -157,6 +209,7 @@ impl Span {
         self.min = self.min.min(other.min);
         self.max = self.max.zip(other.max).map(|(a, b)| a.max(b));
         self.end = self.end.or(other.end);
+        self.row = self.row.zip(other.row).map(|(own, other)| own.or(other));
         self
     }
 
@@ -215,7 +268,7 @@ impl Walk {
             bytes.iter().take(self.horizon).map(class).collect()
         };
         let end = if self.backwards { bytes.first() } else { bytes.last() };
-        Span { min: bytes.len(), max: Some(bytes.len()), at, end: end.map_or(Class::NONE, class) }
+        Span { min: bytes.len(), max: Some(bytes.len()), at, end: end.map_or(Class::NONE, class), row: None }
     }
 
     fn piece(self, hir: &Hir, inner: Class, outermost: bool) -> Span {
@@ -264,9 +317,12 @@ impl Walk {
         }
         let rest = max.zip(one.max).map(|(max, longest)| (max - copies).saturating_mul(longest));
         let reach = rest.map_or(self.horizon, |rest| rest.min(self.horizon));
-        let more = Span { min: 0, max: rest, at: vec![symbols(&repetition.sub); reach], end: one.end };
+        let more =
+            Span { min: 0, max: rest, at: vec![symbols(&repetition.sub); reach], end: one.end, row: None };
+        let single = one.min == 1 && one.max == Some(1) && !one.end.edge && min >= ROW;
+        let row = single.then_some(Row { class: one.end, length: min, within: 0 });
         let min = all.min.saturating_add((min - copies).saturating_mul(one.min));
-        Span { min, ..all.then(&more, self.horizon) }
+        Span { min, row, ..all.then(&more, self.horizon) }
     }
 }
 
@@ -320,6 +376,41 @@ mod tests {
         let pattern = r"(?m)^[ \t]{0,2}token=(?<secret>[a-z]{4})$";
         assert!(admits(pattern, "token=abcd") && admits(pattern, "\n\ttoken=abcd\n"));
         assert!(!admits(pattern, "xtoken=abcd") && !admits(pattern, "token=abc"));
+    }
+
+    #[test]
+    fn a_long_row_is_asked_for_behind_a_gap() {
+        let pattern = "graph[^\\n]{0,9}?[^0-9](?<secret>[0-9]{15,16}|[a-f]{20})";
+        let digits = "0123456789".repeat(2);
+        assert!(admits(pattern, &format!("graph 12 {}", &digits[..15])));
+        assert!(admits(pattern, &format!("graph 12 {}", "abcdef".repeat(4))));
+        assert!(!admits(pattern, &format!("graph 12 {}", &digits[..14])));
+        assert!(!admits(pattern, &format!("graph 1234567890 {digits}")));
+        assert!(!admits("graph[a-z]{3,9}(?<secret>[0-9]{15})", "graphabc-0123456789"));
+    }
+
+    #[test]
+    fn a_row_is_found_wherever_it_stands() {
+        let class = Class::of([b'-']).not();
+        for (text, length, expected) in [
+            (&b"aaaa"[..], 4, true),
+            (b"aaaa", 5, false),
+            (b"aaa-aaaa", 4, true),
+            (b"aaa-aaa-aaaab", 4, true),
+            (b"-aaa-aaa-", 4, false),
+            (b"aa-aaaa-", 4, true),
+            (b"----------aaaa", 4, true),
+            (b"-----------aaaa", 4, false),
+            (b"", 0, true),
+            (b"", 1, false),
+        ] {
+            assert_eq!(
+                Row { class, length, within: 10 }.stands_in(text),
+                expected,
+                "{}",
+                text.escape_ascii()
+            );
+        }
     }
 
     /// A text that a pattern may match: its looks are passed over.
