@@ -179,6 +179,11 @@ impl Name {
         })
     }
 
+    /// Whether quotation marks stand around the key.
+    fn closed(&self) -> bool {
+        self.closed && self.open.is_some()
+    }
+
     /// The text before the key, its dashes and its quotation mark.
     fn before<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         let end = self.range.start - self.dashes.min(self.range.start);

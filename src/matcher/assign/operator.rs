@@ -35,6 +35,11 @@ pub(super) fn operator(text: &[u8], name: &Name) -> Option<Operator> {
     if before.ends_with(b"<") && name.dashes == 0 {
         return element(text, at).map(|next| Operator { style: Style::XmlElement, next, tight: true });
     }
+    // `**Password**: x`, `**Password:** x`
+    let emphasis = usize::from(before.ends_with(b"**")) * 2;
+    if emphasis > 0 && text[at..].starts_with(b"**") {
+        at += emphasis;
+    }
     let blanks = blanks(text, at);
     let rest = &text[at + blanks..];
     let Some((style, length)) = sign(rest) else {
@@ -42,6 +47,9 @@ pub(super) fn operator(text: &[u8], name: &Name) -> Option<Operator> {
         return Some(Operator { style, next, tight: true });
     };
     let mut next = at + blanks + length;
+    if emphasis > 0 && text[next..].starts_with(b"**") {
+        next += emphasis;
+    }
     let typed = past_type(text, next).filter(|_| style == Style::Colon && !name.closed);
     next = typed.unwrap_or(next);
     let style = if typed.is_some() { Style::Equals } else { style };
@@ -131,10 +139,9 @@ fn without_sign(text: &[u8], name: &Name, before: &[u8], at: usize, blanks: usiz
     let symbol = before.ends_with(b":");
     let opened = |at: usize| Quote::at(text, at + self::blanks(text, at)).is_some();
     // `:password "x"` of Clojure, `set :password, "x"` of Ruby, `{password, "x"}` of Erlang, `password{"x"}` of C++.
-    if !name.closed
-        && ((symbol && blanks > 0 && quoted)
-            || (next == b',' && (symbol || before.ends_with(b"{")) && opened(here + 1)))
-    {
+    // `strcpy(password, "x")`, `put(PASSWORD, "x")`: the key is a name of the program.
+    let first = symbol || before.ends_with(b"{") || before.ends_with(b"(");
+    if !name.closed && ((symbol && blanks > 0 && quoted) || (next == b',' && first && opened(here + 1))) {
         return Some((Style::Pair, here + usize::from(next == b',')));
     }
     if next == b'{' && !name.closed && blanks == 0 && opened(here + 1) {
@@ -263,7 +270,7 @@ fn declared(text: &[u8], name: &Name, before: &[u8]) -> Option<usize> {
 
 /// Words before a key that is set: of npm, fish, PowerShell, nginx, Apache.
 const SETTERS: &str = "set setx config add -g --global -gx -x -Ux -xg setq setenv SetEnv proxy_set_header add_header fastcgi_param \
-    RequestHeader Set-Item Set-Variable";
+    RequestHeader Set-Item Set-Variable enable";
 
 /// After `<name>key</name>`, the text of the element that follows it.
 fn sibling(text: &[u8], at: usize, before: &[u8]) -> Option<usize> {

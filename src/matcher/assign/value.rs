@@ -42,9 +42,27 @@ pub(super) fn at(context: &Context<'_>, next: usize) -> Option<Value> {
     {
         return Some(Value { range, quote: None, literal: true });
     }
-    let start = if context.style == Style::Colon { nested(text, start).unwrap_or(start) } else { start };
+    let start = if context.style == Style::Colon {
+        past_anchor(text, nested(text, start).unwrap_or(start))
+    } else {
+        start
+    };
     let value = quoted(text, start).or_else(|| unquoted(context, start))?;
     Some(narrowed(context, value))
+}
+
+/// What follows an anchor or a tag of YAML: `key: &name x`, `key: !!str x`.
+fn past_anchor(text: &[u8], start: usize) -> usize {
+    let marked = matches!(text.get(start..), Some([b'&' | b'!', b'a'..=b'z' | b'A'..=b'Z' | b'!', ..]));
+    let name = text[start..]
+        .iter()
+        .take(64)
+        .take_while(|b| b.is_ascii_alphanumeric() || b"&!_-".contains(b))
+        .count();
+    let next = start + name + blanks(text, start + name);
+    // Tags that look a value up are part of it.
+    let plain = text[start..].starts_with(b"&") || text[start..].starts_with(b"!!");
+    if marked && plain && next > start + name { next } else { start }
 }
 
 /// The value of a parameter that has further members: `"key": {"value": "x"}`.
@@ -121,12 +139,16 @@ fn block(text: &[u8], start: usize) -> Option<Range<usize>> {
 fn unquoted(context: &Context<'_>, start: usize) -> Option<Value> {
     let expression =
         matches!(context.style, Style::Equals | Style::Colon | Style::Arrow | Style::Pair | Style::Named);
-    if expression && let Some(value) = inner_literal(context.text, start) {
+    // `('--password', default='x')`
+    let declared = context.style == Style::Option && context.name.closed();
+    if (expression || declared)
+        && let Some(value) = inner_literal(context.text, start)
+    {
         return Some(value);
     }
     match context.style {
         Style::Equals | Style::Colon | Style::Named => Some(line(context, start)),
-        Style::Option => Some(word(context, start)),
+        Style::Option | Style::Sql => Some(word(context, start)),
         Style::Arrow => Some(Value { literal: false, ..word(context, start) }),
         Style::Space => last_word(context, start),
         _ => None,

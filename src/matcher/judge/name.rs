@@ -78,7 +78,7 @@ fn first_noun(words: &[&str]) -> Option<Role> {
         first,
     );
     let harmless = rest.len() <= 2
-        && rest.iter().all(|word| word.len() > 2 && !listed(OTHERS, word) && !listed(VERBS, word));
+        && rest.iter().all(|word| word.len() > 1 && !listed(OTHERS, word) && !listed(VERBS, word));
     (strong && harmless).then(|| role(first, &[])).flatten()
 }
 
@@ -89,13 +89,13 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
         return Some(Role::Passphrase);
     }
     if listed(PASSWORDS, noun)
-        || ends("password passwd pwd passwort passphrase kennwort senha wachtwoord contrasena")
+        || ends("password passwd pwd pw passwort passphrase kennwort senha wachtwoord contrasena")
         || listed(JOINED_PASS, noun)
     {
         return Some(Role::Password);
     }
     // `mot_de_passe`, `clave_secreta`
-    if (noun == "passe" && last == "de")
+    if (noun == "passe" && matches!(last, "de" | ""))
         || (noun == "secreta" && last == "clave")
         || (noun == "code" && listed("access unlock entry door", last))
     {
@@ -191,7 +191,7 @@ const JOINED_PASS: &str = "dbpass userpass rootpass smtppass ftppass sshpass adm
 /// What follows a noun without changing it.
 const MODIFIERS: &str = "prod production prd dev devel development staging stage stg test testing qa uat local live sandbox \
     primary secondary main backup old new default current value val b64 base64 plain plaintext cleartext clear raw str env \
-    hex us eu v1 v2 v3 a b one two unencrypted decoded";
+    hex us eu v1 v2 v3 a b one two ro rw db unencrypted decoded";
 
 /// Words that make of a name an action or a question.
 const VERBS: &str = "is has had get gets show hide toggle forgot forget reset change changed update validate verify check \
