@@ -169,7 +169,7 @@ fn step(a: u8, b: u8) -> i8 {
 const MARKS: &str = "example|changeme|change_me|change-me|changeit|change_it|change_this|changethis|placeholder|\
     redacted|replace_|replace-|replaceme|replace with|replacewith|dummy|_here|-here|goeshere|foobar|\
     deadbeef|cafebabe|baadf00d|not-a-real|not_a_real|notareal|notreal|not_real|notasecret|not-a-secret|\
-    not_a_secret|thisisa|this-is-a|this_is_a|insert_|insert-|insertyour|enter_your|enter-your|\
+    not_a_secret|thisisa|thisismy|this-is-a|this_is_a|insert_|insert-|insertyour|enter_your|enter-your|\
     enteryour|yourpass|yoursecret|yourtoken|yourapi|yourkey|keyboard cat|notsosecret|somerandom|\
     sample_|sample-|samplekey|lorem ipsum|django-insecure|do-not-use|do_not_use|donotuse|fake_|fake-|\
     fakekey|faketoken|fakesecret|build-time-only|correcthorse|known after apply|sensitive value";
@@ -213,7 +213,7 @@ const WORDS: &str = "a an the my your our this that is it not no so be to of for
     shhhh iloveyou bitnami vnc headless foobared strong hello world bearer basic integer number boolean bool object type \
     field label prompt abc abcd xyz credential credentials refresh session cookie signing encryption application app todo \
     tbd fixme deadbeef cafebabe changeme changeit smtp ftp ssh http https jwt oauth new old current confirm repeat oracle \
-    scott tiger sa system manager django flask laravel symfony spring rails node long short generated generate create";
+    mktemp uuidgen pwgen securerandom iconfiguration scott tiger sa system manager django flask laravel symfony spring rails node long short generated generate create";
 
 /// Whether `value` is a chain of [`WORDS`], separators and trivial digits.
 pub(super) fn made_of_words(value: &[u8]) -> bool {

@@ -149,7 +149,7 @@ fn code(value: &[u8]) -> Option<&'static str> {
         Some(b'(' | b'[') if readable && rest[1..].iter().all(|b| b"([{\"'$".contains(b)) => {
             return Some("a call");
         }
-        Some(b'(') if readable && rest.ends_with(b".") && words_with_dots(&rest[1..]) => {
+        Some(b'(') if readable && rest.len() > 1 && begun(&rest[1..]) => {
             return Some("a call");
         }
         Some(b'[') if readable && rest.contains(&b']') => return Some("an item"),
@@ -176,8 +176,10 @@ fn code(value: &[u8]) -> Option<&'static str> {
         .then_some("code")
 }
 
-fn words_with_dots(text: &[u8]) -> bool {
-    text.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b'_'))
+/// Whether a text is what stands in a call behind its bracket, cut off: `var.`, `'env'`.
+fn begun(text: &[u8]) -> bool {
+    let marked = text.ends_with(b".") || text.starts_with(b"'") || text.starts_with(b"\"");
+    marked && text.iter().all(|b| b.is_ascii_alphabetic() || b"._'\"".contains(b))
 }
 
 /// What members often belong to, in Terraform and in programs.

@@ -1,6 +1,6 @@
 //! How well names and values are judged: generic secrets and their look-alikes, as files of one image.
 //!
-//! `testdata/judged` holds four lists. A line `=== context path` opens a sample, the file of that path; with ` each`
+//! `testdata/judged` holds lists of both. A line `=== context path` opens a sample, the file of that path; with ` each`
 //! behind it, every line is a sample by itself. In the lists of secrets `⟦kinds⟧` stands for a secret: each kind of value
 //! (`tests/support/human.rs`) makes a sample of its own. `{hex:40}` and its like are filled in as in rules. The lists
 //! that are held out were written in another hand, and are never looked at while the judge is worked on.
@@ -30,7 +30,7 @@ struct Sample {
 
 #[test]
 fn generic_secrets_are_found() {
-    for (list, least) in [("secrets", 0.93), ("secrets-more", 0.5), ("secrets-held-out", 0.85)] {
+    for (list, least) in [("secrets", 0.93), ("secrets-more", 0.87), ("secrets-held-out", 0.85)] {
         let figures = secrets(list);
         assert!(figures.share() >= least, "{}", figures.table(list));
     }
@@ -161,7 +161,8 @@ impl Figures {
     }
 
     fn table(&self, name: &str) -> String {
-        let mut out = format!("{name}: {:.1} %\n", 100.0 * self.share());
+        let all: usize = self.by_context.values().map(|row| row.1).sum();
+        let mut out = format!("{name}: {:.1} % of {all}\n", 100.0 * self.share());
         if name.ends_with("held-out") {
             return out;
         }

@@ -72,7 +72,9 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
             let (drawn, chosen) = (token(value, context, 12), secret(name, value, context));
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
-        Role::Credential => login_or(value, || token(value, context, 20))?,
+        Role::Credential => {
+            login_or(value, || token(value, context, 20).or_else(|| secret(name, value, context)))?
+        }
         Role::Key if name::chosen(name) => {
             let (drawn, chosen) = (token(value, context, 16), secret(name, value, context));
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
