@@ -9,7 +9,7 @@ use super::judge::{self, Setting};
 use super::verify::{Compiled, Tier, tier};
 use super::{Matcher, Style, Surroundings};
 use crate::signature::checksum::Fact;
-use crate::signature::structure::{self, Field, SETTING, Structure, VARIABLE};
+use crate::signature::structure::{self, Field, SETTING, Structure, VALUE, VARIABLE};
 use crate::signature::{Confidence, Rule, Shape};
 
 /// A credential in a field of a file.
@@ -103,7 +103,7 @@ impl Matcher {
 /// Whether a value is what the rule is about: where its key says what it is, one of the rule's words stands in the key.
 fn is_called(rule: &Rule, field: &Field<'_>) -> bool {
     let Shape::Keyed { words, and, .. } = rule.shape() else { return true };
-    if !matches!(field.name, SETTING | VARIABLE) {
+    if !matches!(field.name, SETTING | VARIABLE | VALUE) {
         return true;
     }
     let name = field.called().to_ascii_lowercase();
@@ -113,21 +113,26 @@ fn is_called(rule: &Rule, field: &Field<'_>) -> bool {
 
 /// The tier of a field's value, or none if it is no credential.
 fn tier_of(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Tier> {
-    let told = Setting::of_path(path) == Setting::Documentation;
+    // The end of a name says nothing where the name itself is the format's.
+    let told = Setting::of_path(path.strip_suffix(b".txt").unwrap_or(path)) == Setting::Documentation;
     let mut tier = tier(rule, &field.value)?;
-    if rule.judged() {
-        // What a format calls a password is one, where a mere assignment might be about something else.
-        let setting = match field.name {
-            _ if told => Setting::Documentation,
-            SETTING => Setting::Config,
-            _ => Setting::Environment,
-        };
-        let context =
-            judge::Context { setting, style: Style::Equals, quoted: true, bare: false, literal: true };
-        let judged = judge::judge(field.called(), &field.value, &context)?;
+    if !rule.judged() {
+        if told && tier.confidence == Confidence::Likely {
+            tier.confidence = Confidence::Review;
+        }
+        return Some(tier);
+    }
+    let (setting, named) = match field.name {
+        _ if told => (Setting::Documentation, false),
+        SETTING => (Setting::Config, false),
+        VARIABLE => (Setting::Environment, false),
+        _ => (Setting::Environment, true),
+    };
+    let context = judge::Context { setting, style: Style::Equals, quoted: true, bare: false, literal: true };
+    let judged = judge::judge(field.called(), &field.value, &context)?;
+    // What a format calls a password is one, where a mere assignment might be about something else.
+    if !named {
         tier.confidence = tier.confidence.min(judged.confidence);
-    } else if told && tier.confidence == Confidence::Likely {
-        tier.confidence = Confidence::Review;
     }
     Some(tier)
 }

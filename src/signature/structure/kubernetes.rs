@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::notation::{Leaf, yaml};
-use super::{Encoding, Sink, Structure, TEXT, VARIABLE, base64_key, field, key, keys, own};
+use super::{Encoding, Sink, Structure, TEXT, VALUE, base64_key, field, key, keys, own};
 
 pub(super) const ROWS: &[Structure] = &[
-    own("kubernetes-secret", "manifests of Kubernetes", &["*.yaml", "*.yml", "*.json"], &[VARIABLE], secrets)
+    own("kubernetes-secret", "manifests of Kubernetes", &["*.yaml", "*.yml", "*.json"], &[VALUE], secrets)
         .only_if(may_be_secret),
     keys(
         "kubeconfig",
@@ -32,10 +32,16 @@ pub(super) const ROWS: &[Structure] = &[
     ),
 ];
 
-/// Whether a content has what every Secret has.
+/// Whether a content says `kind: Secret` somewhere.
 fn may_be_secret(text: &[u8]) -> bool {
-    let has = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
-    has(b"Secret") && has(b"kind") && (has(b"data") || has(b"stringData"))
+    let says = |at: usize| {
+        let before = text[at.saturating_sub(32)..at].trim_ascii_end();
+        let before = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before);
+        let before = before.trim_ascii_end().strip_suffix(b":").unwrap_or_default().trim_ascii_end();
+        let before = before.strip_suffix(b"\"").or(before.strip_suffix(b"'")).unwrap_or(before);
+        before.ends_with(b"kind") && !text.get(at + 6).is_some_and(u8::is_ascii_alphanumeric)
+    };
+    memchr::memmem::find_iter(text, b"Secret").any(says)
 }
 
 /// Values of `data` and `stringData` of every object whose kind is Secret. In a sorted manifest the kind stands behind
@@ -57,7 +63,7 @@ fn secrets(text: &[u8], sink: &mut Sink<'_>) {
             _ => return,
         };
         if objects.contains(&object(leaf, 2)) {
-            field(leaf, VARIABLE, encoding).into_iter().for_each(&mut *sink);
+            field(leaf, VALUE, encoding).into_iter().for_each(&mut *sink);
         }
     });
 }
@@ -65,4 +71,38 @@ fn secrets(text: &[u8], sink: &mut Sink<'_>) {
 /// The object that a scalar belongs to: its document, and its keys but the last `depth`.
 fn object(leaf: &Leaf<'_, '_>, depth: usize) -> (usize, Vec<u8>) {
     (leaf.document, leaf.keys[..leaf.keys.len().saturating_sub(depth)].join(&0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(text: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        secrets(text.as_bytes(), &mut |field| {
+            out.push(format!("{}={}", field.key, String::from_utf8_lossy(&field.value)));
+        });
+        out
+    }
+
+    #[test]
+    fn only_a_secret_says_that_it_is_one() {
+        for text in ["kind: Secret\n", "kind: \"Secret\"", "{\"kind\":\"Secret\"}", "'kind' : 'Secret' # x"] {
+            assert!(may_be_secret(text.as_bytes()), "{text}");
+        }
+        for text in
+            ["kind: SecretList", "kind: ExternalSecret", "kinds: Secret", "a Secret of that kind", "Secret"]
+        {
+            assert!(!may_be_secret(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn objects_are_told_apart() {
+        let text = "data: {a: eA==}\nkind: Secret\n---\ndata: {b: eA==}\nkind: ConfigMap\n---\n\
+            items:\n- kind: Secret\n  stringData:\n    c: x\n- kind: SealedSecret\n  data: {d: eA==}\n";
+        assert_eq!(values(text), ["data.a=x", "items.0.stringData.c=x"]);
+        assert_eq!(values("{\"data\":{\"a\":\"eA==\"},\"kind\":\"Secret\"}"), ["data.a=x"]);
+        assert_eq!(values("kind: Secret\ndata:\n  a: {{ .Values.a | b64enc }}\n"), [""; 0]);
+    }
 }

@@ -18,6 +18,20 @@ fn lossy(text: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&text[..text.len().min(256)])
 }
 
+/// Lines of `user:password` in a part of a text; hashes and what asks for a random password are none.
+pub(super) fn logins(text: &[u8], part: Range<usize>, key: &str, sink: &mut Sink<'_>) {
+    for (start, line) in lines(&text[part.clone()]) {
+        let range = trimmed(text, part.start + start..part.start + start + line.len());
+        let Some(colon) = memchr::memchr(b':', &text[range.clone()]) else { continue };
+        let password = range.start + colon + 1..range.end;
+        let value = &text[password.clone()];
+        if !value.starts_with(b"$") && !matches!(value, b"R" | b"RANDOM") {
+            let key = format!("{key}.{}", lossy(&text[range.start..range.start + colon]));
+            give(text, password, "password", key, sink);
+        }
+    }
+}
+
 /// The words of a part of a text, without the quotation marks around them.
 fn words(text: &[u8], range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut at = range.start;
@@ -138,6 +152,23 @@ pub(super) fn ipsec(text: &[u8], sink: &mut Sink<'_>) {
     }
 }
 
+/// The second line of `<auth-user-pass>`.
+pub(super) fn openvpn(text: &[u8], sink: &mut Sink<'_>) {
+    let mut before = 0;
+    for range in entries(text, b"#;") {
+        before = match (&text[range.clone()], before) {
+            (b"<auth-user-pass>", _) => 1,
+            (b"</auth-user-pass>", _) => 0,
+            (_, 1) => 2,
+            (_, 2) => {
+                give(text, range, "password", "auth-user-pass".into(), sink);
+                0
+            }
+            (_, other) => other,
+        };
+    }
+}
+
 /// `[host]:port user:password`.
 pub(super) fn sasl(text: &[u8], sink: &mut Sink<'_>) {
     for range in entries(text, b"#") {
@@ -241,5 +272,58 @@ pub(super) fn apache(text: &[u8], sink: &mut Sink<'_>) {
         let (Some(name), Some(mut value)) = (name, words.next()) else { continue };
         value.end -= usize::from(text[value.clone()].ends_with(b";"));
         give(text, value, VARIABLE, lossy(&text[name]).into_owned(), sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(reader: fn(&[u8], &mut Sink<'_>), text: &str) -> Vec<(String, String)> {
+        let mut out = Vec::new();
+        reader(text.as_bytes(), &mut |field| {
+            out.push((field.key, String::from_utf8_lossy(&field.value).into_owned()));
+        });
+        out
+    }
+
+    fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+        all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn escapes_of_pgpass_are_undone() {
+        let text = "h\\:1:5432:d:u:p\\:w\\\\x\r\n#a:b:c:d:e\na:b:c:d\n";
+        assert_eq!(read(pgpass, text), pairs(&[("h\\:1:5432:d:u:password", "p:w\\x")]));
+    }
+
+    #[test]
+    fn an_address_has_its_password_decoded() {
+        let text = "https://u:p%40ss@h/x\nhttps://h/x\nhttps://u@h\nhttps://u:cut";
+        let wanted = pairs(&[("https://u@h/x", "p@ss"), ("https://u@", "cut")]);
+        assert_eq!(read(addresses, text), wanted);
+    }
+
+    #[test]
+    fn an_entry_of_netrc_crosses_lines_in_any_order() {
+        let text = "machine h\n login u\n password p\nmachine i password \"q r\" login v\ndefault password s";
+        let found: Vec<_> = read(netrc, text).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(found, ["p", "q r", "s"]);
+    }
+
+    #[test]
+    fn variables_of_services_are_pairs() {
+        let text = "[Service]\nEnvironment=A=b \"C=d e\" F='g h'\nExecStart=/x\n";
+        assert_eq!(read(systemd, text)[..3], pairs(&[("A", "b"), ("C", "d e"), ("F", "g h")]));
+    }
+
+    #[test]
+    fn hashes_are_no_passwords() {
+        assert_eq!(
+            read(userlist, "\"a\" \"md5c0\"\n\"b\" \"SCRAM-SHA-256$1\"\n\"c\" \"d\""),
+            pairs(&[("c", "d")])
+        );
+        let list = |text: &[u8], sink: &mut Sink<'_>| logins(text, 0..text.len(), "list", sink);
+        assert_eq!(read(list, "root:x1\n  app:$6$a$b\nweb:R\n"), pairs(&[("list.root", "x1")]));
     }
 }

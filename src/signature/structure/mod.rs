@@ -92,6 +92,9 @@ pub const SETTING: &str = "setting";
 /// The same where values are set to be used as they are: variables of a service, values of a Secret.
 pub const VARIABLE: &str = "variable";
 
+/// The same in what holds nothing but secrets.
+pub const VALUE: &str = "value";
+
 /// The field of encoded values that are texts of any kind.
 pub const TEXT: &str = "text";
 
@@ -102,7 +105,7 @@ impl Field<'_> {
     /// The name that the value is judged by.
     pub fn called(&self) -> &str {
         match self.name {
-            SETTING | VARIABLE => self.key.rsplit('.').next().unwrap_or_default(),
+            SETTING | VARIABLE | VALUE => self.key.rsplit('.').next().unwrap_or_default(),
             name => name,
         }
     }

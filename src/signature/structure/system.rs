@@ -18,6 +18,13 @@ pub(super) const ROWS: &[Structure] = &[
         &["psk"],
         lines::ipsec,
     ),
+    own(
+        "openvpn",
+        "tunnels of OpenVPN",
+        &["*.ovpn", "openvpn/*.conf", "openvpn/*/*.conf"],
+        &["password"],
+        lines::openvpn,
+    ),
     keys(
         "wireguard",
         "tunnels of WireGuard",
@@ -101,16 +108,12 @@ pub(super) const ROWS: &[Structure] = &[
         &[VARIABLE],
         lines::apache,
     ),
-    keys(
+    own(
         "cloud-init",
         "what a machine does at its first boot",
         &["user-data", "user-data.txt", "cloud.cfg.d/*.cfg", "cloud-config*.yaml", "cloud-config*.yml"],
-        yaml,
-        &[
-            key(&["plain_text_passwd"], "password"),
-            key(&["chpasswd", "users", "*", "password"], "password"),
-            key(&["password"], "password"),
-        ],
+        &["password"],
+        cloud_init,
     ),
 ];
 
@@ -127,6 +130,19 @@ fn filezilla(text: &[u8], sink: &mut Sink<'_>) {
             };
             sink(Field { name: "password", key: leaf.dotted(), range: leaf.range.clone(), value, decoded });
             encoded = false;
+        }
+    });
+}
+
+/// `password: x`, `plain_text_passwd: x`, and the lines of `chpasswd`: `user:password`.
+fn cloud_init(text: &[u8], sink: &mut Sink<'_>) {
+    const KEYS: &[&[&str]] =
+        &[&["password"], &["plain_text_passwd"], &["chpasswd", "users", "*", "password"]];
+    yaml(text, &mut |leaf| {
+        if KEYS.iter().any(|keys| leaf.ends(keys)) {
+            super::field(leaf, "password", super::Encoding::Plain).into_iter().for_each(&mut *sink);
+        } else if leaf.ends(&["chpasswd", "list"]) || leaf.ends(&["chpasswd", "list", "*"]) {
+            lines::logins(text, leaf.range.clone(), &leaf.dotted(), sink);
         }
     });
 }

@@ -163,7 +163,11 @@ impl<'t> Reader<'t> {
             Some(b'{' | b'[') if !template(&self.text[value.clone()]) => {
                 // One that is not closed ends with its line.
                 let text = if self.closes(&value) { self.text } else { &self.text[..value.end] };
-                let end = flow(text, value.start, self.keys.clone(), leaves);
+                let document = self.document;
+                let end = flow(text, value.start, self.keys.clone(), &mut |leaf| {
+                    let (text, range) = (leaf.text.clone(), leaf.range.clone());
+                    leaves(&Leaf { keys: leaf.keys, text, range, document });
+                });
                 if end > value.end {
                     self.next_line(end);
                 }
@@ -360,8 +364,10 @@ mod tests {
     #[test]
     fn documents_are_counted() {
         let mut seen = Vec::new();
-        yaml(b"a: 1\n---\nb: 2\n...\n--- # c\nd: 3\n", &mut |leaf| seen.push((leaf.document, leaf.dotted())));
-        assert_eq!(seen, [(0, "a".into()), (1, "b".into()), (2, "d".into())]);
+        yaml(b"a: 1\n---\nb: {x: 2}\n...\n--- # c\nd: 3\n", &mut |leaf| {
+            seen.push((leaf.document, leaf.dotted()));
+        });
+        assert_eq!(seen, [(0, "a".into()), (1, "b.x".into()), (2, "d".into())]);
     }
 
     #[test]
