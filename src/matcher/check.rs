@@ -10,6 +10,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::resolve::{rank, shares};
 use super::structured::FieldHit;
 use super::verify::{Compiled, Scene};
 use super::{AFTER, BEFORE, Candidate, Claim, Matcher, NEAR, Surroundings, joins, resolve};
@@ -313,7 +314,11 @@ fn one(
     let resolved = resolve(found(matcher, bytes, around), &matcher.rules);
     let own: Vec<&Found> = resolved.iter().filter(|hit| hit.rule == index).collect();
     match own[..] {
-        [hit] if hit.secret == secret.as_bytes() => {}
+        [hit] if hit.secret == secret.as_bytes() => {
+            if let Some(id) = rival(matcher, hit, &found(matcher, bytes, around)) {
+                return Err((format!("rule `{id}` claims it as well: {}", remedy(&id)), Some(id)));
+            }
+        }
         [hit] => {
             let other = String::from_utf8_lossy(&hit.secret);
             return plain(format!("the credential is {secret}, found was {other}"));
@@ -333,6 +338,20 @@ fn one(
         return Ok(());
     }
     plain("the second stage alone does not find it".into())
+}
+
+/// Another rule that has as good a claim to the credential: which of the two names it would be chance. Between a user's rule
+/// and one of the program that is no chance: `taken_away` tells it.
+fn rival(matcher: &Matcher, own: &Found, all: &[Found]) -> Option<String> {
+    let rule_of = |hit: &Found| &matcher.rules.rules()[hit.rule];
+    let claim = |hit: &Found| (rank(rule_of(hit), hit.field, hit.confidence), hit.range.len());
+    let rival = all.iter().find(|hit| {
+        let overlaps = hit.range.start < own.range.end && hit.range.end > own.range.start;
+        let (rule, other) = (rule_of(own), rule_of(hit));
+        let alike = hit.rule != own.rule && rule.is_embedded() == other.is_embedded();
+        alike && overlaps && claim(hit) == claim(own) && !shares(rule, other)
+    });
+    rival.map(|hit| rule_of(hit).id().to_owned())
 }
 
 /// Why nothing was found, and which rule claims it instead.

@@ -9,7 +9,7 @@ use regex_automata::meta::Regex;
 
 use super::assign::REACH;
 use super::escape;
-use super::keyed::{ADDRESS, may_be_word};
+use super::keyed::{BLOCK, STATEMENT, may_be_word};
 use super::verify::{FEW_STARTS, Scene, compile};
 use crate::signature::context::{Context, Row};
 use crate::signature::{Demand, Rule, Shape};
@@ -51,7 +51,9 @@ impl Guard {
             Demand::Around(context) => context.admits(text, from, to) || self.behind_escape(scene, context),
             Demand::Value { class, length } => {
                 let row = Row { class: *class, length: *length, within: FARTHEST };
-                (!self.word || may_be_word(text, &(from..to))) && row.stands_in(&text[to..])
+                let before = &text[from.saturating_sub(STATEMENT)..from];
+                (!self.word || may_be_word(text, &(from..to)))
+                    && (row.stands_in(&text[to..]) || row.stands_in(before))
             }
         }
     }
@@ -73,7 +75,7 @@ impl Guard {
 }
 
 /// Bytes from a word's end to the start of the last value that it may name.
-const FARTHEST: usize = if REACH > ADDRESS { REACH } else { ADDRESS };
+const FARTHEST: usize = if REACH > BLOCK + 64 { REACH } else { BLOCK + 64 };
 
 #[cfg(test)]
 mod tests {

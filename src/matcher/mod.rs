@@ -33,7 +33,7 @@ pub use self::mark::{Mark, REACH};
 pub use self::parts::{Companion, Join, NEAR, joins};
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
-pub use self::resolve::{Claim, resolve, specific};
+pub use self::resolve::{Claim, rank, resolve, specific};
 pub use self::structured::FieldHit;
 use self::verify::{Compiled, Scene, Tier};
 use crate::signature::checksum::Fact;

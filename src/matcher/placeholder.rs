@@ -187,16 +187,19 @@ fn marked(value: &[u8], lower: &[u8]) -> Option<&'static str> {
     }
     let has = |mark: &str| memchr::memmem::find(lower, mark.as_bytes()).is_some();
     if MARKS.split('|').any(has) || memchr::memmem::find(value, b"EXAMPLE").is_some() {
-        return Some("a word of a placeholder");
+        return Some(WORD);
     }
     let mut segments = lower.split(|b| !b.is_ascii_alphanumeric()).filter(|segment| !segment.is_empty());
     if segments.clone().any(|segment| SEGMENTS.split(' ').any(|word| word.as_bytes() == segment)) {
-        return Some("a word of a placeholder");
+        return Some(WORD);
     }
     let tried =
         segments.any(|segment| matches!(segment, b"test" | b"testing" | b"demo" | b"insecure" | b"dev"));
-    (tried && surprise(value) < 4.4).then_some("a word of a placeholder")
+    (tried && surprise(value) < 4.4).then_some(WORD)
 }
+
+/// What is said of a value with a word of a placeholder in it.
+pub const WORD: &str = "a word of a placeholder";
 
 /// What placeholders are made of. A value that is a chain of these, of separators and of trivial digits is one.
 const WORDS: &str = "a an the my your our this that is it not no so be to of for in on at do dont use please me here and or \

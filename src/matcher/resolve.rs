@@ -41,7 +41,7 @@ pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
     claims.sort_by_key(|claim| {
         let range = claim.range();
         let length = range.end - range.start;
-        let best = (specific(rule(claim)), claim.by_field(), claim.confidence(), length);
+        let best = (rank(rule(claim), claim.by_field(), claim.confidence()), length);
         (std::cmp::Reverse(best), range.start, claim.rule())
     });
     // What is kept, by where it starts: the few that could overlap are found without comparing all with all.
@@ -79,8 +79,21 @@ fn give_way<C: Claim>(claims: &mut Vec<C>, rules: &RuleSet) {
     });
 }
 
-fn shares(a: &Rule, b: &Rule) -> bool {
+/// Whether one of two rules says that the other reports the same text too.
+pub(super) fn shares(a: &Rule, b: &Rule) -> bool {
     a.also().iter().any(|id| id == b.id()) || b.also().iter().any(|id| id == a.id())
+}
+
+/// What makes one claim better than another. A token that speaks for itself says more than a field of a known format, that
+/// more than anything around it, and a name that sounds secret says least; between a place where any secret may stand (a
+/// URL's password, a header, an option) and a word beside a common shape, the surer one counts.
+pub fn rank(rule: &Rule, by_field: bool, confidence: Confidence) -> impl Ord + use<> {
+    let specific = specific(rule);
+    let class = match specific {
+        1 | 2 => 1,
+        other => other,
+    };
+    (class, by_field, confidence, specific)
 }
 
 /// How specific a rule is: a token that speaks for itself says more than a field of a known format, that more than a

@@ -11,7 +11,7 @@ use super::escape;
 use super::famous::known_key;
 use super::judge::{Setting, is_login};
 use super::keyed::{self, Wish};
-use super::placeholder::placeholder;
+use super::placeholder::{WORD, placeholder};
 use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
 use crate::signature::checksum::{Fact, Proof, Verdict};
@@ -124,7 +124,7 @@ impl Compiled {
                     } else {
                         Some(Confidence::Confirmed)
                     };
-                    let tier = tier(rule, &text[secret.clone()]);
+                    let tier = tier(rule, &text[secret.clone()], open_part(candidate, &secret, text));
                     if let Some((judged, mut tier)) =
                         judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
                     {
@@ -140,19 +140,18 @@ impl Compiled {
             }
             Shape::Fields => {}
             Shape::Keyed { and, .. } => {
-                let wish = Wish { and, judged: rule.judged() };
-                let Some(found) = keyed::find(wish, scene) else { return };
-                let value = &text[found.value.clone()];
-                if !self.is_whole(value) {
-                    return;
-                }
-                let whole = found.key.start.min(found.value.start)..found.value.end;
-                let tier = tier(rule, value);
-                if let Some(mut tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
-                    let judged = found.confidence.unwrap_or(tier.confidence);
-                    tier.confidence = judged.min(tier.confidence);
-                    sink(found.value, tier, Some(found.key));
-                }
+                let fits = |value: &[u8]| self.is_whole(value);
+                let wish = Wish { and, judged: rule.judged(), fits: &fits };
+                keyed::find(wish, scene, &mut |found| {
+                    let value = &text[found.value.clone()];
+                    let whole = found.key.start.min(found.value.start)..found.value.end;
+                    let tier = tier(rule, value, value);
+                    if let Some(mut tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
+                        let judged = found.confidence.unwrap_or(tier.confidence);
+                        tier.confidence = judged.min(tier.confidence);
+                        sink(found.value, tier, Some(found.key));
+                    }
+                });
             }
         }
     }
@@ -266,15 +265,15 @@ fn by_place(path: Option<&[u8]>, text: &[u8], at: usize) -> Confidence {
 /// Groups of a rule's pattern that say something of the credential and are nothing secret.
 const NAMED: [&str; 3] = ["user", "host", "id"];
 
-/// The tier of a match, or none if it is no credential.
-pub(super) fn tier(rule: &Rule, secret: &[u8]) -> Option<Tier> {
+/// The tier of a match, or none if it is no credential. `body` is what of it the rule leaves open.
+pub(super) fn tier(rule: &Rule, secret: &[u8], body: &[u8]) -> Option<Tier> {
     if rule.entropy().is_some_and(|least| shannon(secret) < least) {
         return None;
     }
     let known = known_key(secret).is_some();
     let word = !known && secret.len() <= LONGEST_WORD && !secret.starts_with(b"-----");
     if word
-        && (placeholder(secret).is_some() || reference(secret).is_some() || is_login(secret) == Some(false))
+        && (stands_in(secret, body) || reference(secret).is_some() || is_login(secret) == Some(false))
     {
         return None;
     }
@@ -289,6 +288,25 @@ pub(super) fn tier(rule: &Rule, secret: &[u8]) -> Option<Tier> {
     };
     Some(Tier { confidence, facts: proof.facts })
 }
+
+/// What of a token its rule leaves open: `sk_test_` is no word of whoever wrote it.
+fn open_part<'t>(candidate: Candidate, secret: &Range<usize>, text: &'t [u8]) -> &'t [u8] {
+    let literal = candidate.at + candidate.length;
+    let fixed = candidate.at <= secret.start + 1 && literal > secret.start;
+    let start = if fixed { literal.min(secret.end) } else { secret.start };
+    &text[start..secret.end]
+}
+
+/// Whether a token, or what of it the rule leaves open, only stands in for one.
+fn stands_in(secret: &[u8], body: &[u8]) -> bool {
+    if body.len() == secret.len() || body.len() < SHORTEST_BODY {
+        return placeholder(secret).is_some();
+    }
+    placeholder(body).is_some() || placeholder(secret).is_some_and(|reason| reason != WORD)
+}
+
+/// Less than this says nothing by itself.
+const SHORTEST_BODY: usize = 12;
 
 /// Longer credentials are documents, in which a word like `example` says nothing.
 const LONGEST_WORD: usize = 512;

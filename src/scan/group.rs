@@ -8,7 +8,7 @@ use super::certificates::Certificates;
 use super::places::Located;
 use crate::findings::{Credential, Finding, Part, PartValue, Place, Redactor, fix};
 use crate::image::PlaceKind;
-use crate::matcher::specific;
+use crate::matcher::rank;
 use crate::secret::Secret;
 use crate::signature::checksum::{EXPIRED, EXPIRES, Fact, moment};
 use crate::signature::{Confidence, Rule, RuleSet, Severity};
@@ -90,7 +90,7 @@ fn finding(
         .iter()
         .max_by_key(|located| {
             let (rule, what) = (of(located), &located.what);
-            (specific(rule), what.confidence, rule.severity(), std::cmp::Reverse(what.rule))
+            (rank(rule, false, what.confidence), rule.severity(), std::cmp::Reverse(what.rule))
         })
         .map(of)
         .expect("a group has at least one match");

@@ -255,11 +255,7 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
             {
                 return Err("`words` and `and` are in lower case, and `words` is not empty".into());
             }
-            let anchor = Anchor {
-                literals: words.iter().map(|word| word.clone().into_bytes()).collect(),
-                fold: true,
-                ..Anchor::default()
-            };
+            let anchor = Anchor { literals: spellings(words), fold: true, ..Anchor::default() };
             let keyed = Shape::Keyed { words: words.clone(), and: wish.and.clone(), value: value.clone() };
             Ok((keyed, anchor))
         }
@@ -268,6 +264,16 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
                 .into(),
         ),
     }
+}
+
+/// The words as they stand in keys: `docker_pass` also as `docker.pass`.
+fn spellings(words: &[String]) -> Vec<Vec<u8>> {
+    let mut all: Vec<Vec<u8>> = words.iter().map(|word| word.clone().into_bytes()).collect();
+    let inner = |word: &&String| word.get(1..word.len() - 1).is_some_and(|inner| inner.contains('_'));
+    all.extend(words.iter().filter(inner).map(|word| word.replace('_', ".").into_bytes()));
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn check_words(key: &str, words: &[String]) -> Result<(), String> {
