@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use layersift::matcher;
+use layersift::scan;
 use layersift::signature::{Disabled, Find, Part, PartShape, Rule, RuleSet, Shape};
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ fn surroundings(paths: &[PathBuf], files: &[(String, String)]) -> RuleSet {
 
 /// Says what is wrong with the rules, or how many are right.
 fn check(rules: &Arc<RuleSet>) -> Result<Exit, Stopped> {
-    let checked = matcher::check(rules);
+    let checked = scan::check(rules);
     for note in &checked.notes {
         inform(&note.to_string());
     }
