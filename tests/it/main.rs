@@ -8,6 +8,7 @@ mod architecture;
 mod builders;
 mod cases;
 mod command;
+mod corpus;
 mod demo;
 mod documents;
 mod faults;
