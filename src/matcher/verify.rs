@@ -272,9 +272,7 @@ pub(super) fn tier(rule: &Rule, secret: &[u8], body: &[u8]) -> Option<Tier> {
     }
     let known = known_key(secret).is_some();
     let word = !known && secret.len() <= LONGEST_WORD && !secret.starts_with(b"-----");
-    if word
-        && (stands_in(secret, body) || reference(secret).is_some() || is_login(secret) == Some(false))
-    {
+    if word && (stands_in(secret, body) || reference(secret).is_some() || is_login(secret) == Some(false)) {
         return None;
     }
     let proof = rule.checksum().map_or(Proof::from(Verdict::Unknown), |checksum| (checksum.prove)(secret));

@@ -40,8 +40,8 @@ fn in_layers(rules: &Arc<RuleSet>) -> Vec<Complaint> {
 fn examples(matcher: &Matcher, index: usize, rule: &Rule) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (number, find) in rule.finds().iter().enumerate() {
-        let (text, secret) = expand_find(find, &format!("{}/{number}", rule.id()));
-        let example = Example { matcher, index, path: path(find), secret: &secret };
+        let (text, expanded) = expand_find(find, &format!("{}/{number}", rule.id()));
+        let example = Example { matcher, index, path: path(find), secret: &expanded[0] };
         if let Err(form) = example.try_all(&text) {
             let message = format!("finds {}, {}: it is not found {form}", number + 1, find.text);
             complaints.push(Complaint { rule: rule.id().into(), message, rival: None });
@@ -104,7 +104,9 @@ impl Example<'_> {
     fn found_in(&self, chunks: &[Chunk]) -> bool {
         let found: Vec<Match> =
             chunks.iter().flat_map(|chunk| matches(self.matcher, chunk, usize::MAX / 8).found).collect();
-        let own = |found: &Match| found.rule == self.index && found.secret.expose() == self.secret.as_bytes();
+        let own = |found: &Match| {
+            found.what.rule == self.index && found.what.secret.expose() == self.secret.as_bytes()
+        };
         resolve(found, self.matcher.rules()).iter().any(own)
     }
 }

@@ -189,7 +189,8 @@ fn examples(matcher: &Matcher, rule: &Rule, seed: u64, tally: &mut Tally) {
     // Fields of known formats are read from whole files: their own tests and the cases show that.
     let by_field = matches!(rule.shape(), Shape::Fields) || !rule.asked().is_empty();
     for (number, find) in rule.finds().iter().enumerate().filter(|_| !by_field) {
-        let (text, token) = expand_find(find, &format!("{}/{number}/{seed}", rule.id()));
+        let (text, expanded) = expand_find(find, &format!("{}/{number}/{seed}", rule.id()));
+        let token = &expanded[0];
         for (name, form) in FORMS {
             let token = if *form == Form::Crlf { token.replace('\n', "\r\n") } else { token.clone() };
             let text = context::encode(format!("first line\n{text}\nlast line\n"), *form);

@@ -71,7 +71,7 @@ fn odd_letter(from: &Source<'_>) -> Option<String> {
 fn wrong_sum(from: &Source<'_>) -> Option<String> {
     let row = from.rule.checksum().filter(|row| row.proven)?;
     let text = from.mint.drawn(from.seed, Letters::Drawn);
-    ((row.check)(text.as_bytes()) == Verdict::Fail).then_some(text)
+    (row.check(text.as_bytes()) == Verdict::Fail).then_some(text)
 }
 
 /// The shape with letters that nobody drew: only where most letters are free to choose.

@@ -84,9 +84,8 @@ impl<'r> Mint<'r> {
         let named = format!("{}/{seed}", self.rule.id());
         let drawn = self.drawn(seed, Letters::Drawn);
         let free = matches!(Kind::of(self.rule), Kind::Distinctive | Kind::Keyed) && !self.rule.judged();
-        let valid = |token: &str| {
-            self.rule.checksum().is_none_or(|row| (row.check)(token.as_bytes()) != Verdict::Fail)
-        };
+        let valid =
+            |token: &str| self.rule.checksum().is_none_or(|row| row.check(token.as_bytes()) != Verdict::Fail);
         if free && valid(&drawn) {
             return drawn;
         }
