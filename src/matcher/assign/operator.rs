@@ -314,8 +314,14 @@ fn named_pair(text: &[u8], name: &Name, before: &[u8]) -> Option<usize> {
         return Some(opened_element(text, name.end + 1).unwrap_or(name.end + 1));
     }
     let gap = |b: &u8| b.is_ascii_whitespace() || matches!(b, b',' | b'"' | b'\'' | b'\\');
-    let start = rest.iter().position(|b| !gap(b))?;
-    let word = rest[start..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let mut start = rest.iter().position(|b| !gap(b))?;
+    let letters = |from: usize| rest[from..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    // `android:name="key" android:value="x"`
+    let namespace = letters(start);
+    if rest.get(start + namespace) == Some(&b':') && letters(start + namespace + 1) > 0 {
+        start += namespace + 1;
+    }
+    let word = letters(start);
     let value = &rest[start..start + word];
     if !matches!(value.to_ascii_lowercase().as_slice(), b"value" | b"val" | b"content" | b"parametervalue") {
         return None;

@@ -57,6 +57,7 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
         ("/a%3Fpassword%3Dv%26x%3Dy", "password", "v", Equals),
         ("{\"a\":\"b\\npassword=v\\nc=d\"}", "password", "v", Equals),
         ("<add key=\"password\" value=\"v\"/>", "password", "v", Named),
+        ("<meta-data android:name=\"com.x.password\" android:value=\"v\"/>", "com.x.password", "v", Named),
         ("<entry key=\"password\">v</entry>", "password", "v", Named),
         ("{\"name\": \"password\", \"value\": \"v\"}", "password", "v", Named),
         ("{\\\"name\\\": \\\"password\\\", \\\"value\\\": \\\"v\\\"}", "password", "v", Named),

@@ -80,7 +80,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
         Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
-        Role::SomeKey => token(value, context, 20).map(weaker)?,
+        Role::SomeKey => some_key(value, context)?,
     };
     let prose =
         context.style == Style::Space && !value.iter().any(u8::is_ascii_digit) && found.reason != DRAWN;
@@ -212,6 +212,18 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
         return Some(likely(DRAWN));
     }
     (random > 4.9 && digits > 0).then_some(review(DRAWN))
+}
+
+/// What a name calls a key without saying of what kind. Where values are set it is one; in programs it may as well be what
+/// something is looked up by, and digests look alike.
+fn some_key(value: &[u8], context: &Context) -> Option<Judgement> {
+    let found = token(value, context, 20)?;
+    let sure = match context.setting {
+        Setting::Environment | Setting::Config | Setting::Shell => true,
+        Setting::Source => context.quoted && !value.iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    };
+    Some(if sure { found } else { weaker(found) })
 }
 
 fn without_padding(value: &[u8]) -> &[u8] {

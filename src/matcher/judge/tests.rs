@@ -79,7 +79,7 @@ fn a_doubtful_place_or_name_asks_for_review() {
     let value = drawn(32);
     assert_eq!(tier("api_key", &value, Setting::Documentation), Some(Confidence::Review));
     assert_eq!(tier("test_api_key", &value, Setting::Config), Some(Confidence::Review));
-    assert_eq!(tier("STRIPE_KEY", &value, Setting::Environment), Some(Confidence::Review));
+    assert_eq!(tier("STRIPE_KEY", &value, Setting::Environment), Some(Confidence::Likely));
     assert_eq!(tier("password", "Summer2024!", Setting::Minified), Some(Confidence::Review));
     let bare = judge("password", b"tiger42", &context(Setting::Source, false)).unwrap();
     assert_eq!(bare.confidence, Confidence::Review);
