@@ -92,7 +92,8 @@ pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assi
     let reach = keyword.end + REACH;
     let name = Name::around(text, keyword)?;
     // The user in a URL: what follows is its password, for which there are rules.
-    if name.before(text).ends_with(b"://") {
+    let before = name.before(text);
+    if before.ends_with(b"://") || of_digests(before) {
         return None;
     }
     let found = operator(text, &name)?;
@@ -125,6 +126,13 @@ fn embedded(text: &[u8], name: &Name) -> bool {
     };
     let opened = name.open.is_some() && !name.closed && name.dashes == 0;
     opened || (whole && (odd(b'"') || odd(b'\'')))
+}
+
+/// Whether a key that stands behind `before` is one of digests: `checksum/secret: 9f86…` of an annotation.
+fn of_digests(before: &[u8]) -> bool {
+    let Some(head) = before.strip_suffix(b"/") else { return false };
+    let word = head.rsplit(|b| !b.is_ascii_alphanumeric()).next().unwrap_or_default();
+    [&b"checksum"[..], b"hash", b"digest", b"sha256"].iter().any(|digest| word.eq_ignore_ascii_case(digest))
 }
 
 /// A key and what stands right beside it.

@@ -184,6 +184,7 @@ fn what_is_no_assignment_gives_none() {
         "password, user",
         "x = password",
         "password -> x",
+        "checksum/password: 9f86d081884c7d659a2feaa0c55ad015",
     ] {
         let found =
             of(text, "password").filter(|found| found.3 && !matches!(found.2, Style::Call | Style::Member));
