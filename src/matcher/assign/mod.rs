@@ -114,7 +114,8 @@ pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assi
     })
 }
 
-/// Whether a quotation mark that opened on the line before the key is still open, and is none of the key's own.
+/// Whether a quotation mark that opened on the line before the key is still open, and is none of the key's own; or an
+/// address whose parameter the key is, which says where it ends as well as quotation marks do.
 fn embedded(text: &[u8], name: &Name) -> bool {
     let before = name.before(text);
     let line = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
@@ -125,7 +126,11 @@ fn embedded(text: &[u8], name: &Name) -> bool {
         marks.count() % 2 == 1
     };
     let opened = name.open.is_some() && !name.closed && name.dashes == 0;
-    opened || (whole && (odd(b'"') || odd(b'\'')))
+    let address =
+        line.rsplit(|b| b.is_ascii_whitespace() || b"\"'`<>()".contains(b)).next().unwrap_or_default();
+    let parameter =
+        matches!(address.last(), Some(b'?' | b'&')) && memchr::memmem::find(address, b"://").is_some();
+    opened || parameter || (whole && (odd(b'"') || odd(b'\'')))
 }
 
 /// Whether a key that stands behind `before` is one of digests: `checksum/secret: 9f86…` of an annotation.

@@ -207,11 +207,18 @@ fn token(value: &[u8], context: &Context, least: usize) -> Option<Judgement> {
         return None;
     }
     let random = surprise(body);
-    let sure = random > if body.len() >= 24 { 5.1 } else { 5.4 };
+    let sure = random > if body.len() >= 24 { 5.1 } else { 5.4 }
+        || body.split(|b| !b.is_ascii_hexdigit()).any(drawn_hex);
     if sure && (digits > 0 || classes(body) >= 2) {
         return Some(likely(DRAWN));
     }
     (random > 4.9 && digits > 0).then_some(review(DRAWN))
+}
+
+/// Whether a row of hex digits is long and mixed enough to be drawn, whatever stands around it: `pk_…`, `…-us12`.
+fn drawn_hex(row: &[u8]) -> bool {
+    let digits = row.iter().filter(|b| b.is_ascii_digit()).count();
+    row.len() >= 24 && (row.len() / 4..row.len() * 7 / 8).contains(&digits) && distinct(row) >= 10
 }
 
 /// What a name calls a key without saying of what kind. Where values are set it is one; in programs it may as well be what
