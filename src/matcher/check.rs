@@ -269,6 +269,10 @@ impl Claim for Found {
         self.confidence
     }
 
+    fn raise(&mut self, confidence: Confidence) {
+        self.confidence = confidence;
+    }
+
     fn by_field(&self) -> bool {
         self.field
     }

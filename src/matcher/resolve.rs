@@ -13,6 +13,8 @@ pub trait Claim {
     fn range(&self) -> Range<u64>;
     /// How sure it is.
     fn confidence(&self) -> Confidence;
+    /// Makes it as sure as another claim of the same text is.
+    fn raise(&mut self, confidence: Confidence);
     /// Whether the format of its file names the value, so that its range and its decoding are known to be right.
     fn by_field(&self) -> bool {
         false
@@ -31,10 +33,15 @@ impl Claim for Hit {
     fn confidence(&self) -> Confidence {
         self.confidence
     }
+
+    fn raise(&mut self, confidence: Confidence) {
+        self.confidence = confidence;
+    }
 }
 
 /// Leaves one claim for each credential of a text: of claims that overlap, the one whose rule is most specific, that of a
-/// field, most sure and longest; the others only if one of the two rules names the other in `also`. Sorted by place.
+/// field, most sure and longest; the others only if one of the two rules names the other in `also`. Sorted by place. A claim
+/// that its rule doubts is as sure as the surest that it won over for the same text.
 pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
     let rule = |claim: &C| &rules.rules()[claim.rule()];
     give_way(&mut claims, rules);
@@ -50,15 +57,29 @@ pub fn resolve<C: Claim>(mut claims: Vec<C>, rules: &RuleSet) -> Vec<C> {
     for claim in claims {
         let range = claim.range();
         let near = kept.range((range.start.saturating_sub(longest), 0)..(range.end, 0));
-        let clashes = near.map(|(_, other)| other).any(|other| {
-            let overlaps = other.range().end > range.start;
-            overlaps && (claim.rule() == other.rule() || !shares(rule(other), rule(&claim)))
-        });
-        if !clashes {
-            kept.insert((range.start, claim.rule()), claim);
+        let clash = near
+            .filter(|(_, other)| other.range().end > range.start)
+            .find(|(_, other)| claim.rule() == other.rule() || !shares(rule(other), rule(&claim)));
+        match clash.map(|(place, _)| *place).and_then(|place| kept.get_mut(&place)) {
+            None => drop(kept.insert((range.start, claim.rule()), claim)),
+            Some(better) => {
+                if doubted(better, rules)
+                    && better.range() == range
+                    && claim.confidence() > better.confidence()
+                {
+                    better.raise(claim.confidence());
+                }
+            }
         }
     }
     kept.into_values().collect()
+}
+
+/// Whether a claim's rule knows whose the credential is, but doubts that it is one because its shape says little: then it is
+/// as sure as the name says that it stands beside. A pattern that doubts has its reasons.
+fn doubted<C: Claim>(claim: &C, rules: &RuleSet) -> bool {
+    let keyed = matches!(rules.rules()[claim.rule()].shape(), Shape::Keyed { .. });
+    keyed && claim.confidence() == Confidence::Review
 }
 
 /// Takes the claims of rules away that others were made from, where those claim the same text.

@@ -77,6 +77,10 @@ impl Claim for Match {
         self.what.confidence
     }
 
+    fn raise(&mut self, confidence: Confidence) {
+        self.what.confidence = confidence;
+    }
+
     fn by_field(&self) -> bool {
         self.kind == PlaceKind::File && self.name.is_some()
     }

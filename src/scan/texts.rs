@@ -44,6 +44,10 @@ impl Claim for TextMatch {
     fn confidence(&self) -> Confidence {
         self.what.confidence
     }
+
+    fn raise(&mut self, confidence: Confidence) {
+        self.what.confidence = confidence;
+    }
 }
 
 impl Seen for TextMatch {
