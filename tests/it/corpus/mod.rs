@@ -59,6 +59,10 @@ fn a_scan_of_an_image_finds_what_the_matcher_finds() {
     let (mut layer, mut expected) = (LayerBuilder::new(), Vec::new());
     for rule in matcher.rules().rules().iter().step_by(SAMPLE).filter(|rule| Kind::of(rule) != Kind::Place) {
         let (name, token) = (name_of(rule, 0), Mint::new(rule).token(0));
+        // What a file with a certificate is depends on the keys beside it, which the matcher does not see.
+        if token.contains('\n') {
+            continue;
+        }
         for context in CONTEXTS.iter().filter(|context| stands_in(rule, &name, context)) {
             let Some(text) = context.fill(&name, &token) else { continue };
             let found = Found::new(rule, &token, &hits(&matcher, &text, context.form, context.path));
