@@ -80,7 +80,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
         Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
-        Role::SomeKey => some_key(value, context)?,
+        Role::SomeKey => some_key(name, value, context)?,
     };
     let prose =
         context.style == Style::Space && !value.iter().any(u8::is_ascii_digit) && found.reason != DRAWN;
@@ -222,12 +222,15 @@ fn drawn_hex(row: &[u8]) -> bool {
 }
 
 /// What a name calls a key without saying of what kind. Where values are set it is one; in programs it may as well be what
-/// something is looked up by, and digests look alike.
-fn some_key(value: &[u8], context: &Context) -> Option<Judgement> {
+/// something is looked up by. Digests look like keys in hexadecimal digits, so there the name has to be one of a variable.
+fn some_key(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     let found = token(value, context, 20)?;
+    let hex = value.iter().all(u8::is_ascii_hexdigit);
+    let variable = !name.bytes().any(|b| b.is_ascii_lowercase());
     let sure = match context.setting {
-        Setting::Environment | Setting::Config | Setting::Shell => true,
-        Setting::Source => context.quoted && !value.iter().all(u8::is_ascii_hexdigit),
+        Setting::Environment | Setting::Shell => true,
+        Setting::Config => !hex || variable,
+        Setting::Source => context.quoted && !hex,
         _ => false,
     };
     Some(if sure { found } else { weaker(found) })

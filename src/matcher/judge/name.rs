@@ -244,7 +244,9 @@ const OTHER_KEYS: &str = "primary foreign public pub sort cache partition hot ro
     grouping ordering header cookie metadata tag entity resource locale search result error weak strong symbol local \
     session context store storage sorting bucket s3 redis memcache memo node tree left right first last next prev current \
     default custom raw map env meta settings setting variable var input output request response route section menu item \
-    list page view form selector filter path file url uri color theme style count number int str string byte char word";
+    list page view form selector filter path file url uri color theme style count number int str string byte char word \
+    websocket socket image build artifact asset component content block transaction trace span correlation surrogate document layer \
+    release revision commit cursor continuation upload thread room topic";
 
 /// The words of a name, in lower case. Letters of any language are letters.
 pub(super) fn words(name: &str) -> Vec<String> {
