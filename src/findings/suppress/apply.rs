@@ -7,6 +7,7 @@ use super::{By, Cause, Entry, Expired, StaleLists, Suppressed, Suppression, Supp
 use crate::findings::{Credential, Finding, Place, fix};
 use crate::image::Image;
 use crate::matcher::Mark;
+use crate::signature::Confidence;
 
 /// The names of each image, by the first of them, which is the one that places have.
 pub(super) type Names<'i> = BTreeMap<&'i str, Vec<&'i str>>;
@@ -75,7 +76,10 @@ impl Suppressions {
         if verdicts.iter().all(Option::is_none) {
             return (Some(finding), None);
         }
-        let partly = verdicts.iter().any(Option::is_none);
+        // What packages ship keeps a finding alive only if it has no other places at all.
+        let counts = |place: &Place| place.shipped_by.is_none() || finding.confidence == Confidence::Example;
+        let mut places = finding.places.iter().zip(verdicts);
+        let partly = places.any(|(place, verdict)| verdict.is_none() && counts(place));
         let with = |suppressed: bool| {
             let places = finding.places.iter().zip(verdicts);
             let places = places.filter(|(_, verdict)| verdict.is_some() == suppressed);

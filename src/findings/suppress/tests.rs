@@ -101,6 +101,16 @@ fn ignores(keys: &str, place: Place) -> bool {
 }
 
 #[test]
+fn places_that_packages_ship_do_not_keep_a_finding() {
+    let shipped = Place { shipped_by: Some("dpkg libabc1".into()), ..file("usr/lib/abc.pem") };
+    let both = finding("secret", vec![file("app/key.pem"), shipped]);
+    let ignore = suppressions("[[ignore]]\npath = \"/app/key.pem\"");
+    let (kept, suppression) = apply(&ignore, vec![both]);
+    assert!(kept.is_empty());
+    assert!(!suppression.findings[0].partly);
+}
+
+#[test]
 fn every_key_matches_what_it_names_and_nothing_else() {
     let fingerprint = finding("secret", vec![]).fingerprint.to_string();
     let (stored, plain) = (Digest::of(b"stored"), Digest::of(b"plain").hex());
