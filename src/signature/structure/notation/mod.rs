@@ -50,18 +50,20 @@ impl Leaf<'_, '_> {
         self.keys.len() >= wanted.len() && self.keys.iter().rev().zip(wanted.iter().rev()).all(fits)
     }
 
-    /// All keys, joined.
+    /// The keys, joined: of a path that is longer than people write, the innermost. It is kept for every credential found.
     pub(super) fn dotted(&self) -> String {
-        let mut out = String::new();
-        for key in self.keys {
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(&lossy(key));
-        }
-        out
+        let keys: Vec<Cow<'_, str>> = self.keys.iter().map(|key| lossy(key)).collect();
+        let mut bytes = 0;
+        let fit = keys.iter().rev().take_while(|key| {
+            bytes += key.len() + 1;
+            bytes <= LONGEST_PATH
+        });
+        keys[keys.len() - fit.count()..].join(".")
     }
 }
+
+/// Bytes of joined keys. One key alone is shorter: see [`lossy`].
+const LONGEST_PATH: usize = 1024;
 
 /// Whether `key` is `wanted`, in which one `*` stands for any text.
 pub(super) fn fits(key: &[u8], wanted: &str) -> bool {
@@ -120,6 +122,15 @@ mod tests {
     fn lines_have_any_end() {
         let all: Vec<_> = lines(b"\xef\xbb\xbfa\r\n\nb").collect();
         assert_eq!(all, [(3, &b"a"[..]), (6, b""), (7, b"b")]);
+    }
+
+    #[test]
+    fn of_a_long_path_the_innermost_keys_are_kept() {
+        let key = "k".repeat(250);
+        let text = format!("{{\"{key}\": ").repeat(40) + "{\"password\": \"x\"" + &"}".repeat(41);
+        let found = dump(json, &text);
+        assert!(found[0].ends_with("k.password=x"), "{found:?}");
+        assert!((800..=LONGEST_PATH + 2).contains(&found[0].len()));
     }
 
     #[test]
