@@ -159,8 +159,8 @@ pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()>
 fn write_hidden(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
     let shipped = outcome.hidden_shipped.min(outcome.hidden);
     let rows = [
-        (outcome.hidden - shipped, "less certain finding", "not shown (--min-confidence review shows more)"),
-        (shipped, "finding", "in what public packages ship not shown (--min-confidence example)"),
+        (outcome.hidden - shipped, "less certain finding", "not shown (--min-confidence example shows all)"),
+        (shipped, "finding", "that public packages ship not shown (--min-confidence example shows all)"),
     ];
     rows.iter().filter(|(number, ..)| *number > 0).try_for_each(|(number, noun, why)| {
         page.line(0, &[dim(format!("{} {why}", count(*number as u64, noun)))])

@@ -78,8 +78,8 @@ fn a_finding_says_what_where_and_what_to_do() {
     skipped    size unknown, 1 time: encrypted
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
-    2 less certain findings not shown (--min-confidence review shows more)
-    1 finding in what public packages ship not shown (--min-confidence example)
+    2 less certain findings not shown (--min-confidence example shows all)
+    1 finding that public packages ship not shown (--min-confidence example shows all)
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone (--verbose lists them)
@@ -169,8 +169,8 @@ fn everything_is_listed_when_asked() {
     skipped    size unknown, 1 time: encrypted
 
     2 findings: 1 CRITICAL 1 MEDIUM; not everything could be looked at: 1 gap
-    2 less certain findings not shown (--min-confidence review shows more)
-    1 finding in what public packages ship not shown (--min-confidence example)
+    2 less certain findings not shown (--min-confidence example shows all)
+    1 finding that public packages ship not shown (--min-confidence example shows all)
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone
