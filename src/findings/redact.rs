@@ -9,12 +9,15 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::secret::Secret;
 
+/// Bytes at the start of a credential that say nothing.
+const SHOWN: usize = 3;
+
 /// Replaces credentials in texts.
 #[derive(Debug)]
 pub struct Redactor {
     automaton: Option<AhoCorasick>,
     replacements: Vec<String>,
-    lengths: Vec<usize>,
+    forms: Vec<Vec<u8>>,
 }
 
 /// Shortest credential that is taken out of paths, where a shorter one is more likely to be part of a common word.
@@ -38,13 +41,13 @@ impl Redactor {
         }
         let automaton =
             AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(forms.keys()).ok();
-        let lengths = forms.keys().map(Vec::len).collect();
-        Self { automaton, replacements: forms.into_values().collect(), lengths }
+        let (forms, replacements) = forms.into_iter().unzip();
+        Self { automaton, replacements, forms }
     }
 
     /// A redactor that shows nothing at all.
     pub fn blind() -> Self {
-        Self { automaton: None, replacements: Vec::new(), lengths: Vec::new() }
+        Self { automaton: None, replacements: Vec::new(), forms: Vec::new() }
     }
 
     /// `text` without credentials.
@@ -57,6 +60,24 @@ impl Redactor {
         self.replace(path, SHORTEST_IN_PATH)
     }
 
+    /// A text that may have been cut off, without credentials and without the start of one at its end.
+    pub fn cut(&self, text: &str) -> String {
+        let mut text = self.path(text);
+        if let Some(kept) = text.strip_suffix('…') {
+            let begins = |start: &usize| {
+                let rest = &kept.as_bytes()[*start..];
+                let next = self.forms.partition_point(|form| form.as_slice() < rest);
+                self.forms.get(next).is_some_and(|form| form.starts_with(rest))
+            };
+            let starts = kept.char_indices().map(|(at, _)| at).filter(|at| kept.len() - at > SHOWN);
+            if let Some(start) = starts.into_iter().find(begins) {
+                text.truncate(start);
+                text.push_str("[redacted]…");
+            }
+        }
+        text
+    }
+
     fn replace(&self, text: &str, shortest: usize) -> String {
         // Without an automaton (its size is bounded) nothing can be shown safely.
         let Some(automaton) = &self.automaton else { return "[redacted]".into() };
@@ -64,7 +85,7 @@ impl Redactor {
         let mut from = 0;
         for found in automaton.find_iter(text) {
             let pattern = found.pattern().as_usize();
-            if self.lengths[pattern] >= shortest {
+            if self.forms[pattern].len() >= shortest {
                 // Forms are whole characters of UTF-8 texts; a form that is no UTF-8 cannot match inside one.
                 out.push_str(text.get(from..found.start()).unwrap_or_default());
                 out.push_str(&self.replacements[pattern]);
@@ -95,6 +116,14 @@ mod tests {
         let secrets = [Secret::new("abcd"), Secret::new("abcdefghijklmnopqrstuvwxyz")];
         let shown = Redactor::new(&secrets).text("x abcdefghijklmnopqrstuvwxyz y");
         assert!(!shown.contains("mnop"), "{shown}");
+    }
+
+    #[test]
+    fn the_start_of_a_credential_at_a_cut_is_taken_out() {
+        let redactor = Redactor::new(&[Secret::new("made-up-token-value-1234"), Secret::new("zzzzzzzzzzzz")]);
+        assert_eq!(redactor.cut("https://a.invalid/made-up-token-va…"), "https://a.invalid/[redacted]…");
+        assert_eq!(redactor.cut("https://a.invalid/made…or not"), "https://a.invalid/made…or not");
+        assert_eq!(redactor.cut("ä…"), "ä…");
     }
 
     #[test]

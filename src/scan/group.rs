@@ -203,7 +203,7 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
         *line = redactor.path(line);
     }
     for fact in &mut finding.facts {
-        fact.value = redactor.path(&fact.value);
+        fact.value = redactor.cut(&fact.value);
     }
     for part in &mut finding.parts {
         if let PartValue::Text(text) = &mut part.value {
