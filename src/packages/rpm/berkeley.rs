@@ -15,7 +15,7 @@ const HEAD: usize = 26;
 /// Gives every value.
 pub(super) fn values(bytes: &[u8], sink: &mut dyn FnMut(&[u8])) {
     let Some(hash) = Hash::new(bytes) else { return };
-    // Chains of all values together are no longer than the file, unless they share pages.
+    // All values together are no longer than the file, unless they share bytes. One that is damaged costs as much.
     let mut left = bytes.len();
     for page in bytes.chunks_exact(hash.page).skip(1) {
         if !matches!(page[25], HASH_UNSORTED | HASH) {
@@ -23,11 +23,30 @@ pub(super) fn values(bytes: &[u8], sink: &mut dyn FnMut(&[u8])) {
         }
         let count = usize::from(hash.short(page, 20).unwrap_or(0));
         for number in (1..count).step_by(2) {
-            let value = hash.value(page, number, left);
-            left -= value.as_ref().map_or(0, Vec::len).min(left);
-            if let Some(value) = value {
-                sink(&value);
+            let Some(item) = hash.item(page, number) else { continue };
+            let Some(rest) = left.checked_sub(item.length()) else { continue };
+            left = rest;
+            match item {
+                Item::Here(value) => sink(value),
+                Item::Chain { first, length } => {
+                    hash.chain(first, length).iter().for_each(|value| sink(value));
+                }
             }
+        }
+    }
+}
+
+/// Where a value stands.
+enum Item<'b> {
+    Here(&'b [u8]),
+    Chain { first: u32, length: usize },
+}
+
+impl Item<'_> {
+    fn length(&self) -> usize {
+        match self {
+            Self::Here(value) => value.len(),
+            Self::Chain { length, .. } => *length,
         }
     }
 }
@@ -56,16 +75,16 @@ impl<'b> Hash<'b> {
         Some(if self.big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
     }
 
-    /// The item of that number in a page, if it has at most `most` bytes.
-    fn value(&self, page: &[u8], number: usize, most: usize) -> Option<Vec<u8>> {
+    /// The item of that number in a page.
+    fn item(&self, page: &'b [u8], number: usize) -> Option<Item<'b>> {
         let offset = |number: usize| self.short(page, HEAD + 2 * number).map(usize::from);
         let start = offset(number)?;
         match *page.get(start)? {
             // Items stand from the end of the page down: one ends where the one before starts.
-            IN_PAGE => page.get(start + 1..offset(number.checked_sub(1)?)?).map(<[u8]>::to_vec),
+            IN_PAGE => page.get(start + 1..offset(number.checked_sub(1)?)?).map(Item::Here),
             OFF_PAGE => {
                 let (first, length) = (self.number(page, start + 4)?, self.number(page, start + 8)? as usize);
-                (length <= most).then(|| self.chain(first, length))?
+                Some(Item::Chain { first, length })
             }
             _ => None,
         }

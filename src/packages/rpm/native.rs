@@ -14,10 +14,13 @@ const PAGE: usize = 4096;
 pub(super) fn blobs(bytes: &[u8], sink: &mut dyn FnMut(&[u8])) {
     let pages = little(bytes, 12).unwrap_or(0) as usize;
     let slots = bytes.get(..bytes.len().min(pages.saturating_mul(PAGE))).unwrap_or_default();
+    // All headers together are no longer than the file, unless they share bytes.
+    let mut left = bytes.len();
     for slot in slots.chunks_exact(BLOCK).skip(2).filter(|slot| slot.starts_with(b"Slot")) {
-        if let Some(blob) = blob(bytes, slot) {
-            sink(blob);
-        }
+        let Some(blob) = blob(bytes, slot) else { continue };
+        let Some(rest) = left.checked_sub(blob.len()) else { continue };
+        left = rest;
+        sink(blob);
     }
 }
 

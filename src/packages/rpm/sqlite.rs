@@ -1,11 +1,16 @@
 //! Reads the rows of one table of an `SQLite` database (its "Database File Format"): as much as rpm's needs, and nothing of
 //! journals, indexes or queries.
 
+use std::cell::Cell;
+
 /// What such a file starts with.
 pub(super) const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// Nesting of pages: a tree that is deeper is damaged.
 const DEPTH: usize = 20;
+
+/// Columns of a row: tables that are read here have fewer.
+const COLUMNS: usize = 16;
 
 const INTERIOR: u8 = 5;
 const LEAF: u8 = 13;
@@ -33,6 +38,8 @@ struct Database<'b> {
     page: usize,
     /// Bytes of a page that are used.
     usable: usize,
+    /// Records together are no longer than the file, unless they share bytes.
+    left: Cell<usize>,
 }
 
 impl<'b> Database<'b> {
@@ -42,7 +49,7 @@ impl<'b> Database<'b> {
             size => usize::from(size),
         };
         let usable = page.checked_sub(usize::from(*bytes.get(20)?))?;
-        (page >= 512 && usable >= 480).then_some(Self { bytes, page, usable })
+        (page >= 512 && usable >= 480).then(|| Self { bytes, page, usable, left: Cell::new(bytes.len()) })
     }
 
     /// The page of that number, 1 = the first.
@@ -83,7 +90,8 @@ impl<'b> Database<'b> {
         let (length, used) = varint(rest)?;
         let (_, id) = varint(rest.get(used..)?)?;
         let body = rest.get(used + id..)?;
-        let length = usize::try_from(length).ok().filter(|length| *length <= self.bytes.len())?;
+        let length = usize::try_from(length).ok().filter(|length| *length <= self.left.get())?;
+        self.left.set(self.left.get() - length);
         let here = self.local(length);
         let mut record = body.get(..here)?.to_vec();
         let mut next = if here < length { super::number(body, here)? } else { 0 };
@@ -125,7 +133,7 @@ fn node(page: &[u8], head: usize) -> Option<Node<impl Iterator<Item = usize>>> {
     Some(Node { kind, cells, right })
 }
 
-/// The columns of a record, numbers as their bytes.
+/// The columns of a record, numbers as their bytes; none of one that has too many.
 fn columns(record: &[u8]) -> Vec<&[u8]> {
     let mut out = Vec::new();
     let Some((head, mut at)) = varint(record) else { return out };
@@ -143,6 +151,9 @@ fn columns(record: &[u8]) -> Vec<&[u8]> {
         let column =
             usize::try_from(length).ok().and_then(|length| record.get(body..body.checked_add(length)?));
         let Some(column) = column else { return out };
+        if out.len() == COLUMNS {
+            return Vec::new();
+        }
         out.push(column);
         body += column.len();
         at += used;

@@ -214,6 +214,42 @@ fn every_format_gives_the_files_of_all_packages() {
     }
 }
 
+/// Bytes that a reader gives, and those of the file.
+fn given(bytes: &[u8], read: impl Fn(&[u8], &mut dyn FnMut(&[u8]))) -> (usize, usize) {
+    let mut given = 0;
+    read(bytes, &mut |value| given += value.len());
+    (given, bytes.len())
+}
+
+#[test]
+fn values_that_share_bytes_are_not_read_many_times() {
+    let blobs = [vec![7; 9000], vec![8; 100]];
+    // Many cells of a page that are all the same.
+    let mut shared = sqlite(&blobs);
+    let page = &mut shared[3 * PAGE..4 * PAGE];
+    let cell = [page[8], page[9]];
+    page[3..5].copy_from_slice(&150_u16.to_be_bytes());
+    page[8..308].copy_from_slice(&cell.repeat(150));
+    let (bytes, most) = given(&shared, |bytes, sink| super::sqlite::rows(bytes, "Packages", sink));
+    assert!(bytes > 0 && bytes <= most, "{bytes} of {most}");
+
+    let mut shared = native(&blobs);
+    let slot = shared[32..48].to_vec();
+    (1..200).for_each(|number| shared[32 + 16 * number..48 + 16 * number].copy_from_slice(&slot));
+    let (bytes, most) = given(&shared, super::native::blobs);
+    assert!(bytes > 0 && bytes <= most, "{bytes} of {most}");
+
+    for blob in [vec![7; 190], vec![7; 9000]] {
+        let mut shared = berkeley(&[blob], false);
+        shared[PAGE + 20..PAGE + 22].copy_from_slice(&120_u16.to_le_bytes());
+        let pointers = shared[PAGE + 26..PAGE + 30].to_vec();
+        (1..60)
+            .for_each(|pair| shared[PAGE + 26 + 4 * pair..PAGE + 30 + 4 * pair].copy_from_slice(&pointers));
+        let (bytes, most) = given(&shared, super::berkeley::values);
+        assert!(bytes > 0 && bytes <= most, "{bytes} of {most}");
+    }
+}
+
 proptest! {
     #[test]
     fn damage_never_makes_a_reader_panic(damage in proptest::collection::vec((any::<u16>(), any::<u8>()), 1..30), cut in any::<u16>()) {
