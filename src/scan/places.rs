@@ -215,19 +215,28 @@ fn drop_known(out: &mut Vec<Located>, from: usize) {
 /// The place of a match in a layer, without the state.
 fn base(image: &Image, layer: &Layer, report: &BlobReport, found: &Match) -> Place {
     let step = layer.step.and_then(|step| image.steps.get(step));
-    let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
-    let layer = PlaceLayer {
+    let place = PlaceLayer {
         index: Some(layer.index),
         digest: layer.digest.or(Some(report.digest)),
         diff_id: Some(report.diff_id).filter(|_| report.plain_complete).or(layer.diff_id),
     };
     Place {
-        kind: found.kind,
         image: image.names.first().cloned(),
         platform: image.platform.clone(),
-        layer: Some(layer),
         step: step.map(place_step),
-        path,
+        ..in_blob(found, place)
+    }
+}
+
+/// The place of a match in a blob, whatever it belongs to.
+fn in_blob(found: &Match, layer: PlaceLayer) -> Place {
+    Place {
+        kind: found.kind,
+        image: None,
+        platform: None,
+        layer: Some(layer),
+        step: None,
+        path: found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()),
         inner: Vec::new(),
         name: found.name.clone(),
         line: found.line,
@@ -276,32 +285,13 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
     let shipped = shipped_by(&[Some(lists)], &entries.values().map(file).collect::<Vec<_>>());
     let shipped: BTreeMap<u64, Option<String>> = entries.into_keys().zip(shipped).collect();
     for found in &report.matches {
-        let path = found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
-        let package = found
+        let layer = PlaceLayer { index: None, digest: Some(report.digest), diff_id: Some(report.diff_id) };
+        let mut place = in_blob(found, layer);
+        place.path.get_or_insert_with(|| name.to_owned());
+        place.shipped_by = found
             .ordinal()
             .filter(|_| found.kind == PlaceKind::File)
             .and_then(|at| shipped.get(&at)?.clone());
-        let place = Place {
-            kind: found.kind,
-            image: None,
-            platform: None,
-            layer: Some(PlaceLayer {
-                index: None,
-                digest: Some(report.digest),
-                diff_id: Some(report.diff_id),
-            }),
-            step: None,
-            inner: Vec::new(),
-            path: path.or_else(|| Some(name.to_owned())),
-            name: found.name.clone(),
-            line: found.line,
-            offset: Some(found.range.start),
-            decoded: found.decoded.iter().map(ToString::to_string).collect(),
-            state: None,
-            state_by: None,
-            mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
-            shipped_by: package,
-        };
         out.push(Located::new(&found.what, place));
     }
 }
