@@ -145,7 +145,7 @@ fn facts(located: &[Located]) -> Vec<Fact> {
     all.filter(|fact| seen.insert((*fact).clone())).take(MOST).cloned().collect()
 }
 
-/// Facts, and parts, that a finding may have.
+/// Facts, and parts that are no credentials, that a finding may have.
 const MOST: usize = 24;
 
 /// Each part once with all its places, and the worst of their severities.
@@ -170,11 +170,24 @@ fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>) 
             part.places.push(place.clone());
         }
     }
-    let mut parts: Vec<Part> = parts.into_values().take(MOST).collect();
+    let mut parts = bounded(parts.into_values());
     for part in &mut parts {
         tidy(&mut part.places);
     }
     (parts, worst)
+}
+
+/// The parts that are kept. A credential among them may have no finding of its own, so none of those is left out.
+fn bounded(parts: impl Iterator<Item = Part>) -> Vec<Part> {
+    let mut texts = 0;
+    let kept = |part: &Part| match part.value {
+        PartValue::Secret(_) => true,
+        PartValue::Text(_) => {
+            texts += 1;
+            texts <= MOST
+        }
+    };
+    parts.filter(kept).collect()
 }
 
 fn tidy(places: &mut Vec<Place>) {
@@ -281,5 +294,14 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         assert_eq!(told, BTreeSet::from([Secret::new("an-id")]));
         assert_eq!(absorbed(&by_secret, Confidence::Confirmed), BTreeSet::new());
+
+    #[test]
+    fn of_many_parts_no_credential_is_left_out() {
+        let part = |value| Part { name: "x".to_owned(), rule: None, value, places: Vec::new() };
+        let texts = (0..2 * MOST).map(|n| part(PartValue::Text(n.to_string())));
+        let secrets = (0..2 * MOST).map(|n| part(PartValue::Secret(Secret::new(n.to_string()))));
+        let kept = bounded(texts.chain(secrets));
+        let secrets = kept.iter().filter(|part| matches!(part.value, PartValue::Secret(_))).count();
+        assert_eq!((kept.len() - secrets, secrets), (MOST, 2 * MOST));
     }
 }
