@@ -240,6 +240,7 @@ fn redact_place(place: &mut Place, redactor: &Redactor) {
     }
     place.inner.iter_mut().for_each(path);
     place.name.iter_mut().for_each(path);
+    place.shipped_by.iter_mut().for_each(path);
     place.mark.iter_mut().filter_map(|mark| mark.reason.as_mut()).for_each(whole);
 }
 
@@ -294,6 +295,16 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         assert_eq!(told, BTreeSet::from([Secret::new("an-id")]));
         assert_eq!(absorbed(&by_secret, Confidence::Confirmed), BTreeSet::new());
+    }
+
+    #[test]
+    fn the_name_of_a_package_tells_no_credential() {
+        let mut place = located("made-up-password", None).place;
+        place.shipped_by = Some("npm made-up-password@1.0.0".to_owned());
+        redact_place(&mut place, &Redactor::new(&[Secret::new("made-up-password")]));
+        let shown = place.shipped_by.unwrap();
+        assert!(shown.starts_with("npm ") && !shown.contains("made-up-password"), "{shown}");
+    }
 
     #[test]
     fn of_many_parts_no_credential_is_left_out() {
