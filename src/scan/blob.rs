@@ -5,7 +5,7 @@
 //! searched like everything else.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::matching::Match;
@@ -20,7 +20,7 @@ use crate::matcher::Surroundings;
 use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
-use crate::stream::{Aside, Compression, Decoder, Hashed, PathIndex};
+use crate::stream::{Aside, Compression, Decoder, Hashed, PathIndex, Peeked};
 
 /// What a blob yields.
 #[derive(Debug)]
@@ -53,19 +53,17 @@ const READ: usize = 128 << 10;
 pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> BlobReport {
     let count = AtomicU64::new(0);
     let counted = Counted { inner: stored, count: &count, progress: context.progress };
-    let mut stored = BufReader::with_capacity(READ, Hashed::new(counted));
+    let mut stored = Peeked::new(BufReader::with_capacity(READ, Hashed::new(counted)));
     let mut problems = Vec::new();
-    let compression = match stored.fill_buf() {
-        Ok(head) => Compression::sniff(head),
-        Err(_) => None,
-    };
-    let (mut plain, aside) = match compression {
-        None => (pump(context, &mut stored, &count, false), Aside::default()),
+    let compression = stored.peek().ok().and_then(Compression::sniff);
+    let (mut plain, rest, aside) = match compression {
+        None => (pump(context, &mut stored, &count, false), None, Aside::default()),
         Some(compression) => {
-            let mut decoder = Decoder::new(&mut stored, compression, context.limits.get(Limit::WindowBytes));
+            let window = context.limits.get(Limit::WindowBytes);
+            let mut decoder = Decoder::new(&mut stored, compression, window);
             let plain = pump(context, &mut decoder, &count, false);
-            let (_, aside) = decoder.into_rest();
-            (plain, aside)
+            let (rest, aside) = decoder.into_rest();
+            (plain, Some(rest.map(|mut rest| pump(context, &mut rest, &count, true))), aside)
         }
     };
     problems.append(&mut plain.problems);
@@ -75,15 +73,16 @@ pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> B
     let mut skipped = Vec::new();
     matches.extend(beside(context, &aside, &mut skipped, &mut problems));
     let mut stored_complete = plain_complete;
-    if compression.is_some() {
-        let rest = pump(context, &mut stored, &count, true);
+    if let Some(rest) = rest {
+        // After an error nothing was given back.
+        let rest = rest.unwrap_or_else(|| pump(context, &mut stored, &count, true));
         stored_complete = rest.error.is_none() && rest.complete;
         if plain_complete && rest.content {
             problems.push(behind(rest.bytes));
         }
         matches.extend(rest.matches.into_iter().map(|found| Match { kind: PlaceKind::Padding, ..found }));
     }
-    let (digest, stored_bytes) = stored.into_inner().finish();
+    let (digest, stored_bytes) = stored.into_inner().into_inner().finish();
     let ledger = Ledger {
         blob: name.to_owned(),
         digest: Some(digest),

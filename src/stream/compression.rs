@@ -11,6 +11,8 @@ use flate2::bufread::GzDecoder;
 use lzma_rust2::XzReader;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
+use super::peeked::Peeked;
+
 /// A compression that a blob or an archive can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Compression {
@@ -79,12 +81,12 @@ pub struct Aside {
 }
 
 enum State<R: BufRead> {
-    Between(R),
-    Gzip(Box<GzDecoder<R>>),
-    Zstd(Box<ZstdDecoder<'static, R>>),
-    Xz(Box<XzReader<R>>),
-    Bzip2(Box<BzDecoder<R>>),
-    End(R),
+    Between(Peeked<R>),
+    Gzip(Box<GzDecoder<Peeked<R>>>),
+    Zstd(Box<ZstdDecoder<'static, Peeked<R>>>),
+    Xz(Box<XzReader<Peeked<R>>>),
+    Bzip2(Box<BzDecoder<Peeked<R>>>),
+    End(Peeked<R>),
     /// Only while the state changes, and after an error.
     Gone,
 }
@@ -93,12 +95,12 @@ impl<R: BufRead> Decoder<R> {
     /// Decompresses `inner`, which starts with a member of `compression`. A stream that asks for a window or dictionary
     /// larger than `window` bytes is an error of the kind [`OutOfMemory`](io::ErrorKind::OutOfMemory).
     pub fn new(inner: R, compression: Compression, window: u64) -> Self {
-        Self { state: State::Between(inner), compression, window, aside: Aside::default() }
+        Self { state: State::Between(Peeked::new(inner)), compression, window, aside: Aside::default() }
     }
 
     /// After the end of the content: the reader, at the first byte behind the last member, and the bytes beside the
     /// content. None after an error.
-    pub fn into_rest(self) -> (Option<R>, Aside) {
+    pub fn into_rest(self) -> (Option<Peeked<R>>, Aside) {
         let rest = match self.state {
             State::Between(rest) | State::End(rest) => Some(rest),
             _ => None,
@@ -107,9 +109,9 @@ impl<R: BufRead> Decoder<R> {
     }
 
     /// Starts the next member, or ends if there is none.
-    fn next_member(&mut self, mut inner: R) -> io::Result<()> {
+    fn next_member(&mut self, mut inner: Peeked<R>) -> io::Result<()> {
         loop {
-            let head = peek(&mut inner)?;
+            let head = inner.peek()?;
             if self.compression == Compression::Zstd && is_skippable(head) {
                 self.skip_frame(&mut inner)?;
                 continue;
@@ -135,7 +137,7 @@ impl<R: BufRead> Decoder<R> {
         }
     }
 
-    fn skip_frame(&mut self, inner: &mut R) -> io::Result<()> {
+    fn skip_frame(&mut self, inner: &mut Peeked<R>) -> io::Result<()> {
         let mut header = [0; 8];
         inner.read_exact(&mut header)?;
         let mut left = u64::from(u32::from_le_bytes([header[4], header[5], header[6], header[7]]));
@@ -156,18 +158,6 @@ impl<R: BufRead> Decoder<R> {
         }
         Ok(())
     }
-}
-
-/// The next bytes of a reader: four of them unless it ends before or its buffer is shorter.
-fn peek<R: BufRead>(inner: &mut R) -> io::Result<&[u8]> {
-    loop {
-        match inner.fill_buf() {
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    inner.fill_buf()
 }
 
 /// The two libraries say only in words that a stream asks for more memory than it may have.
@@ -211,9 +201,10 @@ impl<R: BufRead> Read for Decoder<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{BufReader, Write};
 
     use super::*;
+    use crate::stream::read_bounded;
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -222,7 +213,13 @@ mod tests {
     }
 
     fn read_all(bytes: &[u8]) -> (io::Result<Vec<u8>>, Vec<u8>, Aside) {
-        let mut decoder = Decoder::new(bytes, Compression::sniff(bytes).unwrap(), 1 << 26);
+        read_in_pieces(bytes, bytes.len())
+    }
+
+    /// Reads through a buffer of `piece` bytes.
+    fn read_in_pieces(bytes: &[u8], piece: usize) -> (io::Result<Vec<u8>>, Vec<u8>, Aside) {
+        let reader = BufReader::with_capacity(piece, bytes);
+        let mut decoder = Decoder::new(reader, Compression::sniff(bytes).unwrap(), 1 << 26);
         let mut out = Vec::new();
         let mut buffer = [0; 7];
         let result = loop {
@@ -233,7 +230,8 @@ mod tests {
             }
         };
         let (rest, aside) = decoder.into_rest();
-        (result, rest.map(<[u8]>::to_vec).unwrap_or_default(), aside)
+        let rest = rest.map(|mut rest| read_bounded(&mut rest, 1 << 20).unwrap().unwrap());
+        (result, rest.unwrap_or_default(), aside)
     }
 
     #[test]
@@ -242,6 +240,15 @@ mod tests {
         let (plain, rest, _) = read_all(&bytes);
         assert_eq!(plain.unwrap(), b"first second");
         assert_eq!(rest, b"trailing");
+    }
+
+    #[test]
+    fn a_member_may_begin_where_a_buffer_ends() {
+        let bytes = [gzip(b"first "), gzip(b"second"), b"trailing".to_vec()].concat();
+        for piece in 1..bytes.len() {
+            let (plain, rest, _) = read_in_pieces(&bytes, piece);
+            assert_eq!((&plain.unwrap()[..], &rest[..]), (&b"first second"[..], &b"trailing"[..]), "{piece}");
+        }
     }
 
     #[test]

@@ -9,12 +9,14 @@ mod compression;
 pub mod header;
 mod members;
 mod paths;
+mod peeked;
 mod walker;
 
 pub use self::bounded::{Hashed, Section, fill, read_bounded};
 pub use self::compression::{Aside, Compression, Decoder};
 pub use self::members::{ArchiveError, Body, Forward, Members, Streamed};
 pub use self::paths::{Effect, Link, PathIndex, key};
+pub use self::peeked::Peeked;
 pub use self::walker::{Entry, Segment, SegmentKind, Text, TextKind, Walked, Walker};
 
 /// Whether the first block of a stream is a tar header, or the end marker of an empty tar.
