@@ -22,7 +22,7 @@ pub enum Limit {
     PathBytes,
     /// Matches kept of one layer or document.
     Matches,
-    /// Nesting of indexes in indexes, and of compression around an archive.
+    /// Nesting of indexes in indexes, of compression around an archive, and of archives and encodings in a file.
     Depth,
     /// Manifests resolved from one input.
     Manifests,
@@ -36,6 +36,14 @@ pub enum Limit {
     ListBytes,
     /// Files and packages kept of the package lists of one layer.
     ListEntries,
+    /// Members shown of one file.
+    Members,
+    /// Bytes shown of one file, at all depths together.
+    InnerBytes,
+    /// Bytes of one file that are held at a time, because its format cannot be read in one pass.
+    WholeBytes,
+    /// Seconds that looking into one file may take.
+    FileSeconds,
 }
 
 /// One row of [`LIMITS`].
@@ -77,7 +85,7 @@ pub const LIMITS: &[LimitRow] = &[
     row(Limit::HeaderBytes, "max-header-bytes", MIB, true, "bytes of one tar extension header"),
     row(Limit::PathBytes, "max-path-bytes", 64 * KIB, true, "bytes of one path in a layer"),
     row(Limit::Matches, "max-matches", 20_000, false, "matches kept of one layer"),
-    row(Limit::Depth, "max-depth", 8, false, "nesting of indexes and of compressed archives"),
+    row(Limit::Depth, "max-depth", 16, false, "nesting of indexes, and of archives and encodings in a file"),
     row(Limit::Manifests, "max-manifests", 4_096, false, "manifests resolved from one input"),
     row(
         Limit::LinkBytes,
@@ -108,6 +116,16 @@ pub const LIMITS: &[LimitRow] = &[
         false,
         "files and packages kept of the package lists of one layer",
     ),
+    row(Limit::Members, "max-members", 1_000_000, false, "members of one archive in a layer"),
+    row(Limit::InnerBytes, "max-inner-bytes", 64 * GIB, true, "decoded bytes of one file in a layer"),
+    row(
+        Limit::WholeBytes,
+        "max-whole-bytes",
+        32 * MIB,
+        true,
+        "bytes of one file that are held at a time if its format asks for it",
+    ),
+    row(Limit::FileSeconds, "max-file-seconds", 900, false, "seconds that looking into one file may take"),
 ];
 
 /// A value for each row of [`LIMITS`].

@@ -20,6 +20,8 @@ pub enum ProblemKind {
     Missing,
     /// A form that this version cannot look into: an unknown media type or compression, a foreign layer.
     Unsupported,
+    /// A part of a file that cannot be read without a key.
+    Encrypted,
     /// The operating system refused: permissions, input and output errors.
     Unreadable,
     /// Everything was looked at, but something about it cannot be told for certain.
@@ -40,6 +42,7 @@ impl ProblemKind {
             Self::Mismatch => "mismatch",
             Self::Missing => "missing",
             Self::Unsupported => "unsupported",
+            Self::Encrypted => "encrypted",
             Self::Unreadable => "unreadable",
             Self::Note => "note",
         }
