@@ -81,10 +81,11 @@ impl Source {
 
 fn sources() -> Vec<Source> {
     let src = root().join("src");
+    let tests = Regex::new(r"#\[cfg\(test\)\]\n(?:pub\((?:crate|super)\) )?mod ").unwrap();
     let mut all = Vec::new();
     for path in files_below(&src).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")) {
         let text = fs::read_to_string(&path).unwrap();
-        let before_tests = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        let before_tests = tests.split(&text).next().unwrap();
         let lines = before_tests.lines().filter(|line| !line.trim_start().starts_with("//"));
         let code = lines.filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join("\n");
         let path = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
