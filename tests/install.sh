@@ -5,6 +5,7 @@ set -euo pipefail
 # A command, and the package that has it.
 needed="
 cc:build-essential
+javac:default-jdk-headless
 python3:python3
 skopeo:skopeo
 podman:podman

@@ -8,7 +8,10 @@
 //! Nothing here writes to a disk, and nothing is held whole unless the format cannot be read otherwise: then up to
 //! [`Visitor::room`].
 
+mod class;
 mod compressed;
+mod listing;
+mod pyc;
 pub mod utf16;
 
 use std::io::{self, BufRead, Read};
@@ -34,7 +37,7 @@ pub struct Decoder {
 pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<(), Fault>;
 
 /// Every form that is opened. The first row that takes a file for its own has it.
-pub const DECODERS: &[Decoder] = &[compressed::COMPRESSED];
+pub const DECODERS: &[Decoder] = &[class::CLASS, compressed::COMPRESSED, pyc::PYC];
 
 /// Bytes of a file that [`Decoder::is`] sees.
 pub const HEAD: usize = 512;
@@ -151,6 +154,9 @@ pub fn whole(body: &mut dyn BufRead, visitor: &dyn Visitor) -> Result<Vec<u8>, F
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
     use super::*;
 
     /// Collects everything that a decoder shows, without looking into it.
@@ -217,6 +223,17 @@ pub(crate) mod tests {
         let mut body = io::BufReader::with_capacity(piece, bytes);
         let ended = (decoder.decode)(&head, &mut body, &mut shown);
         (shown, ended)
+    }
+
+    /// Runs a tool that makes the file of a test; `package` is what has it.
+    pub(crate) fn run(folder: &Path, package: &str, command: &[&str]) -> Vec<u8> {
+        let output =
+            Command::new(command[0]).args(&command[1..]).current_dir(folder).output().unwrap_or_else(
+                |error| panic!("{}: {error}; run tests/install.sh, or install {package}", command[0]),
+            );
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {text}");
+        output.stdout
     }
 
     #[test]
