@@ -154,6 +154,7 @@ fn beside(
         name: Some("skippable zstd frame".into()),
         range: hit.secret.start as u64..hit.secret.end as u64,
         line: None,
+        inside: None,
         decoded: None,
         mark: None,
     };

@@ -72,13 +72,29 @@ impl Chunker {
         mut buffer: Vec<u8>,
         walk: &mut dyn FnMut(&[u8], &mut Walked),
     ) -> Filled {
-        buffer.clear();
-        buffer.extend_from_slice(&self.carry);
-        let new = buffer.len();
+        let new = self.begin(&mut buffer);
         buffer.resize(new + CHUNK, 0);
         let (filled, error) = fill(reader, &mut buffer[new..]);
         buffer.truncate(new + filled);
         let last = filled < CHUNK;
+        Filled { chunk: self.cut(buffer, new, last, walk), last, error }
+    }
+
+    /// Starts the next chunk in `buffer` with what it has of the one before. Returns where its new bytes go.
+    pub(super) fn begin(&self, buffer: &mut Vec<u8>) -> usize {
+        buffer.clear();
+        buffer.extend_from_slice(&self.carry);
+        buffer.len()
+    }
+
+    /// The chunk of `buffer`, whose bytes from `new` on are new; more than [`LEFT`] of them unless it is the last.
+    pub(super) fn cut(
+        &mut self,
+        buffer: Vec<u8>,
+        new: usize,
+        last: bool,
+        walk: &mut dyn FnMut(&[u8], &mut Walked),
+    ) -> Chunk {
         let mut walked = Walked::default();
         walk(&buffer[new..], &mut walked);
         self.segments.extend(walked.segments);
@@ -96,7 +112,7 @@ impl Chunker {
             bytes: buffer,
         };
         self.prepare_next(&chunk, last);
-        Filled { chunk, last, error }
+        chunk
     }
 
     fn segments_of(&self, buffer: &[u8]) -> Vec<Segment> {

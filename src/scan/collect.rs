@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::contents::{Contents, matched};
+use super::inside::deepest;
 use super::matching::{Match, Matches, tidy};
 use super::sighting::join;
+use super::whole::Yield;
 use crate::image::PlaceKind;
 use crate::limits::{Limit, Limits};
 use crate::matcher::{NEAR, resolve};
 use crate::packages::{Heads, Lists};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::signature::RuleSet;
 
 /// What all chunks of a blob yield.
@@ -33,6 +35,8 @@ pub(super) struct Collector {
     most: usize,
     dropped: bool,
     problems: Vec<Problem>,
+    /// Problems that are only counted.
+    untold: u64,
     lists: Lists,
     /// Entries of lists that are kept.
     most_listed: usize,
@@ -49,6 +53,7 @@ impl Collector {
             most: limits.get_usize(Limit::Matches),
             dropped: false,
             problems: Vec::new(),
+            untold: 0,
             lists: Lists::default(),
             most_listed: limits.get_usize(Limit::ListEntries),
             contents: Contents::new(limits.get_usize(Limit::Matches)),
@@ -60,7 +65,7 @@ impl Collector {
     pub(super) fn add(&mut self, chunk: Matches) {
         let matched = matched(&chunk.found).chain(matched(&chunk.whole.found)).collect();
         self.contents.add(matched, chunk.contents, chunk.files);
-        self.lists.append(chunk.whole.lists, self.most_listed);
+        let whole = chunk.whole;
         for mut found in chunk.found {
             let content = matches!(found.kind, PlaceKind::File | PlaceKind::Blob);
             if content && chunk.continued && chunk.continued_entry == found.ordinal() {
@@ -68,14 +73,23 @@ impl Collector {
             }
             self.push(found);
         }
-        chunk.whole.found.into_iter().for_each(|found| self.push(found));
-        let room = PROBLEMS.saturating_sub(self.problems.len());
-        self.problems.extend(chunk.whole.problems.into_iter().take(room));
+        self.add_whole(whole);
         self.lines = match chunk.open {
             Some((lines, true)) => self.lines + lines,
             Some((lines, false)) => lines,
             None => 0,
         };
+    }
+
+    /// Takes what whole files yielded.
+    pub(super) fn add_whole(&mut self, whole: Yield) {
+        self.lists.append(whole.lists, self.most_listed);
+        whole.found.into_iter().for_each(|found| self.push(found));
+        self.dropped |= whole.dropped;
+        let told = whole.problems.len();
+        let room = PROBLEMS.saturating_sub(self.problems.len());
+        self.problems.extend(whole.problems.into_iter().take(room));
+        self.untold += whole.untold + told.saturating_sub(room) as u64;
     }
 
     fn push(&mut self, found: Match) {
@@ -98,6 +112,12 @@ impl Collector {
             text.push(found);
         }
         resolved.extend(joined(text, rules));
+        if self.untold > 0 {
+            let message = format!("{} more problems with files are not listed", self.untold);
+            let remedy = "see to those that are listed, and scan again";
+            self.problems.push(Problem::new(ProblemKind::Limit, "", message, remedy));
+        }
+        deepest(&mut resolved);
         Collected {
             matches: resolved,
             dropped: self.dropped,

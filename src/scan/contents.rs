@@ -15,7 +15,7 @@ use crate::packages::Heads;
 use crate::stream::{Segment, SegmentKind};
 
 /// Bytes of a file that is named by its digests.
-const MOST: u64 = 4 << 20;
+pub(super) const MOST: u64 = 4 << 20;
 
 /// How many bytes to keep of a file that no chunk answers for alone, `end` being where the chunk ends that it starts in.
 pub(super) fn crossing(segment: &Segment, end: u64) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! Reads the package lists of a layer: what they say is kept until the images are joined.
 
 use super::Context;
-use super::whole::{Reader, WholeFile, Yield};
+use super::whole::{Reader, Text, Yield};
 use crate::limits::Limit;
 use crate::packages::kind_of;
 
@@ -13,9 +13,9 @@ pub(super) const LISTS: Reader = Reader {
     read,
 };
 
-fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
+fn read(context: &Context<'_>, file: &Text<'_>, out: &mut Yield) -> bool {
     let Some(kind) = kind_of(&file.entry.path) else { return false };
-    let lists = kind.read(&file.entry.path, file.content(context, Limit::ListBytes));
+    let lists = kind.read(&file.entry.path, file.bytes);
     out.lists.append(lists, context.limits.get_usize(Limit::ListEntries));
     true
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::contents;
+use super::inside::Inside;
 use super::sighting::{PartSeen, Seen, Sighting, Spot};
 use super::whole::{WholeFile, Yield};
 use crate::content::utf16;
@@ -28,6 +29,8 @@ pub(crate) struct Match {
     pub(crate) range: Range<u64>,
     /// Line in the content, 1 = the first.
     pub(crate) line: Option<u64>,
+    /// Where in the file its text stands, if not in the file's own bytes.
+    pub(crate) inside: Option<Arc<Inside>>,
     /// Encoding that was undone.
     pub(crate) decoded: Option<&'static str>,
     /// What stands beside it to have it ignored.
@@ -40,9 +43,10 @@ impl Match {
         self.entry.as_ref().map(|entry| entry.ordinal)
     }
 
-    /// The text that it stands in. Of an entry there are one content and many records.
-    pub(crate) fn text(&self) -> (Option<u64>, PlaceKind, Option<&str>) {
-        (self.ordinal(), self.kind, self.name.as_deref().filter(|_| self.kind != PlaceKind::File))
+    /// The text that it stands in. Of an entry there are one content, what is inside of that, and many records.
+    pub(crate) fn text(&self) -> (Option<u64>, PlaceKind, Option<&Inside>, Option<&str>) {
+        let record = self.name.as_deref().filter(|_| self.kind != PlaceKind::File);
+        (self.ordinal(), self.kind, self.inside.as_deref(), record)
     }
 }
 
@@ -262,6 +266,7 @@ impl Work<'_> {
                 name: name.map(str::to_owned),
                 range: hit.secret.start as u64..hit.secret.end as u64,
                 line: None,
+                inside: None,
                 decoded: None,
                 mark: None,
             });
@@ -404,6 +409,7 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
         name: None,
         range: offset(place.start)..offset(place.end),
         line: None,
+        inside: None,
         decoded: None,
         mark: None,
     }

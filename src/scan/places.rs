@@ -230,6 +230,7 @@ fn base(image: &Image, layer: &Layer, report: &BlobReport, found: &Match) -> Pla
 
 /// The place of a match in a blob, whatever it belongs to.
 fn in_blob(found: &Match, layer: PlaceLayer) -> Place {
+    let undone = found.inside.iter().flat_map(|inside| inside.decoded());
     Place {
         kind: found.kind,
         image: None,
@@ -237,11 +238,11 @@ fn in_blob(found: &Match, layer: PlaceLayer) -> Place {
         layer: Some(layer),
         step: None,
         path: found.entry.as_ref().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()),
-        inner: Vec::new(),
+        inner: found.inside.as_ref().map(|inside| inside.members()).unwrap_or_default(),
         name: found.name.clone(),
         line: found.line,
         offset: Some(found.range.start),
-        decoded: found.decoded.iter().map(ToString::to_string).collect(),
+        decoded: undone.chain(found.decoded).map(ToString::to_string).collect(),
         state: None,
         state_by: None,
         mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),

@@ -10,11 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Context;
 use super::chunk::{Chunk, Chunker, Filled};
 use super::collect::{Collected, Collector};
+use super::copy::{Copier, Feed};
+use super::feed::Feeds;
 use super::lane::Lane;
 use super::matching::{Match, matches};
-use super::whole::{self, Copier};
+use super::whole;
 use crate::digest::{Digest, Hasher};
-use crate::limits::Limit;
+use crate::limits::{Limit, Limits};
 use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::stream::{PathIndex, Segment, SegmentKind, Walked, Walker, header, is_tar};
@@ -51,66 +53,100 @@ pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &Atomic
     let hashes = Lane::new(Hasher::default());
     let found = Lane::new(Collector::new(context.limits));
     let stages = Stages { context, hashes, found };
-    let mut walk = Walk {
-        walker: None,
-        started: false,
-        raw,
-        content: false,
-        limits: context.limits,
-        copier: Copier::new(context),
-    };
-    let (mut bytes, mut problems) = (0, Vec::new());
-    let (mut error, mut complete) = (None, false);
-    rayon::in_place_scope_fifo(|scope| {
-        let mut chunker = Chunker::default();
-        loop {
-            let buffer = context.budget.buffer();
-            let Filled { mut chunk, last, error: failed } =
-                chunker.fill(reader, buffer, &mut |new, out| walk.push(new, out));
-            bytes += (chunk.bytes.len() - chunk.new) as u64;
-            let over = limit(context, bytes, stored.load(Ordering::Relaxed));
-            chunk.files = walk.copier.take(last || over.is_some());
-            context.budget.take();
-            let stages = &stages;
-            scope.spawn_fifo(move |_| stages.run(chunk));
-            complete = last && failed.is_none() && over.is_none();
-            error = failed;
-            problems.extend(over);
-            if last || !problems.is_empty() {
-                break;
-            }
-        }
+    let (pumped, looked) = std::thread::scope(|threads| {
+        let feeds = Feeds::new(context);
+        let feed = |entry| feeds.start(threads, entry);
+        let walk = Walk::new(context, &feed, raw);
+        let pumped = rayon::in_place_scope_fifo(|scope| {
+            let run = |chunk| {
+                let stages = &stages;
+                scope.spawn_fifo(move |_| stages.run(chunk));
+            };
+            chunks(context, reader, stored, walk, &run)
+        });
+        (pumped, feeds.finish())
     });
-    let Collected { matches, dropped, problems: of_files, lists, contents } =
-        stages.found.finish().finish(context.matcher.rules());
-    problems.extend(of_files);
-    if lists.left_out() > 0 {
-        let message = format!("{} entries of package lists were not kept", lists.left_out());
-        problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::ListEntries.remedy()));
+    let Stages { hashes, found, .. } = stages;
+    let mut found = found.finish();
+    for looked in looked {
+        found.add_whole(looked);
     }
-    if dropped {
-        let message = format!("more than {} matches; the others were dropped", matches.len());
-        problems.push(Problem::new(ProblemKind::Limit, "", message, Limit::Matches.remedy()));
+    pumped.into_plain(context, found, hashes.finish())
+}
+
+/// What reading came to, before what was found in it is known.
+struct Pumped {
+    bytes: u64,
+    content: bool,
+    walker: Option<Walker>,
+    problems: Vec<Problem>,
+    complete: bool,
+    error: Option<io::Error>,
+}
+
+/// Reads chunk after chunk and gives them to `run`.
+fn chunks(
+    context: &Context<'_>,
+    reader: &mut dyn Read,
+    stored: &AtomicU64,
+    mut walk: Walk<'_>,
+    run: &dyn Fn(Chunk),
+) -> Pumped {
+    let mut chunker = Chunker::default();
+    let mut bytes = 0;
+    loop {
+        let buffer = context.budget.buffer();
+        let Filled { mut chunk, last, error } =
+            chunker.fill(reader, buffer, &mut |new, out| walk.push(new, out));
+        bytes += (chunk.bytes.len() - chunk.new) as u64;
+        let over = limit(context, bytes, stored.load(Ordering::Relaxed));
+        chunk.files = walk.copier.take(last || over.is_some());
+        context.budget.take();
+        run(chunk);
+        if last || over.is_some() {
+            let complete = last && error.is_none() && over.is_none();
+            let Walk { walker, content, .. } = walk;
+            return Pumped { bytes, content, walker, problems: over.into_iter().collect(), complete, error };
+        }
     }
-    let tar = walk.walker.is_some();
-    let entries = walk.walker.as_ref().map_or(0, Walker::entries);
-    let (paths, walked) = walk.walker.map(Walker::finish).unwrap_or_default();
-    // Of a layer that was cut by an error or a limit, that is what there is to say.
-    problems.extend(walked.into_iter().filter(|problem| complete || problem.kind != ProblemKind::Damaged));
-    let digest = stages.hashes.finish().finish();
-    Plain {
-        digest,
-        bytes,
-        entries,
-        tar,
-        content: walk.content,
-        matches,
-        paths,
-        lists,
-        contents,
-        problems,
-        complete,
-        error,
+}
+
+impl Pumped {
+    fn into_plain(self, context: &Context<'_>, found: Collector, digest: Hasher) -> Plain {
+        let Self { bytes, content, walker, mut problems, complete, error } = self;
+        let Collected { matches, dropped, problems: of_files, lists, contents } =
+            found.finish(context.matcher.rules());
+        problems.extend(of_files);
+        let limit = |limit: Limit, message| Problem::new(ProblemKind::Limit, "", message, limit.remedy());
+        if lists.left_out() > 0 {
+            let message = format!("{} entries of package lists were not kept", lists.left_out());
+            problems.push(limit(Limit::ListEntries, message));
+        }
+        if dropped {
+            let message = format!("more than {} matches; the others were dropped", matches.len());
+            problems.push(limit(Limit::Matches, message));
+        }
+        let tar = walker.is_some();
+        let entries = walker.as_ref().map_or(0, Walker::entries);
+        let (paths, walked) = walker.map(Walker::finish).unwrap_or_default();
+        // Of a layer that was cut by an error or a limit, that is what there is to say.
+        problems
+            .extend(walked.into_iter().filter(|problem| complete || problem.kind != ProblemKind::Damaged));
+        let digest = digest.finish();
+        Plain {
+            digest,
+            bytes,
+            entries,
+            tar,
+            content,
+            matches,
+            paths,
+            lists,
+            contents,
+            problems,
+            complete,
+            error,
+        }
     }
 }
 
@@ -159,11 +195,16 @@ struct Walk<'l> {
     started: bool,
     raw: bool,
     content: bool,
-    limits: &'l crate::limits::Limits,
+    limits: &'l Limits,
     copier: Copier<'l>,
 }
 
-impl Walk<'_> {
+impl<'l> Walk<'l> {
+    fn new(context: &'l Context<'l>, feed: Feed<'l>, raw: bool) -> Self {
+        let copier = Copier::new(context, feed);
+        Self { walker: None, started: false, raw, content: false, limits: context.limits, copier }
+    }
+
     fn push(&mut self, new: &[u8], out: &mut Walked) {
         if !self.started {
             self.started = true;
@@ -181,7 +222,7 @@ impl Walk<'_> {
         self.content = self.content || new.iter().any(|byte| *byte != 0);
         if let Some(walker) = &mut self.walker {
             walker.push(new, out);
-            self.copier.push(new, &out.segments);
         }
+        self.copier.push(new, &out.segments);
     }
 }

@@ -3,7 +3,7 @@
 use super::Context;
 use super::matching::Match;
 use super::sighting::{PartSeen, Sighting};
-use super::whole::{Reader, WholeFile, Yield};
+use super::whole::{Reader, Text, Yield};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
 use crate::matcher::{Companion, FieldHit, Mark, NEAR};
@@ -17,8 +17,8 @@ pub(super) const STRUCTURED: Reader = Reader {
     read,
 };
 
-fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
-    let (path, text) = (&file.entry.path, file.content(context, Limit::FormatBytes));
+fn read(context: &Context<'_>, file: &Text<'_>, out: &mut Yield) -> bool {
+    let (path, text) = (&file.entry.path, file.bytes);
     let mut hits = context.matcher.fields(path, text, context.limits.get_usize(Limit::Matches));
     hits.sort_by_key(|hit| hit.range.start);
     let mut lines = Lines { text, at: 0, line: 1 };
@@ -26,7 +26,7 @@ fn read(context: &Context<'_>, file: &WholeFile, out: &mut Yield) -> bool {
     context.matcher.structures(path).into_iter().any(|row| (row.is)(text))
 }
 
-fn found(context: &Context<'_>, file: &WholeFile, hit: FieldHit, lines: &mut Lines<'_>) -> Match {
+fn found(context: &Context<'_>, file: &Text<'_>, hit: FieldHit, lines: &mut Lines<'_>) -> Match {
     let text = lines.text;
     let mark = Mark::at(text, &hit.range);
     let line = lines.of(hit.range.start);
@@ -51,10 +51,11 @@ fn found(context: &Context<'_>, file: &WholeFile, hit: FieldHit, lines: &mut Lin
     Match {
         what: Sighting { rule, confidence, secret: Secret::new(hit.secret), facts, parts, owner: None },
         kind: PlaceKind::File,
-        entry: Some(std::sync::Arc::clone(&file.entry)),
+        entry: Some(std::sync::Arc::clone(file.entry)),
         name: Some(hit.key),
         line: Some(line),
         range: hit.range.start as u64..hit.range.end as u64,
+        inside: None,
         decoded: hit.decoded,
         mark,
     }

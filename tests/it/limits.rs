@@ -75,8 +75,19 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
                 |layer: crate::support::layer::LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
             ("50", oci(image().layer(layer), Compression::Gzip))
         }
+        "max-inner-bytes" => {
+            ("1KiB", oci(image().layer(|layer| layer.file("a.gz", log(100_000))), Compression::Gzip))
+        }
+        "max-file-seconds" => {
+            ("0", oci(image().layer(|layer| layer.file("a.gz", log(100_000))), Compression::Gzip))
+        }
         _ => panic!("no image exceeds --{name}: add one here"),
     }
+}
+
+/// A compressed log of so many bytes.
+fn log(bytes: usize) -> Vec<u8> {
+    Compression::Gzip.compress(&"a line\n".repeat(bytes / 7).into_bytes())
 }
 
 fn image() -> ImageBuilder {

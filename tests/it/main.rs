@@ -14,6 +14,7 @@ mod documents;
 mod faults;
 mod formats;
 mod import;
+mod inside;
 mod judged;
 mod layouts;
 mod limits;

@@ -1,0 +1,99 @@
+//! Looks into files that are too large to be kept, on threads of their own, while a layer is read.
+//!
+//! A thread of the pool must never wait for bytes that another one reads: it could be the one that has to read them. So each
+//! such file has a thread that does nothing else, and the reading thread waits for it when it falls behind. That is one
+//! file at a time and the end of the one before.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use super::whole::Yield;
+use super::{Context, inside};
+use crate::stream::Entry;
+
+/// Pieces of a file, of at most a chunk each, that wait to be looked into.
+const WAITING: usize = 1;
+
+/// Threads of one layer: the file that is being read, and the one before it, which may not be done yet.
+const THREADS: usize = 2;
+
+/// See the module. `'t` is how long its threads run.
+pub(super) struct Feeds<'c, 't> {
+    context: &'c Context<'c>,
+    running: Mutex<VecDeque<ScopedJoinHandle<'t, Yield>>>,
+    /// In the order of their files.
+    done: Mutex<Vec<Yield>>,
+}
+
+impl<'c, 't> Feeds<'c, 't> {
+    pub(super) fn new(context: &'c Context<'c>) -> Self {
+        Self { context, running: Mutex::default(), done: Mutex::default() }
+    }
+
+    /// Starts to look into a file; what is sent is its bytes, and it ends when the sender is dropped.
+    pub(super) fn start(&self, threads: &'t Scope<'t, '_>, entry: Option<Arc<Entry>>) -> SyncSender<Vec<u8>>
+    where
+        'c: 't,
+    {
+        while lock(&self.running).len() >= THREADS {
+            self.join_one();
+        }
+        let (sender, receiver) = sync_channel(WAITING);
+        let context = self.context;
+        let look = move || inside::open(context, entry.as_ref(), &mut Pieces::new(receiver));
+        lock(&self.running).push_back(threads.spawn(look));
+        sender
+    }
+
+    /// Waits for all of them: what they found, in the order of their files.
+    pub(super) fn finish(self) -> Vec<Yield> {
+        while !lock(&self.running).is_empty() {
+            self.join_one();
+        }
+        self.done.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join_one(&self) {
+        let Some(oldest) = lock(&self.running).pop_front() else { return };
+        match oldest.join() {
+            Ok(looked) => lock(&self.done).push(looked),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Pieces as one stream.
+struct Pieces {
+    receiver: Receiver<Vec<u8>>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Pieces {
+    fn new(receiver: Receiver<Vec<u8>>) -> Self {
+        Self { receiver, piece: Vec::new(), at: 0 }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.receiver.recv() {
+                Ok(piece) => (self.piece, self.at) = (piece, 0),
+                // The file has ended.
+                Err(_) => return Ok(0),
+            }
+        }
+        let take = out.len().min(self.piece.len() - self.at);
+        out[..take].copy_from_slice(&self.piece[self.at..self.at + take]);
+        self.at += take;
+        Ok(take)
+    }
+}

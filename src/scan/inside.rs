@@ -1,0 +1,398 @@
+//! Looks into files: what a decoder shows of a file is searched like a file, and asked whether it can be opened again.
+//!
+//! It is one recursion, from [`Opener::look`] into a decoder and back through [`Visitor::visit`], with a chain that says
+//! where it stands. Every byte below the file itself passes a [`Tee`]: it is searched there, whether a decoder makes
+//! something of it or not, and counted against the limits. Nothing is kept but one stretch of bytes for each level.
+
+use std::cell::Cell;
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Context;
+use super::matching::Match;
+use super::searcher::{Searched, Searcher};
+use super::whole::Yield;
+use crate::content::{Fault, FaultKind, HEAD, Head, Part, Visitor};
+use crate::image::PlaceKind;
+use crate::limits::Limit;
+use crate::problem::{Problem, ProblemKind};
+use crate::stream::{Entry, fill};
+
+/// Where in a file a text stands: what was opened to see it, outermost first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Inside(pub(super) Vec<Link>);
+
+/// One step into a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Link {
+    /// To a member of a container.
+    Member(String),
+    /// To the same content with something undone.
+    Plain(&'static str),
+}
+
+impl Inside {
+    /// The members, outermost first.
+    pub(crate) fn members(&self) -> Vec<String> {
+        let member = |link: &Link| match link {
+            Link::Member(path) => Some(path.clone()),
+            Link::Plain(_) => None,
+        };
+        self.0.iter().filter_map(member).collect()
+    }
+
+    /// What was undone, outermost first.
+    pub(crate) fn decoded(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.0.iter().filter_map(|link| match link {
+            Link::Member(_) => None,
+            Link::Plain(encoding) => Some(*encoding),
+        })
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|link| match link {
+            Link::Member(path) => write!(out, "!/{path}"),
+            Link::Plain(encoding) => write!(out, " ({encoding})"),
+        })
+    }
+}
+
+/// Of a credential that is seen at several depths of one file, keeps the deepest: a member that an archive holds as it is
+/// can be seen in the archive's own bytes too, where no line and no name can be told.
+pub(super) fn deepest(found: &mut Vec<Match>) {
+    fn links(found: &Match) -> &[Link] {
+        found.inside.as_ref().map_or(&[], |inside| &inside.0)
+    }
+    fn at<'m>(found: &'m Match, links: &'m [Link]) -> (Option<u64>, &'m [u8], &'m [Link]) {
+        (found.ordinal(), found.what.secret.expose(), links)
+    }
+    let content = |found: &Match| matches!(found.kind, PlaceKind::File | PlaceKind::Blob);
+    let around: HashSet<_> = found
+        .iter()
+        .filter(|found| content(found))
+        .flat_map(|found| (0..links(found).len()).map(move |depth| at(found, &links(found)[..depth])))
+        .collect();
+    let stays = |found: &Match| !content(found) || !around.contains(&at(found, links(found)));
+    let mut stays: VecDeque<bool> = found.iter().map(stays).collect();
+    found.retain(|_| stays.pop_front().unwrap_or(true));
+}
+
+impl From<Part<'_>> for Link {
+    fn from(part: Part<'_>) -> Self {
+        match part {
+            Part::Member(path) => Self::Member(String::from_utf8_lossy(path).into_owned()),
+            Part::Plain(encoding) => Self::Plain(encoding),
+            Part::Rest => Self::Member("(rest)".to_owned()),
+        }
+    }
+}
+
+/// Looks into the file `entry`, or a blob that is no tar, whose bytes `body` gives. They are searched by somebody else.
+pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut dyn Read) -> Yield {
+    let meter = Meter::new(context);
+    let mut opener = Opener {
+        context,
+        entry,
+        meter: &meter,
+        chain: Vec::new(),
+        path: Vec::new(),
+        seen: 0,
+        members: 0,
+        windows: Share::default(),
+        rooms: Share::default(),
+        out: Yield::default(),
+    };
+    let path = entry.map_or(&[][..], |entry| &entry.path);
+    opener.look(path, body, None);
+    if let Some(limit) = meter.over.get() {
+        let message = format!("it was not looked into any further after {} bytes", meter.inner.get());
+        opener.chain.clear();
+        opener.tell(Fault::limit(limit, message));
+    }
+    opener.out
+}
+
+/// See the module.
+struct Opener<'o> {
+    context: &'o Context<'o>,
+    entry: Option<&'o Arc<Entry>>,
+    meter: &'o Meter<'o>,
+    chain: Vec<Link>,
+    /// Path of what is being opened.
+    path: Vec<u8>,
+    /// Parts with at least one byte.
+    seen: u64,
+    members: u64,
+    windows: Share,
+    rooms: Share,
+    out: Yield,
+}
+
+impl Opener<'_> {
+    /// Searches what `body` gives, unless there is no searcher, and opens it if a decoder takes it for its own.
+    fn look(&mut self, path: &[u8], body: &mut dyn Read, searcher: Option<Searcher<'_>>) {
+        let mut tee = Tee { body, searcher, meter: self.meter, bytes: 0, failed: None };
+        let mut head = [0; HEAD];
+        let (filled, _) = fill(&mut tee, &mut head);
+        let head = Head { path, bytes: &head[..filled], size: None };
+        if let Some(decoder) = head.decoder() {
+            if self.chain.len() as u64 >= self.context.limits.get(Limit::Depth) {
+                let message = format!("{} is nested too deep to be opened", decoder.name);
+                self.tell(Fault::limit(Limit::Depth, message));
+            } else {
+                let seen = self.seen;
+                let (window, room) = (self.windows.enter(), self.rooms.enter());
+                let mut all = head.bytes.chain(BufReader::with_capacity(BUFFER, &mut tee));
+                let outer = std::mem::replace(&mut self.path, path.to_vec());
+                let ended = (decoder.decode)(&head, &mut all, self);
+                self.path = outer;
+                self.windows.leave(window);
+                self.rooms.leave(room);
+                // What fails before it shows anything is none of its kind, and an error of the bytes is told below.
+                let told = |fault: &Fault| fault.kind != FaultKind::Damaged || self.seen > seen;
+                let fault = ended.err().filter(|_| tee.failed.is_none()).filter(told);
+                if let Some(fault) = fault {
+                    self.tell(fault);
+                }
+            }
+        }
+        tee.drain();
+        let Tee { searcher, failed, bytes, .. } = tee;
+        self.seen += u64::from(bytes > 0);
+        let of_a_member = matches!(self.chain.last(), Some(Link::Member(_)) | None);
+        let counts = (bytes > 0 || of_a_member) && self.meter.over.get().is_none();
+        if let Some(fault) = failed.filter(|_| counts) {
+            self.tell(fault);
+        }
+        if let Some(searcher) = searcher {
+            self.take(searcher.finish());
+        }
+    }
+
+    /// Takes what was found in one text.
+    fn take(&mut self, searched: Searched) {
+        let most = self.context.limits.get_usize(Limit::Matches);
+        self.out.dropped |= searched.dropped;
+        let inside = Arc::new(Inside(self.chain.clone()));
+        let fault = |problem: Problem| Problem { place: self.place(), ..problem };
+        let problems: Vec<_> = searched.problems.into_iter().map(fault).collect();
+        self.out.problems.extend(problems);
+        for mut found in searched.found {
+            if self.out.found.len() >= most {
+                self.out.dropped = true;
+                return;
+            }
+            found.entry = self.entry.cloned();
+            found.kind = if self.entry.is_some() { PlaceKind::File } else { PlaceKind::Blob };
+            found.inside = Some(Arc::clone(&inside));
+            self.out.found.push(found);
+        }
+    }
+
+    /// Where it stands, for problems.
+    fn place(&self) -> String {
+        let path = self.entry.map(|entry| String::from_utf8_lossy(&entry.path)).unwrap_or_default();
+        format!("{path}{}", Inside(self.chain.clone()))
+    }
+
+    fn tell(&mut self, fault: Fault) {
+        let (kind, remedy) = match fault.kind {
+            FaultKind::Damaged => (
+                ProblemKind::Damaged,
+                "find out whether it can be opened at all: its bytes as they are were searched".to_owned(),
+            ),
+            FaultKind::Encrypted => (
+                ProblemKind::Encrypted,
+                "open it with its key and look at what it holds: its bytes as they are were searched"
+                    .to_owned(),
+            ),
+            FaultKind::Unsupported => (
+                ProblemKind::Unsupported,
+                "unpack it and look at what it holds: its bytes as they are were searched".to_owned(),
+            ),
+            FaultKind::Limit(limit) => (ProblemKind::Limit, limit.remedy()),
+        };
+        if self.out.problems.len() < PROBLEMS {
+            self.out.problems.push(Problem::new(kind, self.place(), fault.message, remedy));
+        } else {
+            self.out.untold += 1;
+        }
+    }
+}
+
+/// Problems that are told of one file.
+const PROBLEMS: usize = 100;
+
+/// Bytes that a decoder is given at a time.
+const BUFFER: usize = 16 << 10;
+
+impl Visitor for Opener<'_> {
+    fn visit(&mut self, part: Part<'_>, body: &mut dyn Read) -> ControlFlow<()> {
+        if self.meter.over.get().is_some() {
+            return ControlFlow::Break(());
+        }
+        self.members += 1;
+        if self.members > self.context.limits.get(Limit::Members) {
+            self.meter.over.set(Some(Limit::Members));
+            return ControlFlow::Break(());
+        }
+        let path = match part {
+            Part::Member(path) => path.to_vec(),
+            // What was `a.conf.gz` is an `a.conf`.
+            Part::Plain(_) => without_extension(&self.path).to_vec(),
+            Part::Rest => Vec::new(),
+        };
+        self.chain.push(part.into());
+        let searcher = Searcher::new(self.context, self.entry.map(|entry| &**entry), &path);
+        self.look(&path, body, Some(searcher));
+        self.chain.pop();
+        if self.meter.over.get().is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn fault(&mut self, part: Part<'_>, fault: Fault) {
+        self.chain.push(part.into());
+        self.tell(fault);
+        self.chain.pop();
+    }
+
+    fn limit(&self, limit: Limit) -> u64 {
+        let bound = self.context.limits.get(limit);
+        if limit == Limit::WindowBytes { self.windows.of(bound) } else { bound }
+    }
+
+    fn room(&self) -> u64 {
+        self.rooms.of(self.context.limits.get(Limit::WholeBytes))
+    }
+}
+
+/// The path of what is compressed in the file `path`: `a.conf` of `a.conf.gz`.
+fn without_extension(path: &[u8]) -> &[u8] {
+    let name = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+    match path[name..].iter().rposition(|byte| *byte == b'.') {
+        Some(dot) if dot > 0 => &path[..name + dot],
+        _ => path,
+    }
+}
+
+/// A bound on memory of which each decoder that asks leaves half to those inside of it.
+#[derive(Debug, Default)]
+struct Share {
+    /// Decoders outside of the current one that asked.
+    outside: u32,
+    /// Whether the current one did.
+    asked: Cell<bool>,
+}
+
+impl Share {
+    /// Begins a decoder; what is returned ends it.
+    fn enter(&mut self) -> (u32, bool) {
+        let before = (self.outside, self.asked.get());
+        self.outside += u32::from(self.asked.replace(false));
+        before
+    }
+
+    fn leave(&mut self, (outside, asked): (u32, bool)) {
+        self.outside = outside;
+        self.asked.set(asked);
+    }
+
+    fn of(&self, bound: u64) -> u64 {
+        self.asked.set(true);
+        bound.checked_shr(self.outside).unwrap_or(0)
+    }
+}
+
+/// Counts what looking into one file costs.
+struct Meter<'m> {
+    context: &'m Context<'m>,
+    /// Bytes of the file itself.
+    stored: Cell<u64>,
+    /// Bytes shown, at all depths.
+    inner: Cell<u64>,
+    began: Instant,
+    /// The limit that was reached.
+    over: Cell<Option<Limit>>,
+}
+
+/// Stored bytes that every file is taken to have more for its ratio: small files of zeros are no bombs.
+const RATIO_SLACK: u64 = 64 << 10;
+
+impl<'m> Meter<'m> {
+    fn new(context: &'m Context<'m>) -> Self {
+        let (stored, inner) = (Cell::new(0), Cell::new(0));
+        Self { context, stored, inner, began: Instant::now(), over: Cell::new(None) }
+    }
+
+    fn count(&self, bytes: u64) {
+        let limits = self.context.limits;
+        let inner = self.inner.get() + bytes;
+        self.inner.set(inner);
+        let seconds = || self.began.elapsed() > Duration::from_secs(limits.get(Limit::FileSeconds));
+        let over = if inner > limits.get(Limit::InnerBytes) {
+            Some(Limit::InnerBytes)
+        } else if inner / (self.stored.get() + RATIO_SLACK) >= limits.get(Limit::Ratio) {
+            Some(Limit::Ratio)
+        } else {
+            seconds().then_some(Limit::FileSeconds)
+        };
+        if over.is_some() {
+            self.over.set(over);
+        }
+    }
+}
+
+/// Gives the bytes of a part to whoever reads it, and shows them to a searcher.
+struct Tee<'t> {
+    body: &'t mut dyn Read,
+    searcher: Option<Searcher<'t>>,
+    meter: &'t Meter<'t>,
+    bytes: u64,
+    failed: Option<Fault>,
+}
+
+impl Tee<'_> {
+    /// Reads what nobody has read.
+    fn drain(&mut self) {
+        let mut buffer = [0; BUFFER];
+        loop {
+            match self.read(&mut buffer) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Read for Tee<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.meter.over.get().is_some() || self.failed.is_some() {
+            return Err(io::Error::other("it is not read any further"));
+        }
+        let read = match self.body.read(out) {
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let again = io::Error::new(error.kind(), error.to_string());
+                self.failed = Some(error.into());
+                return Err(again);
+            }
+        };
+        self.bytes += read as u64;
+        match &mut self.searcher {
+            None => self.meter.stored.set(self.meter.stored.get() + read as u64),
+            Some(searcher) => {
+                self.meter.count(read as u64);
+                searcher.push(&out[..read]);
+            }
+        }
+        Ok(read)
+    }
+}
