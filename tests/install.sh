@@ -20,6 +20,8 @@ bzip2:bzip2
 jq:jq
 gzip:gzip
 tar:tar
+zip:zip
+7z:p7zip-full
 "
 
 missing=()

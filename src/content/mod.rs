@@ -10,9 +10,11 @@
 
 mod class;
 mod compressed;
+mod input;
 mod listing;
 mod pyc;
 pub mod utf16;
+mod zip;
 
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
@@ -37,7 +39,7 @@ pub struct Decoder {
 pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<(), Fault>;
 
 /// Every form that is opened. The first row that takes a file for its own has it.
-pub const DECODERS: &[Decoder] = &[class::CLASS, compressed::COMPRESSED, pyc::PYC];
+pub const DECODERS: &[Decoder] = &[class::CLASS, compressed::COMPRESSED, pyc::PYC, zip::ZIP];
 
 /// Bytes of a file that [`Decoder::is`] sees.
 pub const HEAD: usize = 512;
@@ -223,6 +225,17 @@ pub(crate) mod tests {
         let mut body = io::BufReader::with_capacity(piece, bytes);
         let ended = (decoder.decode)(&head, &mut body, &mut shown);
         (shown, ended)
+    }
+
+    /// The same, and the same however small the pieces are.
+    pub(crate) fn shown_in_pieces(decoder: &Decoder, path: &str, bytes: &[u8]) -> (Shown, Result<(), Fault>) {
+        let (whole, ended) = shown(decoder, path, bytes, 100_000);
+        for piece in [1, 37, 4096] {
+            let (again, ended_again) = shown(decoder, path, bytes, piece);
+            assert!(again.parts == whole.parts, "{path}: other parts in pieces of {piece}");
+            assert_eq!((&again.faults, &ended_again), (&whole.faults, &ended), "{path}: {piece}");
+        }
+        (whole, ended)
     }
 
     /// Runs a tool that makes the file of a test; `package` is what has it.

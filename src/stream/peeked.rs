@@ -25,6 +25,11 @@ impl<R: BufRead> Peeked<R> {
         self.inner
     }
 
+    /// How many bytes were looked at and not read.
+    pub fn ahead(&self) -> usize {
+        self.to - self.from
+    }
+
     /// The next ten bytes, the longest mark of a compression, or fewer if the stream ends before.
     pub fn peek(&mut self) -> io::Result<&[u8]> {
         self.ahead.copy_within(self.from..self.to, 0);
