@@ -11,7 +11,8 @@
 //!    another layer, and its list does not.
 //! 3. **The source was shipped.** A compiled file belongs to whom its source belongs.
 //!
-//! Packages that did not come from a public registry excuse nothing.
+//! Packages that did not come from a public registry excuse nothing. Nor do the lists of a layer, if what they say of that
+//! was too much to keep.
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -149,7 +150,7 @@ impl Claims {
         let folders: HashSet<u64> = files.iter().flat_map(|file| parents(&file.path)).map(path_key).collect();
         let mut claims = Self::default();
         for (layer, lists) in lists() {
-            for file in lists.files() {
+            for file in lists.files().iter().filter(|_| !lists.lost()) {
                 let places = [Some(Place::Path(file.path)), file.tail.map(Place::Tail)].into_iter().flatten();
                 let contents =
                     file.content.into_iter().flat_map(|head| places.clone().map(move |place| (head, place)));
@@ -167,7 +168,9 @@ impl Claims {
                     claims.digested.extend(file.content.map(|_| file.path));
                 }
             }
-            for folder in lists.folders().iter().filter(|folder| folders.contains(&folder.path)) {
+            let counts = |folder: &&Folder| folder.origin == Origin::Private || !lists.lost();
+            let of_files = lists.folders().iter().filter(|folder| folders.contains(&folder.path));
+            for folder in of_files.filter(counts) {
                 claims.folders.entry(folder.path).or_default().add(layer, folder);
             }
             claims.complete.extend(lists.complete().iter().filter(|folder| folders.contains(folder)));
@@ -213,10 +216,19 @@ impl FolderClaims {
     }
 }
 
-/// The folders that a path is in, the innermost first.
+/// The folders that a path is in, the innermost first. None of a path that is longer or deeper than those of packages: each
+/// folder is hashed, and the paths of an image may be of any length.
 fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at])
+    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
+    let packed = path.len() <= LONGEST_PATH && slashes.clone().nth(DEEPEST).is_none();
+    slashes.filter(move |_| packed).map(|(at, _)| &path[..at])
 }
+
+/// Bytes of a path that a package may have: what systems allow.
+const LONGEST_PATH: usize = 4096;
+
+/// Folders around a file of a package.
+const DEEPEST: usize = 64;
 
 /// Whether no tool packs a file of that name, so that it was put into a package's folder later: settings of a person.
 fn never_packed(path: &[u8]) -> bool {

@@ -17,14 +17,16 @@ pub(super) fn read_installed(list: &List<'_>, out: &mut Lists) {
     let root = root.strip_suffix(b"usr/").unwrap_or(root);
     let (mut package, mut folder, mut file) = (None, &b""[..], None);
     for line in lines(list.bytes) {
+        if out.full() {
+            return;
+        }
         let (Some(field), Some(value)) = (line.first(), line.get(2..)) else {
             (package, file) = (None, None);
             continue;
         };
         match field {
             b'P' => {
-                let home = [root, b"\0apk\0", value].concat();
-                (package, folder) = (Some(out.package("apk", value, &home)), b"");
+                (package, folder) = (out.package("apk", value, &[root, b"\0apk\0", value]), b"");
             }
             b'F' => (folder, file) = (value, None),
             b'R' => file = Some(value),
@@ -32,7 +34,7 @@ pub(super) fn read_installed(list: &List<'_>, out: &mut Lists) {
                 if let (Some(package), Some(file)) = (package, file.take()) {
                     // `Q1` stands before SHA-1 and `Q2` before SHA-256, in base64.
                     let head = value.strip_prefix(b"Q").and_then(|digest| Head::of_base64(digest.get(1..)?));
-                    out.file(package, root, &[folder, b"/", file].concat(), head);
+                    out.file(package, &[root, b"/", folder, b"/", file], head);
                 }
             }
             _ => {}

@@ -1,10 +1,9 @@
 //! Cargo: sources that it unpacked from the public registry, and vendored ones with SHA-256 digests of their files.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use super::content::Head;
+use super::few::FewPairs;
 use super::lists::{Lists, Origin};
 use super::{List, json, split};
 
@@ -16,7 +15,7 @@ pub(super) fn is_checksums(path: &[u8]) -> bool {
 #[derive(Deserialize)]
 struct Checksums {
     #[serde(default)]
-    files: BTreeMap<String, String>,
+    files: FewPairs<String>,
     /// The digest of the archive, which only a registry has.
     package: Option<String>,
 }
@@ -25,9 +24,9 @@ struct Checksums {
 pub(super) fn read_checksums(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let Some(Checksums { files, package: Some(_) }) = json::<Checksums>(list.bytes) else { return };
-    let package = out.package("crate", split(folder).1, folder);
-    for (path, digest) in &files {
-        out.file(package, folder, path.as_bytes(), Head::of_hex(digest.as_bytes()));
+    let Some(package) = out.package("crate", split(folder).1, &[folder]) else { return };
+    for (path, digest) in files.all(out) {
+        out.file(package, &[folder, b"/", path.as_bytes()], Head::of_hex(digest.as_bytes()));
     }
 }
 
@@ -43,8 +42,9 @@ pub(super) fn read_unpacked(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let index = split(split(folder).0).1;
     let public = index.starts_with(b"index.crates.io-") || index.starts_with(b"github.com-");
-    let package = out.package("crate", split(folder).1, folder);
-    out.folder(package, folder, if public { Origin::Public } else { Origin::Private });
+    if let Some(package) = out.package("crate", split(folder).1, &[folder]) {
+        out.folder(package, &[folder], if public { Origin::Public } else { Origin::Private });
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use super::lists::{Lists, Origin, join};
+use super::few::Few;
+use super::lists::{Lists, Origin};
 use super::registry::is_public;
 use super::{List, json, split};
 
@@ -16,8 +17,9 @@ pub(super) fn is_package(path: &[u8]) -> bool {
 /// The package is there; where it came from, the list says.
 pub(super) fn read_package(list: &List<'_>, out: &mut Lists) {
     let (folder, name) = list.split();
-    let package = out.package("composer", name, folder);
-    out.folder(package, folder, Origin::Unknown);
+    if let Some(package) = out.package("composer", name, &[folder]) {
+        out.folder(package, &[folder], Origin::Unknown);
+    }
 }
 
 /// `vendor/composer/installed.json`.
@@ -37,18 +39,19 @@ struct Package {
 
 #[derive(Deserialize)]
 struct Whole {
-    packages: Vec<Package>,
+    packages: Few<Package>,
 }
 
 /// A list of packages, or an object that has it.
 pub(super) fn read_list(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let whole = json::<Whole>(list.bytes).map(|whole| whole.packages);
-    for found in whole.or_else(|| json(list.bytes)).unwrap_or_default() {
+    let Some(found) = whole.or_else(|| json(list.bytes)) else { return };
+    for found in found.all(out) {
         let path = found.install_path.unwrap_or_else(|| format!("../{}", found.name));
         let public = found.notification_url.is_some_and(|url| is_public(&url));
-        let home = join(folder, path.as_bytes());
-        let package = out.package("composer", found.name.as_bytes(), &home);
+        let home = [folder, b"/", path.as_bytes()];
+        let Some(package) = out.package("composer", found.name.as_bytes(), &home) else { return out.lose() };
         out.folder_in_list(package, &home, if public { Origin::Public } else { Origin::Private });
     }
 }

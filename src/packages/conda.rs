@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::content::Head;
+use super::few::Few;
 use super::lists::Lists;
 use super::registry::is_public;
 use super::{List, json, split};
@@ -28,7 +29,7 @@ struct Package {
 #[derive(Deserialize)]
 struct PathsData {
     #[serde(default)]
-    paths: Vec<File>,
+    paths: Few<File>,
 }
 
 #[derive(Deserialize)]
@@ -45,14 +46,16 @@ pub(super) fn read_package(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let (root, _) = split(folder);
     let Some(found) = json::<Package>(list.bytes) else { return };
-    let package = out.package("conda", format!("{} {}", found.name, found.version).as_bytes(), list.path);
     if !is_public(&found.url) && !is_public(&found.channel) {
-        out.disown(list.path);
+        out.disown(&[list.path]);
     }
-    for file in found.paths_data.iter().flat_map(|data| &data.paths) {
+    let name = format!("{} {}", found.name, found.version);
+    let Some(package) = out.package("conda", name.as_bytes(), &[list.path]) else { return };
+    let Some(files) = found.paths_data.map(|data| data.paths) else { return };
+    for file in files.all(out) {
         let digest = file.sha256_in_prefix.as_ref().or(file.sha256.as_ref());
         let head = digest.and_then(|digest| Head::of_hex(digest.as_bytes()));
-        out.file(package, root, file.path.as_bytes(), head);
+        out.file(package, &[root, b"/", file.path.as_bytes()], head);
     }
 }
 

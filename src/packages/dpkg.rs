@@ -25,12 +25,12 @@ pub(super) fn read_md5sums(list: &List<'_>, out: &mut Lists) {
     else {
         return;
     };
-    let package = out.package(MANAGER, name, &home(root, name));
+    let Some(package) = out.package(MANAGER, name, &home(root, name)) else { return };
     for line in lines(list.bytes) {
         if let Some((digest, path)) = line.split_at_checked(32)
             && let Some(head) = Head::of_hex(digest)
         {
-            out.file(package, root, path.trim_ascii(), Some(head));
+            out.file(package, &[root, b"/", path.trim_ascii()], Some(head));
         }
     }
 }
@@ -51,8 +51,10 @@ pub(super) fn read_status(list: &List<'_>, out: &mut Lists) {
             let mut words = conffile.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
             let (path, digest) = (words.next(), words.next().and_then(Head::of_hex));
             if let (true, Some(path), Some(head)) = (in_conffiles && !name.is_empty(), path, digest) {
-                let package = *package.get_or_insert_with(|| out.package(MANAGER, name, &home(root, name)));
-                out.file(package, root, path, Some(head));
+                package = package.or_else(|| out.package(MANAGER, name, &home(root, name)));
+                if let Some(package) = package {
+                    out.file(package, &[root, b"/", path], Some(head));
+                }
             }
         } else {
             in_conffiles = line.starts_with(b"Conffiles:");
@@ -66,8 +68,8 @@ pub(super) fn read_status(list: &List<'_>, out: &mut Lists) {
 }
 
 /// What tells packages apart.
-fn home(root: &[u8], name: &[u8]) -> Vec<u8> {
-    [root, b"\0dpkg\0", name].concat()
+fn home<'p>(root: &'p [u8], name: &'p [u8]) -> [&'p [u8]; 3] {
+    [root, b"\0dpkg\0", name]
 }
 
 /// A field that tools write into packages which somebody made for themselves: a maintainer at a machine that has no

@@ -16,9 +16,14 @@ pub(super) fn read_specification(list: &List<'_>, out: &mut Lists) {
     let (folder, file) = list.split();
     let (root, _) = split(folder);
     let name = file.strip_suffix(b".gemspec").unwrap_or(file);
-    let home = [root, if root.is_empty() { b"" } else { b"/" }, b"gems/", name].concat();
-    let package = out.package("gem", name, &home);
-    out.folder(package, &home, if pushed_elsewhere(list.bytes) { Origin::Private } else { Origin::Public });
+    let home = [root, b"/gems/", name];
+    if let Some(package) = out.package("gem", name, &home) {
+        out.folder(
+            package,
+            &home,
+            if pushed_elsewhere(list.bytes) { Origin::Private } else { Origin::Public },
+        );
+    }
 }
 
 /// Whether the text has `"allowed_push_host" => "https://…"` with a host that is not public.

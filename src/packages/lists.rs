@@ -69,12 +69,33 @@ pub struct Lists {
     /// Folders of packages of which a list names every one.
     complete: Vec<u64>,
     left_out: u64,
+    lost: bool,
+    room: Room,
 }
 
-/// Bytes of a package's name that are kept.
+/// What one list may still put in.
+#[derive(Debug, Clone, Default)]
+struct Room {
+    /// Packages, files and folders; and of those that are not public as many again.
+    entries: usize,
+    disowned: usize,
+    /// Bytes of paths and homes that are hashed. A list may name one folder for each of its files, so what a list says can
+    /// be far longer than the list.
+    bytes: usize,
+    /// Whether something found no room: then nothing does any more.
+    full: bool,
+}
+
+/// Longest name of a package that is kept. A longer one is not cut: half of a credential would be none that redaction knows.
 const LONGEST_NAME: usize = 100;
 
 impl Lists {
+    /// Room for what a list of `bytes` bytes may say: at most `most` entries.
+    pub(super) fn with_room(bytes: usize, most: usize) -> Self {
+        let bytes = bytes.saturating_mul(16).saturating_add(1 << 20);
+        Self { room: Room { entries: most, disowned: most, bytes, full: false }, ..Self::default() }
+    }
+
     /// The name of a package, for people: its manager and what that calls it.
     pub fn name(&self, package: PackageId) -> &str {
         &self.packages[package.0 as usize].name
@@ -105,24 +126,23 @@ impl Lists {
         &self.complete
     }
 
-    /// How many lines were left out because of the bound given to [`Lists::append`].
+    /// How many entries, at least, were left out for want of room.
     pub fn left_out(&self) -> u64 {
         self.left_out
     }
 
+    /// Whether something may have been left out that says that a package is not public: then no list here excuses anything.
+    pub fn lost(&self) -> bool {
+        self.lost
+    }
+
     /// Takes what `more` says too, as long as there are at most `most` entries in all.
     pub fn append(&mut self, more: Self, most: usize) {
-        let entries = |lists: &Self| {
-            let files = lists.packages.len() + lists.files.len() + lists.folders.len();
-            files + lists.disowned.len() + lists.complete.len()
-        };
-        if entries(self) + entries(&more) > most {
-            self.left_out += entries(&more) as u64 + more.left_out;
-            // What is not public stays known, however much there is of the rest.
-            self.disowned.extend(more.disowned.into_iter().take(most));
-            return;
-        }
-        let Ok(before) = u32::try_from(self.packages.len()) else { return };
+        self.left_out += more.left_out;
+        self.lost |= more.lost;
+        let before =
+            u32::try_from(self.packages.len()).ok().filter(|_| self.entries() + more.entries() <= most);
+        let Some(before) = before else { return self.append_private(more, most) };
         let moved = |package: PackageId| PackageId(package.0.saturating_add(before));
         self.packages.extend(more.packages);
         self.files.extend(more.files.into_iter().map(|file| Listed { package: moved(file.package), ..file }));
@@ -130,35 +150,110 @@ impl Lists {
         self.folders.extend(folders.map(|folder| Folder { package: moved(folder.package), ..folder }));
         self.disowned.extend(more.disowned);
         self.complete.extend(more.complete);
-        self.left_out += more.left_out;
     }
 
-    /// Adds the package that `manager` calls `name`. `home` tells it from all others.
-    pub(super) fn package(&mut self, manager: &str, name: &[u8], home: &[u8]) -> PackageId {
-        let text = String::from_utf8_lossy(&name[..name.len().min(LONGEST_NAME)]);
-        self.packages.push(Package { name: format!("{manager} {}", text.trim()), home: key(home) });
-        PackageId(u32::try_from(self.packages.len() - 1).unwrap_or(u32::MAX))
+    fn entries(&self) -> usize {
+        let files = self.packages.len() + self.files.len() + self.folders.len();
+        files + self.disowned.len() + self.complete.len()
     }
 
-    /// Adds a file at `path`, which is relative to the folder `root`.
-    pub(super) fn file(&mut self, package: PackageId, root: &[u8], path: &[u8], content: Option<Head>) {
-        let path = join(root, path);
-        self.files.push(Listed { package, path: path_key(&path), tail: tail_key(&path), content });
+    /// Of `more`, for which there is no room, what is not public: that stays known, however much there is of the rest, as
+    /// long as that is no more than as much again.
+    fn append_private(&mut self, more: Self, most: usize) {
+        let all = more.entries();
+        let mut room = most.saturating_mul(2).saturating_sub(self.entries());
+        // Nobody asks which package a private folder belongs to.
+        let private = more.folders.into_iter().filter(|folder| folder.origin == Origin::Private);
+        let private: Vec<Folder> = private.map(|folder| Folder { package: PackageId(0), ..folder }).collect();
+        let private_entries = private.len() + more.disowned.len() + more.complete.len();
+        self.lost |= private_entries > room;
+        self.left_out += (all - private_entries.min(room)) as u64;
+        let mut fitting = |length: usize| {
+            let fit = length.min(room);
+            room -= fit;
+            fit
+        };
+        let (folders, disowned) = (fitting(private.len()), fitting(more.disowned.len()));
+        let complete = fitting(more.complete.len());
+        self.folders.extend(private.into_iter().take(folders));
+        self.disowned.extend(more.disowned.into_iter().take(disowned));
+        self.complete.extend(more.complete.into_iter().take(complete));
+    }
+
+    /// Whether there is no more room: what is still to come will be left out.
+    pub(super) fn full(&self) -> bool {
+        self.room.full
+    }
+
+    /// Says that the list was not read to its end, so that what it says of others may be missing.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// Whether there is room for an entry whose parts of a path are hashed. What finds none is counted.
+    fn fits(&mut self, parts: &[&[u8]]) -> bool {
+        let bytes = hashed(parts);
+        if self.room.full || self.room.entries == 0 || bytes > self.room.bytes {
+            self.room.full = true;
+            self.left_out += 1;
+            return false;
+        }
+        self.room.entries -= 1;
+        self.room.bytes -= bytes;
+        true
+    }
+
+    /// Adds the package that `manager` calls `name`. `home`, joined, tells it from all others. None if there is no room.
+    pub(super) fn package(&mut self, manager: &str, name: &[u8], home: &[&[u8]]) -> Option<PackageId> {
+        let id = u32::try_from(self.packages.len()).ok()?;
+        if !self.fits(home) {
+            return None;
+        }
+        let name = name.trim_ascii();
+        let name = match name.len() {
+            0..=LONGEST_NAME => format!("{manager} {}", String::from_utf8_lossy(name).trim()),
+            length => format!("{manager} (a name of {length} bytes)"),
+        };
+        self.packages.push(Package { name, home: key(&home.concat()) });
+        Some(PackageId(id))
+    }
+
+    /// Adds a file whose path is `parts`, joined and cleaned.
+    pub(super) fn file(&mut self, package: PackageId, parts: &[&[u8]], content: Option<Head>) {
+        if self.fits(parts) {
+            let path = clean(&parts.concat());
+            self.files.push(Listed { package, path: path_key(&path), tail: tail_key(&path), content });
+        }
     }
 
     /// Adds a folder of which the package itself says what it is.
-    pub(super) fn folder(&mut self, package: PackageId, path: &[u8], origin: Origin) {
-        self.folders.push(Folder { package, path: path_key(path), origin, in_list: false });
+    pub(super) fn folder(&mut self, package: PackageId, path: &[&[u8]], origin: Origin) {
+        self.add_folder(package, path, origin, false);
     }
 
     /// Adds a folder that a list of all packages names.
-    pub(super) fn folder_in_list(&mut self, package: PackageId, path: &[u8], origin: Origin) {
-        self.folders.push(Folder { package, path: path_key(path), origin, in_list: true });
+    pub(super) fn folder_in_list(&mut self, package: PackageId, path: &[&[u8]], origin: Origin) {
+        self.add_folder(package, path, origin, true);
     }
 
-    /// Says that the package of that home is not public.
-    pub(super) fn disown(&mut self, home: &[u8]) {
-        self.disowned.push(key(home));
+    fn add_folder(&mut self, package: PackageId, path: &[&[u8]], origin: Origin, in_list: bool) {
+        if self.fits(path) {
+            let path = path_key(&clean(&path.concat()));
+            self.folders.push(Folder { package, path, origin, in_list });
+        } else {
+            self.lose();
+        }
+    }
+
+    /// Says that the package of that home is not public, also when there is no room for anything else.
+    pub(super) fn disown(&mut self, home: &[&[u8]]) {
+        let bytes = hashed(home);
+        if self.room.disowned == 0 || bytes > self.room.bytes {
+            return self.lose();
+        }
+        self.room.disowned -= 1;
+        self.room.bytes -= bytes;
+        self.disowned.push(key(&home.concat()));
     }
 
     /// Says that a list names every package in the folder.
@@ -167,9 +262,9 @@ impl Lists {
     }
 }
 
-/// `path` in the folder `root`, cleaned; one that starts with a slash starts at the root all the same.
-pub(super) fn join(root: &[u8], path: &[u8]) -> Vec<u8> {
-    clean(&[root, b"/", path].concat())
+/// Bytes of the joined parts of a path, and what it costs to join them.
+fn hashed(parts: &[&[u8]]) -> usize {
+    parts.iter().fold(16, |bytes, part| bytes.saturating_add(part.len()))
 }
 
 /// The hash of a clean path. Systems with a merged `/usr` have at `usr/lib` what lists call `lib`: both are one.
@@ -198,9 +293,9 @@ mod tests {
     fn lists_that_were_appended_keep_their_packages() {
         let mut all = Lists::default();
         for name in ["one", "two"] {
-            let mut lists = Lists::default();
-            let package = lists.package("dpkg", name.as_bytes(), name.as_bytes());
-            lists.file(package, b"", name.as_bytes(), None);
+            let mut lists = Lists::with_room(0, 100);
+            let package = lists.package("dpkg", name.as_bytes(), &[name.as_bytes()]).unwrap();
+            lists.file(package, &[name.as_bytes()], None);
             all.append(lists, 100);
         }
         let names: Vec<&str> = all.files().iter().map(|file| all.name(file.package)).collect();
@@ -210,12 +305,57 @@ mod tests {
     #[test]
     fn what_is_too_much_is_counted_and_what_is_private_is_kept() {
         let mut all = Lists::default();
-        let mut lists = Lists::default();
-        let package = lists.package("npm", b"a", b"a");
-        (0..10).for_each(|_| lists.file(package, b"", b"x", None));
-        lists.disown(b"a");
+        let mut lists = Lists::with_room(0, 100);
+        let package = lists.package("npm", b"a", &[b"a"]).unwrap();
+        (0..10).for_each(|_| lists.file(package, &[b"x"], None));
+        lists.folder(package, &[b"public"], Origin::Public);
+        lists.folder(package, &[b"private"], Origin::Private);
+        lists.disown(&[b"a"]);
         all.append(lists, 5);
-        assert_eq!((all.files().len(), all.left_out(), all.disowned().len()), (0, 12, 1));
+        assert_eq!((all.files().len(), all.folders().len(), all.disowned().len()), (0, 1, 1));
+        assert_eq!((all.left_out(), all.lost()), (12, false));
+    }
+
+    #[test]
+    fn private_packages_without_end_leave_nothing_to_trust() {
+        let mut all = Lists::default();
+        for _ in 0..4 {
+            let mut lists = Lists::with_room(0, 100);
+            (0..10).for_each(|_| lists.disown(&[b"a"]));
+            all.append(lists, 15);
+        }
+        assert_eq!((all.disowned().len(), all.left_out(), all.lost()), (30, 10, true));
+    }
+
+    #[test]
+    fn a_list_has_room_for_entries_and_bytes_and_what_finds_none_is_counted() {
+        let mut lists = Lists::with_room(0, 3);
+        let package = lists.package("npm", b"a", &[b"a"]).unwrap();
+        (0..5).for_each(|_| lists.file(package, &[b"x"], None));
+        lists.disown(&[b"a"]);
+        assert_eq!((lists.files().len(), lists.disowned().len()), (2, 1));
+        assert_eq!((lists.left_out(), lists.full(), lists.lost()), (3, true, false));
+        assert!(lists.package("npm", b"b", &[b"b"]).is_none());
+        lists.folder_in_list(package, &[b"c"], Origin::Private);
+        assert!(lists.lost(), "nobody knows any more that it is private");
+
+        let mut lists = Lists::with_room(0, 1_000_000);
+        let folder = vec![b'a'; 1 << 16];
+        let package = lists.package("rpm", b"a", &[b"a"]).unwrap();
+        (0..1000).for_each(|_| lists.file(package, &[&folder, b"/x"], None));
+        lists.file(package, &[b"x"], None);
+        assert_eq!((lists.files().len(), lists.left_out()), (15, 986), "what is full stays full");
+        (0..1000).for_each(|_| lists.disown(&[&folder]));
+        assert!(lists.lost());
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_is_told_and_not_cut() {
+        let mut lists = Lists::with_room(0, 10);
+        let package = lists.package("npm", &[b'a'; 812], &[b"a"]).unwrap();
+        assert_eq!(lists.name(package), "npm (a name of 812 bytes)");
+        let package = lists.package("npm", &[b'a'; LONGEST_NAME], &[b"a"]).unwrap();
+        assert_eq!(lists.name(package), format!("npm {}", "a".repeat(LONGEST_NAME)));
     }
 
     #[test]

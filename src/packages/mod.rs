@@ -10,6 +10,7 @@ mod composer;
 mod conda;
 mod content;
 mod dpkg;
+mod few;
 mod gem;
 mod lists;
 mod loose;
@@ -86,9 +87,9 @@ pub fn kind_of(path: &[u8]) -> Option<&'static Kind> {
 }
 
 impl Kind {
-    /// What the list at `path` with the content `bytes` says.
-    pub fn read(&self, path: &[u8], bytes: &[u8]) -> Lists {
-        let mut lists = Lists::default();
+    /// What the list at `path` with the content `bytes` says: at most `most` entries.
+    pub fn read(&self, path: &[u8], bytes: &[u8], most: usize) -> Lists {
+        let mut lists = Lists::with_room(bytes.len(), most);
         (self.read)(&List { path, bytes }, &mut lists);
         lists
     }

@@ -3,11 +3,10 @@
 //! None of these has digests of files. So a package's folder is a package's as it was when its `package.json` was written.
 //! npm's list has the address of each package that came from elsewhere than the registry; Yarn's has all addresses.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
-use super::lists::{Lists, Origin, join};
+use super::few::FewPairs;
+use super::lists::{Lists, Origin};
 use super::loose::Loose;
 use super::registry::is_public;
 use super::{List, json, split};
@@ -59,8 +58,10 @@ pub(super) fn read_package(list: &List<'_>, out: &mut Lists) {
     } else {
         Origin::Unknown
     };
-    let package = out.package("npm", name.unwrap_or_default().as_bytes(), folder);
-    out.folder(package, folder, origin);
+    match out.package("npm", name.unwrap_or_default().as_bytes(), &[folder]) {
+        Some(package) => out.folder(package, &[folder], origin),
+        None => out.lose(),
+    }
 }
 
 impl Manifest {
@@ -97,7 +98,7 @@ pub(super) fn is_lock(path: &[u8]) -> bool {
 #[derive(Deserialize)]
 struct Lock {
     #[serde(default)]
-    packages: BTreeMap<String, LockEntry>,
+    packages: FewPairs<LockEntry>,
 }
 
 #[derive(Default, Deserialize)]
@@ -128,10 +129,10 @@ pub(super) fn read_lock(list: &List<'_>, out: &mut Lists) {
     let (modules, _) = list.split();
     let (root, _) = split(modules);
     let Some(lock) = json::<Lock>(list.bytes) else { return };
-    for (path, entry) in &lock.packages {
+    for (path, entry) in lock.packages.all(out) {
         let name = path.rsplit("node_modules/").next().unwrap_or_default();
-        let folder = join(root, path.as_bytes());
-        let package = out.package("npm", name.as_bytes(), &folder);
+        let folder = [root, b"/", path.as_bytes()];
+        let Some(package) = out.package("npm", name.as_bytes(), &folder) else { return out.lose() };
         out.folder_in_list(package, &folder, entry.origin());
     }
     out.completes(modules);
@@ -147,18 +148,18 @@ pub(super) fn is_yarn_integrity(path: &[u8]) -> bool {
 #[serde(rename_all = "camelCase")]
 struct YarnIntegrity {
     #[serde(default)]
-    lockfile_entries: BTreeMap<String, String>,
+    lockfile_entries: FewPairs<String>,
 }
 
 /// The address of each package by `NAME@RANGE`; only what is not public is told by it, since it has no folders.
 pub(super) fn read_yarn_integrity(list: &List<'_>, out: &mut Lists) {
     let (modules, _) = list.split();
     let Some(integrity) = json::<YarnIntegrity>(list.bytes) else { return };
-    for (pattern, _) in integrity.lockfile_entries.iter().filter(|(_, url)| !is_public(url)) {
+    for (pattern, _) in integrity.lockfile_entries.all(out).filter(|(_, url)| !is_public(url)) {
         let at = pattern.rfind('@').filter(|at| *at > 0).unwrap_or(pattern.len());
         let name = pattern.get(..at).and_then(|name| name.split("@npm:").next()).unwrap_or_default();
-        let folder = join(modules, name.as_bytes());
-        let package = out.package("npm", name.as_bytes(), &folder);
+        let folder = [modules, b"/", name.as_bytes()];
+        let Some(package) = out.package("npm", name.as_bytes(), &folder) else { return out.lose() };
         out.folder_in_list(package, &folder, Origin::Private);
     }
 }

@@ -21,9 +21,10 @@ pub(super) fn read_metadata(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let Some(Metadata { source }) = json(list.bytes) else { return };
     let (parent, version) = split(folder);
-    let package = out.package("NuGet", &[split(parent).1, b" ", version].concat(), folder);
     let public = source.is_some_and(|source| is_public(&source));
-    out.folder(package, folder, if public { Origin::Public } else { Origin::Private });
+    if let Some(package) = out.package("NuGet", &[split(parent).1, b" ", version].concat(), &[folder]) {
+        out.folder(package, &[folder], if public { Origin::Public } else { Origin::Private });
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use flate2::bufread::MultiGzDecoder;
 
 use super::content::Head;
-use super::lists::{Lists, join};
+use super::lists::Lists;
 use super::{List, lines, split};
 use crate::stream::read_bounded;
 
@@ -35,7 +35,7 @@ pub(super) fn read_mtree(list: &List<'_>, out: &mut Lists) {
         Some(_) => return,
         None => list.bytes.to_vec(),
     };
-    let package = out.package("pacman", split(folder).1, folder);
+    let Some(package) = out.package("pacman", split(folder).1, &[folder]) else { return };
     for line in lines(&text).filter(|line| line.starts_with(b"./")) {
         let mut words = line.split(|byte| *byte == b' ');
         let path = unescaped(words.next().unwrap_or_default());
@@ -44,7 +44,7 @@ pub(super) fn read_mtree(list: &List<'_>, out: &mut Lists) {
             matches!(key, b"md5digest" | b"sha256digest" | b"sha256").then(|| Head::of_hex(&value[1..]))?
         });
         if let Some(head) = digests.next() {
-            out.file(package, root, &join(b"", &path), Some(head));
+            out.file(package, &[root, b"/", &path], Some(head));
         }
     }
 }
@@ -74,7 +74,7 @@ pub(super) fn is_description(path: &[u8]) -> bool {
 pub(super) fn read_description(list: &List<'_>, out: &mut Lists) {
     let mut values = lines(list.bytes).skip_while(|line| *line != b"%VALIDATION%").skip(1);
     if values.next() == Some(b"none") {
-        out.disown(list.split().0);
+        out.disown(&[list.split().0]);
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn read_record(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
     let (root, name) = super::split(folder);
     let name = name.strip_suffix(FOLDER).unwrap_or(name);
-    let package = out.package("Python package", name, folder);
+    let Some(package) = out.package("Python package", name, &[folder]) else { return };
     for line in lines(list.bytes) {
         let Some((path, rest)) = first_field(line) else { continue };
         if path.split(|byte| *byte == b'/').filter(|part| *part == b"..").count() > UP {
@@ -32,7 +32,7 @@ pub(super) fn read_record(list: &List<'_>, out: &mut Lists) {
         }
         let digest = rest.split(|byte| *byte == b',').next().unwrap_or_default();
         let head = digest.strip_prefix(b"sha256=").and_then(Head::of_base64);
-        out.file(package, root, &path, head);
+        out.file(package, &[root, b"/", &path], head);
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn is_direct_url(path: &[u8]) -> bool {
 
 /// That there is one says that the package came from elsewhere than an index.
 pub(super) fn read_direct_url(list: &List<'_>, out: &mut Lists) {
-    out.disown(list.split().0);
+    out.disown(&[list.split().0]);
 }
 
 /// `NAME-VERSION.dist-info/METADATA`.
@@ -67,7 +67,7 @@ pub(super) fn read_metadata(list: &List<'_>, out: &mut Lists) {
     let headers = lines(list.bytes).take_while(|line| !line.is_empty());
     let mut classifiers = headers.filter_map(|line| line.strip_prefix(b"Classifier:"));
     if classifiers.any(|value| value.trim_ascii().starts_with(b"Private ::")) {
-        out.disown(list.split().0);
+        out.disown(&[list.split().0]);
     }
 }
 

@@ -7,7 +7,7 @@ use super::*;
 /// What the list at `path` says.
 pub(super) fn read(path: &str, text: impl AsRef<[u8]>) -> Lists {
     let kind = kind_of(path.as_bytes()).unwrap_or_else(|| panic!("{path} is no list"));
-    kind.read(path.as_bytes(), text.as_ref())
+    kind.read(path.as_bytes(), text.as_ref(), 1_000_000)
 }
 
 /// A path of each kind, and a short list of that kind.
@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         for (kind, (_, path, _)) in KINDS.iter().zip(samples()) {
-            kind.read(path.as_bytes(), &bytes);
+            kind.read(path.as_bytes(), &bytes, 100);
         }
     }
 
@@ -124,7 +124,7 @@ proptest! {
     ], 0..9)) {
         let path = path.concat();
         if let Some(kind) = kind_of(path.as_bytes()) {
-            kind.read(path.as_bytes(), b"{\"name\":\"a\",\"version\":\"1\",\"license\":\"MIT\"}");
+            kind.read(path.as_bytes(), b"{\"name\":\"a\",\"version\":\"1\",\"license\":\"MIT\"}", 100);
         }
         source_of(path.as_bytes());
     }

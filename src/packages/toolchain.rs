@@ -1,6 +1,6 @@
 //! Languages that are unpacked or built into a folder without any package manager: told by a file that only they have.
 
-use super::lists::{Lists, Origin, join};
+use super::lists::{Lists, Origin};
 use super::{List, split};
 
 /// `go/VERSION`.
@@ -14,8 +14,9 @@ pub(super) fn read_go(list: &List<'_>, out: &mut Lists) {
     let version = super::lines(list.bytes).next().unwrap_or_default().trim_ascii();
     if version.strip_prefix(b"go").is_some_and(|number| number.first().is_some_and(u8::is_ascii_digit)) {
         let (folder, _) = list.split();
-        let package = out.package("toolchain", version, folder);
-        out.folder(package, folder, Origin::Public);
+        if let Some(package) = out.package("toolchain", version, &[folder]) {
+            out.folder(package, &[folder], Origin::Public);
+        }
     }
 }
 
@@ -32,10 +33,10 @@ pub(super) fn is_python(path: &[u8]) -> bool {
 /// The standard library is what stands in the folder, without the folders for packages.
 pub(super) fn read_python(list: &List<'_>, out: &mut Lists) {
     let (folder, _) = list.split();
-    let package = out.package("toolchain", split(folder).1, folder);
-    out.folder(package, folder, Origin::Public);
+    let Some(package) = out.package("toolchain", split(folder).1, &[folder]) else { return };
+    out.folder(package, &[folder], Origin::Public);
     for packages in ["site-packages", "dist-packages"] {
-        out.folder(package, &join(folder, packages.as_bytes()), Origin::Unknown);
+        out.folder(package, &[folder, b"/", packages.as_bytes()], Origin::Unknown);
     }
 }
 

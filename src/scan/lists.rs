@@ -15,7 +15,8 @@ pub(super) const LISTS: Reader = Reader {
 
 fn read(context: &Context<'_>, file: &Text<'_>, out: &mut Yield) -> bool {
     let Some(kind) = kind_of(&file.entry.path) else { return false };
-    let lists = kind.read(&file.entry.path, file.bytes);
-    out.lists.append(lists, context.limits.get_usize(Limit::ListEntries));
+    let most = context.limits.get_usize(Limit::ListEntries);
+    let lists = kind.read(&file.entry.path, file.bytes, most);
+    out.lists.append(lists, most);
     true
 }

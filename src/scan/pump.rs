@@ -118,8 +118,12 @@ impl Pumped {
             found.finish(context.matcher.rules());
         problems.extend(of_files);
         let limit = |limit: Limit, message| Problem::new(ProblemKind::Limit, "", message, limit.remedy());
-        if lists.left_out() > 0 {
-            let message = format!("{} entries of package lists were not kept", lists.left_out());
+        if lists.left_out() > 0 || lists.lost() {
+            let mut message =
+                format!("{} entries of package lists or more were not kept", lists.left_out().max(1));
+            if lists.lost() {
+                message.push_str("; what the lists of this layer name is not taken for what a package ships");
+            }
             problems.push(limit(Limit::ListEntries, message));
         }
         if dropped {

@@ -18,7 +18,7 @@ fn layer(files: &[(&str, &str)]) -> Layer {
     for (path, content) in files {
         let (path, records) = (path.as_bytes().to_vec(), BTreeMap::new());
         if let Some(kind) = kind_of(&path) {
-            layer.lists.append(kind.read(&path, content.as_bytes()), usize::MAX);
+            layer.lists.append(kind.read(&path, content.as_bytes(), 1_000_000), usize::MAX);
         }
         let member = Member { path, kind: Kind::File, size: 0, link: Vec::new(), records, long: false };
         layer.paths.add(&member, usize::MAX);
@@ -154,4 +154,28 @@ fn what_is_installed_above_a_folder_is_not_in_it() {
     let layers = [layer(&[("usr/local/lib/python3.12/_sysconfigdata_x.py", "")])];
     assert!(who(&layers, 0, "usr/local/lib/python3.12/urllib/request.py", Some("x")).is_some());
     assert!(who(&layers, 0, "usr/local/lib/python3.12/site-packages/own.py", Some("x")).is_none());
+}
+
+#[test]
+fn no_folder_is_looked_up_for_paths_that_nobody_packs() {
+    let of =
+        |depth: usize, name: usize| parents(&[&b"a/".repeat(depth)[..], &b"x".repeat(name)].concat()).count();
+    assert_eq!((of(0, 1), of(3, 1), of(DEEPEST, 1)), (0, 3, DEEPEST));
+    assert_eq!((of(DEEPEST + 1, 1), of(2, LONGEST_PATH)), (0, 0));
+}
+
+#[test]
+fn a_layer_whose_private_packages_are_too_many_to_keep_excuses_nothing() {
+    let list = "srv/node_modules/.package-lock.json";
+    let entry = |n: usize| format!(r#""node_modules/b{n}":{{"link":true}}"#);
+    let text = format!(r#"{{"packages":{{{}}}}}"#, (0..20).map(entry).collect::<Vec<_>>().join(","));
+    let manifest = r#"{"name":"a","version":"1","license":"MIT"}"#;
+    for (most, shipped) in [(1000, true), (10, false)] {
+        let (dpkg, dpkg_text) = dpkg("usr/share/abc/a");
+        let mut layer = layer(&[(dpkg, &dpkg_text), ("srv/node_modules/a/package.json", manifest)]);
+        let path = list.as_bytes();
+        layer.lists.append(kind_of(path).unwrap().read(path, text.as_bytes(), most), 1000);
+        assert_eq!(layer.lists.lost(), !shipped);
+        assert_eq!(who(&[layer], 0, "usr/share/abc/a", Some("abc")).is_some(), shipped);
+    }
 }

@@ -49,6 +49,8 @@ const FILE_DIGESTS: u32 = 1035;
 const DIRECTORY_INDEXES: u32 = 1116;
 const BASE_NAMES: u32 = 1117;
 const DIRECTORY_NAMES: u32 = 1118;
+/// Folders of one package that are read.
+const MOST_FOLDERS: usize = 1 << 18;
 /// Signatures of any kind that rpm has had.
 const SIGNATURES: [u32; 5] = [259, 262, 267, 268, 278];
 
@@ -56,17 +58,17 @@ const SIGNATURES: [u32; 5] = [259, 262, 267, 268, 278];
 fn read_header(root: &[u8], blob: &[u8], out: &mut Lists) {
     let Some(header) = Header::new(blob) else { return };
     let name = header.strings(NAME).next().unwrap_or_default();
-    let home = [root, b"\0rpm\0", name].concat();
-    let package = out.package("rpm", name, &home);
+    let home = [root, b"\0rpm\0", name];
     if !SIGNATURES.iter().any(|tag| header.value(*tag).is_some()) {
         out.disown(&home);
     }
-    let folders: Vec<&[u8]> = header.strings(DIRECTORY_NAMES).collect();
+    let Some(package) = out.package("rpm", name, &home) else { return };
+    let folders: Vec<&[u8]> = header.strings(DIRECTORY_NAMES).take(MOST_FOLDERS).collect();
     let files = header.strings(BASE_NAMES).zip(header.numbers(DIRECTORY_INDEXES));
     for ((base, folder), digest) in files.zip(header.strings(FILE_DIGESTS)) {
         // Folders and links have no digest.
         if let (Some(folder), Some(head)) = (folders.get(folder as usize), Head::of_hex(digest)) {
-            out.file(package, root, &[folder, base].concat(), Some(head));
+            out.file(package, &[root, b"/", folder, base], Some(head));
         }
     }
 }
