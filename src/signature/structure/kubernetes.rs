@@ -1,6 +1,7 @@
 //! Kubernetes: the values of Secrets, and the logins of its command line.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hasher as _};
 
 use super::notation::{Leaf, yaml};
 use super::{Encoding, Sink, Structure, TEXT, VALUE, base64_key, field, key, keys, own};
@@ -50,7 +51,7 @@ fn secrets(text: &[u8], sink: &mut Sink<'_>) {
     let mut objects = HashSet::new();
     yaml(text, &mut |leaf| {
         if *leaf.text == *b"Secret" && leaf.key() == "kind" {
-            objects.insert(object(leaf, 1));
+            objects.extend(object(leaf, 1));
         }
     });
     if objects.is_empty() {
@@ -62,16 +63,29 @@ fn secrets(text: &[u8], sink: &mut Sink<'_>) {
             Some(b"stringData") => Encoding::Plain,
             _ => return,
         };
-        if objects.contains(&object(leaf, 2)) {
+        if object(leaf, 2).is_some_and(|object| objects.contains(&object)) {
             field(leaf, VALUE, encoding).into_iter().for_each(&mut *sink);
         }
     });
 }
 
-/// The object that a scalar belongs to: its document, and its keys but the last `depth`.
-fn object(leaf: &Leaf<'_, '_>, depth: usize) -> (usize, Vec<u8>) {
-    (leaf.document, leaf.keys[..leaf.keys.len().saturating_sub(depth)].join(&0))
+/// The object that a scalar belongs to: its document, and a hash of its keys but the last `depth`. None of keys that are
+/// longer together than those of any manifest, since they are hashed for each scalar.
+fn object(leaf: &Leaf<'_, '_>, depth: usize) -> Option<(usize, u64)> {
+    let keys = &leaf.keys[..leaf.keys.len().saturating_sub(depth)];
+    if keys.iter().map(|key| key.len() + 1).sum::<usize>() > LONGEST_KEYS {
+        return None;
+    }
+    let mut hasher = DefaultHasher::new();
+    for key in keys {
+        hasher.write(key);
+        hasher.write_u8(0);
+    }
+    Some((leaf.document, hasher.finish()))
 }
+
+/// Bytes of the keys that lead to an object.
+const LONGEST_KEYS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +109,16 @@ mod tests {
         {
             assert!(!may_be_secret(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn keys_without_end_cost_no_time() {
+        let key = "k".repeat(4 << 20);
+        let leaves = "\"a\":1,".repeat(1 << 18);
+        let text = format!("{{\"{key}\":{{\"kind\":\"Secret\",\"data\":{{{leaves}\"b\":\"eA==\"}}}}}}");
+        let start = std::time::Instant::now();
+        assert_eq!(values(&text), [""; 0]);
+        assert!(start.elapsed().as_secs() < 20);
     }
 
     #[test]
