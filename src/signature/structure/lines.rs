@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::notation::{lines, trimmed};
+use super::notation::{lines, lossy, trimmed};
 use super::{Field, Sink, VARIABLE};
 
 /// Gives `range` of `text` as the field `name`.
@@ -12,10 +12,6 @@ fn give(text: &[u8], range: Range<usize>, name: &'static str, key: String, sink:
         let value = Cow::Borrowed(&text[range.clone()]);
         sink(Field { name, key, range, value, decoded: None });
     }
-}
-
-fn lossy(text: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(&text[..text.len().min(256)])
 }
 
 /// Lines of `user:password` in a part of a text; hashes and what asks for a random password are none.

@@ -75,10 +75,17 @@ pub(super) fn fits(key: &[u8], wanted: &str) -> bool {
         && key[key.len() - tail.len()..].eq_ignore_ascii_case(tail.as_bytes())
 }
 
-/// A key for people: no longer than such keys are.
-fn lossy(key: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(&key[..key.len().min(256)])
+/// A key for people. One that is longer than such keys are is not cut: half of a credential would be none that redaction
+/// knows.
+pub(super) fn lossy(key: &[u8]) -> Cow<'_, str> {
+    if key.len() > LONGEST_KEY {
+        return Cow::Owned(format!("(a key of {} bytes)", key.len()));
+    }
+    String::from_utf8_lossy(key)
 }
+
+/// Bytes of one key that is shown.
+const LONGEST_KEY: usize = 256;
 
 /// The lines of a text with where they begin, without their ends.
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -131,6 +138,12 @@ mod tests {
         let found = dump(json, &text);
         assert!(found[0].ends_with("k.password=x"), "{found:?}");
         assert!((800..=LONGEST_PATH + 2).contains(&found[0].len()));
+    }
+
+    #[test]
+    fn a_key_that_is_too_long_is_told_and_not_cut() {
+        let text = format!("{{\"{}\": {{\"password\": \"x\"}}}}", "k".repeat(812));
+        assert_eq!(dump(json, &text), ["(a key of 812 bytes).password=x"]);
     }
 
     #[test]
