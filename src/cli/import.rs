@@ -25,11 +25,17 @@ pub(crate) fn run(files: &[PathBuf], output: Option<&Path>) -> Result<Exit, Stop
     let files =
         files.iter().map(|path| named(path)).collect::<anyhow::Result<Vec<_>>>().or_stop(Exit::Failed)?;
     let mut imported = import(&files, &|path, from| load(path, from)).or_stop(Exit::Usage)?;
-    settle(&mut imported).or_stop(Exit::Failed)?;
+    let settled = settle(&mut imported).or_stop(Exit::Failed)?;
     let text = imported.to_toml();
     let output = Output::open(output, false, &Interrupt::listen()).or_stop(Exit::Failed)?;
     output.write(|out| out.write_all(text.as_bytes())).or_stop(Exit::Failed)?;
-    Ok(tell(&imported))
+    if !settled {
+        warn(
+            "the rules still contradict each other or those of this program: `layersift rules check` says where",
+        );
+    }
+    let told = tell(&imported);
+    Ok(if settled { told } else { Exit::Partial })
 }
 
 fn named(path: &Path) -> anyhow::Result<(String, String)> {
@@ -44,8 +50,8 @@ fn load(path: &str, from: &str) -> Result<(String, String), String> {
     read(&found).map(|text| (found.display().to_string(), text)).map_err(|error| format!("{error:#}"))
 }
 
-/// Tries the rules and takes back what does not hold.
-fn settle(imported: &mut Import) -> anyhow::Result<()> {
+/// Tries the rules and takes back what does not hold. Whether nothing is left to correct.
+fn settle(imported: &mut Import) -> anyhow::Result<bool> {
     for _ in 0..ROUNDS {
         let text = imported.to_toml();
         let rules = RuleSet::embedded().extended([("the imported rules", text.as_str())]);
@@ -53,7 +59,7 @@ fn settle(imported: &mut Import) -> anyhow::Result<()> {
             rules.map_err(|error| anyhow!("{error}: this is a mistake of layersift; please report it"))?;
         let checked = matcher::check(&Arc::new(rules));
         if checked.wrong.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         for complaint in &checked.wrong {
             match &complaint.rival {
@@ -63,7 +69,7 @@ fn settle(imported: &mut Import) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Says what became of the rules.

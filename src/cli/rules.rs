@@ -75,7 +75,17 @@ fn surroundings(paths: &[PathBuf], files: &[(String, String)]) -> RuleSet {
     let mut newer = Vec::new();
     for (path, text) in texts(files) {
         let Some(name) = Path::new(path).file_name().and_then(|name| name.to_str()) else { continue };
-        let Ok(alone) = RuleSet::parse([(path, text)]) else { continue };
+        let alone = match RuleSet::parse([(path, text)]) {
+            Ok(alone) => alone,
+            Err(error) => {
+                if embedded.rules().iter().any(|rule| rule.file() == name) {
+                    inform(&format!(
+                        "{name} is checked beside the rules of that name in this program: {error}"
+                    ));
+                }
+                continue;
+            }
+        };
         let older = |rule: &Rule| embedded.named(rule.id()).is_some_and(|older| older.file() == name);
         if alone.rules().iter().any(older) {
             newer.push(name);
@@ -162,7 +172,6 @@ fn brief(rule: &Rule, by: Option<&str>) -> Value {
 /// All that is known of a rule.
 fn whole(rule: &Rule, by: Option<&str>) -> Value {
     let mut all = brief(rule, by);
-    let example = |text: &str, path: Option<&str>| json!({ "text": text, "path": path });
     let finds: Vec<Value> = rule
         .finds()
         .iter()
@@ -171,11 +180,10 @@ fn whole(rule: &Rule, by: Option<&str>) -> Value {
             json!({ "text": text, "secret": secret, "encoded": encoded, "path": path, "parts": parts })
         })
         .collect();
-    let ignores = rule.ignores().iter().map(|ignore| {
-        let mut ignored = example(&ignore.text, ignore.path.as_deref());
-        ignored["why"] = json!(ignore.why);
-        ignored
-    });
+    let ignores = rule
+        .ignores()
+        .iter()
+        .map(|ignore| json!({ "text": ignore.text, "path": ignore.path, "why": ignore.why }));
     all["why"] = json!(rule.why());
     all["revoke"] = json!(rule.revoke());
     all["source"] = json!(rule.source());
