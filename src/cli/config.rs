@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use layersift::limits::LIMITS;
 use layersift::secret::FingerprintKey;
+use layersift::signature::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -199,23 +200,13 @@ fn as_text(value: &Spanned<DeValue>) -> Result<String, String> {
 fn unknown(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     let known: Vec<_> = known.collect();
     let mut message = format!("there is no setting `{name}`");
-    let near = known.iter().filter(|known| known.contains(name) || similar(known, name)).collect::<Vec<_>>();
-    let _ = match &*near {
-        [near] => write!(message, "; did you mean `{near}`?"),
-        _ => write!(message, "; there are {}", known.join(", ")),
+    let mut holding = known.iter().filter(|known| known.contains(name));
+    let one = holding.next().filter(|_| holding.next().is_none()).copied();
+    let _ = match one.or_else(|| nearest(name, known.iter().copied())) {
+        Some(near) => write!(message, "; did you mean `{near}`?"),
+        None => write!(message, "; there are {}", known.join(", ")),
     };
     message
-}
-
-/// Whether two names differ by one letter, left out, added, changed or swapped with the next.
-fn similar(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<_>, Vec<_>) = (a.chars().collect(), b.chars().collect());
-    let head = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[head..], &b[head..]);
-    let tail = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
-    let (a, b) = (&a[..a.len() - tail], &b[..b.len() - tail]);
-    let swapped = matches!((a, b), ([a0, a1], [b0, b1]) if a0 == b1 && a1 == b0);
-    swapped || (a.len() <= 1 && b.len() <= 1)
 }
 
 #[cfg(test)]
