@@ -6,11 +6,10 @@
 
 use std::ops::Range;
 
-use super::sighting::{PartSeen, join};
+use super::sighting::{PartSeen, Spot, join};
 use super::texts::TextMatch;
 use crate::image::{PlaceKind, Text};
 use crate::matcher::{Matcher, NEAR};
-use crate::secret::Secret;
 
 /// The list that is being gathered.
 pub(super) struct Beside<'m> {
@@ -84,16 +83,9 @@ impl<'m> Beside<'m> {
             let index = self.lines.partition_point(|line| line.value.end < companion.range.end);
             let line = self.lines.get(index).filter(|line| line.value.start <= companion.range.start);
             let Some(line) = line else { continue };
-            found.what.parts.push(PartSeen {
-                part: companion.part,
-                value: Secret::new(&self.text[companion.range.clone()]),
-                by: None,
-                facts: Vec::new(),
-                kind: line.kind,
-                offset: (companion.range.start - line.value.start) as u64,
-                lines: 0,
-                name: line.name.clone(),
-            });
+            let offset = (companion.range.start - line.value.start) as u64;
+            let spot = Spot { kind: line.kind, offset, line: 0, name: line.name.clone() };
+            found.what.parts.push(PartSeen::new(&companion, &self.text, spot, 0));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chunk::Chunk;
 use super::contents;
 use super::inside::Inside;
-use super::sighting::{PartSeen, Seen, Sighting, Spot};
+use super::sighting::{PartSeen, Seen, Sighting, Spot, line_ends, lines_between};
 use super::whole::{WholeFile, Yield};
 use crate::content::utf16;
 use crate::image::PlaceKind;
@@ -304,7 +304,7 @@ impl Work<'_> {
         let open = spans(owned_end).filter(content).map(|segment| {
             let from = self.local(segment).start.max(chunk.owned.start);
             let came = segment.start < owned_start;
-            (newlines(&chunk.bytes[from..chunk.owned.end]), came)
+            (line_ends(&chunk.bytes[from..chunk.owned.end]), came)
         });
         let contents = contents::of_chunk(chunk, &self.found);
         Matches { found: self.found, continued, continued_entry, open, contents, ..Matches::default() }
@@ -325,9 +325,9 @@ impl Work<'_> {
             };
             // A credential may start before the bytes that the chunk owns: count backwards then.
             let line = if at >= from {
-                lines.cast_signed() + newlines(&self.chunk.bytes[local(from)..local(at)]).cast_signed()
+                lines.cast_signed() + line_ends(&self.chunk.bytes[local(from)..local(at)]).cast_signed()
             } else {
-                -newlines(&self.chunk.bytes[local(at.max(self.chunk.base))..local(from)]).cast_signed()
+                -line_ends(&self.chunk.bytes[local(at.max(self.chunk.base))..local(from)]).cast_signed()
             };
             found.line = Some(line.cast_unsigned().wrapping_add(1));
             if at >= from {
@@ -348,18 +348,10 @@ fn companions(
     let here = place(hit.secret.start);
     for companion in matcher.companions(hit.rule, &hit.secret, text, NEAR) {
         let at = place(companion.range.start);
-        let lines = newlines(&chunk.bytes[here.min(at)..here.max(at)]).cast_signed();
-        let distance = (at as u64).wrapping_sub(here as u64);
-        found.what.parts.push(PartSeen {
-            part: companion.part,
-            value: Secret::new(&text[companion.range]),
-            by: None,
-            facts: Vec::new(),
-            kind: found.kind,
-            offset: found.range.start.wrapping_add(distance),
-            lines: if at < here { -lines } else { lines },
-            name: found.name.clone(),
-        });
+        let lines = lines_between(&chunk.bytes, here, at);
+        let offset = found.range.start.wrapping_add((at as u64).wrapping_sub(here as u64));
+        let spot = Spot { kind: found.kind, offset, line: 0, name: found.name.clone() };
+        found.what.parts.push(PartSeen::new(&companion, text, spot, lines));
     }
 }
 
@@ -413,10 +405,6 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
         decoded: None,
         mark: None,
     }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

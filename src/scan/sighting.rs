@@ -1,7 +1,7 @@
 //! What was found, apart from where: the part of a match that blobs, documents and places share.
 
 use crate::image::PlaceKind;
-use crate::matcher::{Claim, Hit, Join, joins};
+use crate::matcher::{Claim, Companion, Hit, Join, joins};
 use crate::secret::Secret;
 use crate::signature::checksum::Fact;
 use crate::signature::{Confidence, RuleSet};
@@ -47,6 +47,26 @@ impl Sighting {
         let Hit { rule, confidence, .. } = *hit;
         Self { rule, confidence, secret, facts: hit.facts.clone(), parts: Vec::new(), owner: None }
     }
+}
+
+impl PartSeen {
+    /// What a pattern found in `text` beside a credential: at `spot`, and so many lines away.
+    pub(super) fn new(companion: &Companion, text: &[u8], spot: Spot, lines: i64) -> Self {
+        let value = Secret::new(&text[companion.range.clone()]);
+        let Spot { kind, offset, name, .. } = spot;
+        Self { part: companion.part, value, by: None, facts: Vec::new(), kind, offset, lines, name }
+    }
+}
+
+/// Line ends in `bytes`.
+pub(super) fn line_ends(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// Lines from one place of `text` to another.
+pub(super) fn lines_between(text: &[u8], from: usize, to: usize) -> i64 {
+    let lines = line_ends(&text[from.min(to)..from.max(to)]).cast_signed();
+    if to < from { -lines } else { lines }
 }
 
 /// A match in a text, with where it stands there.

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::matching::Match;
-use super::sighting::{PartSeen, Sighting};
+use super::sighting::{PartSeen, Sighting, Spot, line_ends, lines_between};
 use super::whole::{Reader, Text, Yield};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
@@ -30,21 +30,11 @@ fn found(context: &Context<'_>, file: &Text<'_>, hit: FieldHit, lines: &mut Line
     let text = lines.text;
     let mark = Mark::at(text, &hit.range);
     let line = lines.of(hit.range.start);
-    let count = |from: usize, to: usize| memchr::memchr_iter(b'\n', &text[from..to]).count() as u64;
     let companions = context.matcher.companions(hit.rule, &hit.range, text, NEAR);
-    let part = |Companion { part, range }| PartSeen {
-        part,
-        by: None,
-        facts: Vec::new(),
-        kind: PlaceKind::File,
-        offset: range.start as u64,
-        lines: if range.start < hit.range.start {
-            -count(range.start, hit.range.start).cast_signed()
-        } else {
-            count(hit.range.start, range.start).cast_signed()
-        },
-        name: None,
-        value: Secret::new(&text[range]),
+    let part = |companion: Companion| {
+        let at = companion.range.start;
+        let spot = Spot { kind: PlaceKind::File, offset: at as u64, line: 0, name: None };
+        PartSeen::new(&companion, text, spot, lines_between(text, hit.range.start, at))
     };
     let parts = companions.into_iter().map(part).collect();
     let FieldHit { rule, confidence, facts, .. } = hit;
@@ -70,7 +60,7 @@ struct Lines<'t> {
 
 impl Lines<'_> {
     fn of(&mut self, place: usize) -> u64 {
-        self.line += memchr::memchr_iter(b'\n', &self.text[self.at..place]).count() as u64;
+        self.line += line_ends(&self.text[self.at..place]);
         self.at = place;
         self.line
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Context;
 use super::beside::Beside;
 use super::documents::Document;
-use super::sighting::{PartSeen, Seen, Sighting, Spot, join};
+use super::sighting::{PartSeen, Seen, Sighting, Spot, join, line_ends, lines_between};
 use crate::image::{ArgumentKind, ParsedStep, PlaceKind, Text, each_text, parse_step};
 use crate::limits::Limit;
 use crate::matcher::{Claim, Hit, Mark, Matcher, NEAR, Surroundings, resolve};
@@ -148,10 +148,7 @@ fn step(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
         ));
     }
     for hit in resolve(hits, matcher.rules()) {
-        let argument = parsed.argument_at(hit.secret.clone());
-        let build_arg = argument.is_some_and(|argument| argument.kind == ArgumentKind::BuildArg);
-        let kind = if build_arg { PlaceKind::BuildArg } else { PlaceKind::History };
-        let name = argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty());
+        let (kind, name) = argument_at(&parsed, hit.secret.clone());
         found.push(of(&hit, bytes, kind, name.or_else(|| text.name.clone())));
     }
     for found in &mut found[first..] {
@@ -165,24 +162,24 @@ fn companions(matcher: &Matcher, bytes: &[u8], parsed: &ParsedStep, found: &mut 
     let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
     let secret = offset(found.at.start)..offset(found.at.end);
     for companion in matcher.companions(found.what.rule, &secret, bytes, NEAR) {
-        let argument = parsed.argument_at(companion.range.clone());
-        let build_arg = argument.is_some_and(|argument| argument.kind == ArgumentKind::BuildArg);
-        found.what.parts.push(PartSeen {
-            part: companion.part,
-            value: Secret::new(&bytes[companion.range.clone()]),
-            by: None,
-            facts: Vec::new(),
-            kind: if build_arg { PlaceKind::BuildArg } else { PlaceKind::History },
-            offset: companion.range.start as u64,
-            lines: line(bytes, companion.range.start).wrapping_sub(found.line).cast_signed(),
-            name: argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty()),
-        });
+        let (kind, name) = argument_at(parsed, companion.range.clone());
+        let at = companion.range.start;
+        let spot = Spot { kind, offset: at as u64, line: 0, name };
+        found.what.parts.push(PartSeen::new(&companion, bytes, spot, lines_between(bytes, secret.start, at)));
     }
+}
+
+/// What a text in a step is, and the name of the argument that it stands in.
+fn argument_at(parsed: &ParsedStep, range: Range<usize>) -> (PlaceKind, Option<String>) {
+    let argument = parsed.argument_at(range);
+    let build_arg = argument.is_some_and(|argument| argument.kind == ArgumentKind::BuildArg);
+    let kind = if build_arg { PlaceKind::BuildArg } else { PlaceKind::History };
+    (kind, argument.map(|argument| argument.name.clone()).filter(|name| !name.is_empty()))
 }
 
 /// The line of a byte, 1 = the first.
 fn line(text: &[u8], at: usize) -> u64 {
-    memchr::memchr_iter(b'\n', &text[..at]).count() as u64 + 1
+    line_ends(&text[..at]) + 1
 }
 
 fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatch {
