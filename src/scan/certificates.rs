@@ -2,8 +2,9 @@
 //!
 //! A certificate is public: what finds one makes no finding, but says whose the key is, and until when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::group::further;
 use super::places::Located;
 use crate::findings::{Finding, Part, PartValue, Place};
 use crate::signature::RuleSet;
@@ -29,13 +30,16 @@ impl Certificates {
     /// Adds to `finding` the certificates of its key, each once with all its places.
     pub(super) fn tell(&self, finding: &mut Finding) {
         let certificates = value(&finding.facts, PUBLIC_KEY).and_then(|key| self.0.get(key));
+        let Some(certificates) = certificates else { return };
         let image = |place: &Place| (place.image.clone(), place.platform.clone());
+        let images: BTreeSet<_> = finding.places.iter().map(image).collect();
         let mut told: BTreeMap<&[Fact], Vec<Place>> = BTreeMap::new();
-        for located in certificates.into_iter().flatten() {
-            if finding.places.iter().any(|place| image(place) == image(&located.place)) {
+        for located in certificates {
+            if images.contains(&image(&located.place)) {
                 told.entry(&located.what.facts).or_default().push(located.place.clone());
             }
         }
+        finding.facts.extend(further("further certificates", told.len().saturating_sub(MOST)));
         for (facts, mut places) in told.into_iter().take(MOST) {
             const NAMES: [(&str, &str); 3] =
                 [("subject", "certificate"), ("issuer", "issued by"), (EXPIRES, "valid until")];

@@ -95,13 +95,14 @@ fn finding(
         })
         .map(of)
         .expect("a group has at least one match");
-    let (parts, worst) = parts(&located, rules);
+    let (parts, worst, untold) = parts(&located, rules);
     let mut severity = worst.map_or(best.severity(), |worst| worst.max(best.severity()));
     let ended = ended(&located, options.now);
     if ended {
         severity = Severity::Low;
     }
     let mut facts = facts(&located);
+    facts.extend(further("further parts", untold));
     facts.extend(Fact::new(EXPIRED, "yes").filter(|_| ended));
     let mut places: Vec<Place> = located.into_iter().map(|located| located.place).collect();
     tidy(&mut places);
@@ -142,14 +143,22 @@ fn facts(located: &[Located]) -> Vec<Fact> {
     let mut seen = BTreeSet::new();
     let parts = located.iter().flat_map(|located| &located.what.parts).flat_map(|part| &part.facts);
     let all = located.iter().flat_map(|located| &located.what.facts).chain(parts);
-    all.filter(|fact| seen.insert((*fact).clone())).take(MOST).cloned().collect()
+    let mut all = all.filter(|fact| seen.insert(*fact));
+    let mut kept: Vec<Fact> = all.by_ref().take(MOST).cloned().collect();
+    kept.extend(further("further facts", all.count()));
+    kept
+}
+
+/// The fact that there is more to tell than is told.
+pub(super) fn further(what: &'static str, count: usize) -> Option<Fact> {
+    (count > 0).then(|| Fact::new(what, count.to_string())).flatten()
 }
 
 /// Facts, and parts that are no credentials, that a finding may have.
 const MOST: usize = 24;
 
-/// Each part once with all its places, and the worst of their severities.
-fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>) {
+/// Each part once with all its places, the worst of their severities, and how many parts were left out.
+fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>, usize) {
     let mut parts: BTreeMap<(usize, usize, PartValue), Part> = BTreeMap::new();
     let mut worst = None;
     for located in located {
@@ -170,11 +179,13 @@ fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>) 
             part.places.push(place.clone());
         }
     }
+    let all = parts.len();
     let mut parts = bounded(parts.into_values());
+    let untold = all - parts.len();
     for part in &mut parts {
         tidy(&mut part.places);
     }
-    (parts, worst)
+    (parts, worst, untold)
 }
 
 /// The parts that are kept. A credential among them may have no finding of its own, so none of those is left out.
