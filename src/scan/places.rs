@@ -13,6 +13,7 @@ use crate::findings::{
     Fate, File, LayerLists, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates, shipped_by,
 };
 use crate::image::{BlobRef, DocumentKind, Image, Layer, PlaceKind, Resolution, Step};
+use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, PathIndex};
 
@@ -200,16 +201,14 @@ impl Places<'_> {
 /// Drops what stands in a legacy layer's `json` and in the image's config too, of which the former is a copy.
 fn drop_known(out: &mut Vec<Located>, from: usize) {
     let copies = out.split_off(from);
-    let known = |copy: &Located| {
-        let same = |other: &&Located| {
-            other.what.secret == copy.what.secret
-                && other.place.kind == copy.place.kind
-                && other.place.name == copy.place.name
-        };
-        out.iter().any(|other| same(&other))
-    };
-    let new: Vec<Located> = copies.into_iter().filter(|copy| !known(copy)).collect();
+    let known: BTreeSet<_> = out.iter().map(identity).collect();
+    let new: Vec<Located> = copies.into_iter().filter(|copy| !known.contains(&identity(copy))).collect();
     out.extend(new);
+}
+
+/// What two places of a credential in documents have in common if one is a copy.
+fn identity(located: &Located) -> (&Secret, PlaceKind, Option<&str>) {
+    (&located.what.secret, located.place.kind, located.place.name.as_deref())
 }
 
 /// The place of a match in a layer, without the state.

@@ -99,14 +99,14 @@ impl Suppressions {
     /// One cause for each thing that suppresses some of `places`.
     fn causes(&self, places: &[Place], verdicts: &[Verdict]) -> Vec<Cause> {
         let mut causes: Vec<Cause> = Vec::new();
+        let mut positions = BTreeMap::new();
         for (index, (place, verdict)) in places.iter().zip(verdicts).enumerate() {
             let cause = self.cause(place, *verdict);
-            let same =
-                |other: &Cause| (other.by, &other.at, &other.reason) == (cause.by, &cause.at, &cause.reason);
-            let position = causes.iter().position(same).unwrap_or_else(|| {
-                causes.push(cause);
-                causes.len() - 1
-            });
+            let position =
+                *positions.entry((cause.by, cause.at.clone(), cause.reason.clone())).or_insert_with(|| {
+                    causes.push(cause);
+                    causes.len() - 1
+                });
             causes[position].places.push(index);
             if matches!(verdict, Verdict::Known { new: true, .. }) {
                 causes[position].new_places.push(index);
