@@ -24,8 +24,8 @@ pub struct Redactor {
 const SHORTEST_IN_PATH: usize = 8;
 
 impl Redactor {
-    /// A redactor for these credentials, in the forms in which they can stand in a text: as they are, and as JSON and
-    /// shell write them.
+    /// A redactor for these credentials, in the forms in which they can stand in a text: as they are, as JSON and
+    /// shell write them, and on one line, as facts are.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
         let mut forms: BTreeMap<Vec<u8>, String> = BTreeMap::new();
         for secret in secrets {
@@ -33,7 +33,9 @@ impl Redactor {
             let redacted = format!("[redacted {}]", secret.redacted());
             let escaped = serde_json::to_string(&String::from_utf8_lossy(text)).unwrap_or_default();
             let escaped = escaped.trim_matches('"').as_bytes().to_vec();
-            for form in [text.to_vec(), escaped] {
+            let blank = |c: char| if c.is_control() { ' ' } else { c };
+            let line: String = String::from_utf8_lossy(text).chars().map(blank).collect();
+            for form in [text.to_vec(), escaped, line.trim().as_bytes().to_vec()] {
                 if form.len() >= 2 {
                     forms.insert(form, redacted.clone());
                 }
@@ -109,6 +111,13 @@ mod tests {
         let shown = redactor.text(text);
         assert!(!shown.contains("token-value") && !shown.contains("line one"), "{shown}");
         assert!(shown.starts_with("a=[redacted made"), "{shown}");
+    }
+
+    #[test]
+    fn a_credential_of_several_lines_is_taken_out_of_a_fact() {
+        let redactor = Redactor::new(&[Secret::new("made-up\nsecret\ttext\n")]);
+        let fact = crate::signature::checksum::Fact::new("issuer", "a made-up\nsecret\ttext\nb").unwrap();
+        assert!(!redactor.cut(&fact.value).contains("secret"), "{}", redactor.cut(&fact.value));
     }
 
     #[test]
