@@ -251,28 +251,39 @@ impl<'t> Reader<'t> {
 
     /// Whether a value in brackets is closed.
     fn closes(&mut self, value: &Range<usize>) -> bool {
-        let content = &self.text[value.clone()];
-        let depth = |part: &[u8]| {
-            part.iter().fold(0_i64, |depth, b| match b {
-                b'{' | b'[' => depth + 1,
-                b'}' | b']' => depth - 1,
-                _ => depth,
-            })
-        };
-        if depth(content) <= 0 {
+        if closes(&self.text[value.clone()]) {
             return true;
         }
         let Some(rest) = self.lookahead(value.start, b'{') else { return false };
-        let closed = rest.iter().scan(0_i64, |open, b| {
-            *open += depth(std::slice::from_ref(b));
-            Some(*open)
-        });
-        let closed = closed.skip(1).any(|open| open <= 0);
+        let closed = closes(rest);
         if !closed {
             self.unclosed.push(b'{');
         }
         closed
     }
+}
+
+/// Whether the bracket that `text` begins with is closed in it. Brackets in quotation marks do not count; a mark opens only
+/// where a value may begin: `{it's: x}` has none.
+fn closes(text: &[u8]) -> bool {
+    let (mut open, mut at, mut begins) = (0_i64, 0, false);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' | b'\'' if begins => match closing(&text[at + 1..], *byte) {
+                Some(length) => at += length + 1,
+                None => return false,
+            },
+            b'{' | b'[' => open += 1,
+            b'}' | b']' => open -= 1,
+            _ => {}
+        }
+        if open <= 0 {
+            return true;
+        }
+        begins = matches!(byte, b'{' | b'[' | b',' | b':') || (begins && byte.is_ascii_whitespace());
+        at += 1;
+    }
+    false
 }
 
 /// `{{ name }}`, `{% if %}`
@@ -359,6 +370,8 @@ mod tests {
         assert_eq!(read("a: \"b\n  c\"\nd: e: f\n"), ["a=b\n  c", "d=e: f"]);
         assert_eq!(read("a: {b: c,\n  d: e}\nf: g\n"), ["a.b=c", "a.d=e", "f=g"]);
         assert_eq!(read("{\"a\": {\"b\": \"c\"}}"), ["a.b=c"]);
+        assert_eq!(read("a: {b: \"}\",\n  c: d}\ne: f\n"), ["a.b=}", "a.c=d", "e=f"]);
+        assert_eq!(read("a: {b: ']',\n  c: d}\ne: f\n"), ["a.b=]", "a.c=d", "e=f"]);
     }
 
     #[test]
