@@ -99,7 +99,7 @@ pub fn read_block(block: &[u8; BLOCK]) -> Block {
         return Block::Damaged;
     };
     let path = header.path_bytes().into_owned();
-    let kind = kind(header.entry_type(), &path);
+    let kind = kind(header.entry_type());
     let content = has_content(header.entry_type());
     let sparse_extended = header.entry_type().is_gnu_sparse() && block[482] == 1;
     Block::Header(Box::new(RawHeader {
@@ -120,10 +120,9 @@ fn checksums(block: &[u8; BLOCK]) -> [u32; 2] {
     [bytes().map(u32::from).sum(), u32::try_from(signed).unwrap_or(u32::MAX)]
 }
 
-fn kind(entry: EntryType, path: &[u8]) -> Kind {
+fn kind(entry: EntryType) -> Kind {
     match entry {
         EntryType::Directory => Kind::Directory,
-        EntryType::Regular if path.ends_with(b"/") => Kind::Directory,
         EntryType::Symlink => Kind::Symlink,
         EntryType::Link => Kind::Hardlink,
         EntryType::Char | EntryType::Block | EntryType::Fifo => Kind::Special,
@@ -261,6 +260,19 @@ mod tests {
         assert_eq!(member.path, b"dir/longer");
         assert_eq!(member.records[&b"SCHILY.xattr.a"[..]], b"b=c");
         assert_eq!(extensions.apply(header).path, b"short", "they hold for one entry");
+    }
+
+    #[test]
+    fn a_long_path_that_is_cut_behind_a_slash_is_no_directory() {
+        let mut header = Header::new_gnu();
+        header.as_gnu_mut().unwrap().name.copy_from_slice("deep/".repeat(20).as_bytes());
+        header.set_size(5);
+        header.set_cksum();
+        let Block::Header(header) = read_block(header.as_bytes()) else { panic!("no header") };
+        let mut extensions = Extensions::default();
+        assert_eq!(extensions.apply((*header).clone()).kind, Kind::Directory);
+        assert!(extensions.add(Kind::LongName, format!("{}file", "deep/".repeat(20)).as_bytes()));
+        assert_eq!(extensions.apply(*header).kind, Kind::File);
     }
 
     #[test]
