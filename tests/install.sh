@@ -22,6 +22,12 @@ gzip:gzip
 tar:tar
 zip:zip
 7z:p7zip-full
+ar:binutils
+bsdtar:libarchive-tools
+cpio:cpio
+dpkg-deb:dpkg
+npm:npm
+rpmbuild:rpm
 "
 
 missing=()

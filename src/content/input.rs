@@ -209,6 +209,27 @@ impl Read for Packed<'_, '_> {
     }
 }
 
+/// Remembers that reading failed: then whoever read has told of it, and nobody has to tell it again.
+pub(super) struct Told<R> {
+    pub(super) inner: R,
+    pub(super) failed: bool,
+}
+
+impl<R: Read> Told<R> {
+    /// Reads from `inner`.
+    pub(super) fn new(inner: R) -> Self {
+        Self { inner, failed: false }
+    }
+}
+
+impl<R: Read> Read for Told<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out);
+        self.failed |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        read
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::BufReader;

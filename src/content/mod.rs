@@ -8,11 +8,15 @@
 //! Nothing here writes to a disk, and nothing is held whole unless the format cannot be read otherwise: then up to
 //! [`Visitor::room`].
 
+mod ar;
 mod class;
 mod compressed;
+mod cpio;
 mod input;
 mod listing;
 mod pyc;
+mod rpm;
+mod tar;
 pub mod utf16;
 mod zip;
 
@@ -39,7 +43,8 @@ pub struct Decoder {
 pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<(), Fault>;
 
 /// Every form that is opened. The first row that takes a file for its own has it.
-pub const DECODERS: &[Decoder] = &[class::CLASS, compressed::COMPRESSED, pyc::PYC, zip::ZIP];
+pub const DECODERS: &[Decoder] =
+    &[ar::AR, class::CLASS, compressed::COMPRESSED, cpio::CPIO, pyc::PYC, rpm::RPM, tar::TAR, zip::ZIP];
 
 /// Bytes of a file that [`Decoder::is`] sees.
 pub const HEAD: usize = 512;
