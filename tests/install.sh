@@ -6,6 +6,7 @@ set -euo pipefail
 needed="
 cc:build-essential
 javac:default-jdk-headless
+git:git
 python3:python3
 skopeo:skopeo
 podman:podman

@@ -12,6 +12,7 @@ mod ar;
 mod class;
 mod compressed;
 mod cpio;
+mod git;
 mod input;
 mod listing;
 mod pyc;
@@ -43,8 +44,19 @@ pub struct Decoder {
 pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<(), Fault>;
 
 /// Every form that is opened. The first row that takes a file for its own has it.
-pub const DECODERS: &[Decoder] =
-    &[ar::AR, class::CLASS, compressed::COMPRESSED, cpio::CPIO, pyc::PYC, rpm::RPM, tar::TAR, zip::ZIP];
+pub const DECODERS: &[Decoder] = &[
+    ar::AR,
+    class::CLASS,
+    compressed::COMPRESSED,
+    cpio::CPIO,
+    git::BUNDLE,
+    git::LOOSE,
+    git::PACK,
+    pyc::PYC,
+    rpm::RPM,
+    tar::TAR,
+    zip::ZIP,
+];
 
 /// Bytes of a file that [`Decoder::is`] sees.
 pub const HEAD: usize = 512;
