@@ -7,6 +7,7 @@ needed="
 cc:build-essential
 javac:default-jdk-headless
 git:git
+openssl:openssl
 python3:python3
 skopeo:skopeo
 podman:podman

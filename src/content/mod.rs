@@ -14,6 +14,7 @@ mod compressed;
 mod cpio;
 mod git;
 mod input;
+mod keystore;
 mod listing;
 mod pyc;
 mod rpm;
@@ -52,6 +53,8 @@ pub const DECODERS: &[Decoder] = &[
     git::BUNDLE,
     git::LOOSE,
     git::PACK,
+    keystore::JKS,
+    keystore::PKCS12,
     pyc::PYC,
     rpm::RPM,
     tar::TAR,
