@@ -71,7 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>, hash: Hash) -> Result<(Form, u64), F
         7 => {
             let mut id = [0; 32];
             reader.read_exact(&mut id[..hash.width()])?;
-            Form::OnId(Id::new(&id[..hash.width()]))
+            Form::OnKey(Id::new(&id[..hash.width()]).key().get())
         }
         _ => return Err(damaged("no object")),
     };

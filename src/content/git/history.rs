@@ -6,6 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::object::{Commit, Hash, Id, RowKind, rows};
@@ -13,38 +14,56 @@ use super::object::{Commit, Hash, Id, RowKind, rows};
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    commits: Vec<(Id, Commit)>,
+    commits: Vec<Known>,
+    /// The parents of all commits.
+    parents: Vec<u64>,
     known: HashMap<u64, usize>,
     /// Positions in `commits`, the oldest first; empty until asked for.
     order: Vec<usize>,
     /// Of each commit, where it stands in `order`.
     ranks: Vec<usize>,
     nodes: Vec<Node>,
-    by_key: HashMap<u64, usize>,
+    by_key: HashMap<u64, u32>,
     names: Vec<Box<[u8]>>,
     by_name: HashMap<Box<[u8]>, u32>,
     /// Trees that were named and not walked.
-    waiting: Vec<usize>,
+    waiting: Vec<Open>,
     /// Bytes that all of it takes, and may take.
     bytes: usize,
     room: usize,
 }
 
+/// A commit.
+#[derive(Debug)]
+struct Known {
+    id: Id,
+    tree: u64,
+    time: i64,
+    /// Where its parents are in `parents`.
+    parents: Range<u32>,
+}
+
 /// An object that some commit has.
 #[derive(Debug)]
 struct Node {
-    key: u64,
-    /// The tree that names it; none for the tree of a commit.
-    parent: Option<u32>,
+    /// The tree that names it; itself for the tree of a commit.
+    parent: u32,
     name: u32,
     /// Position in `commits`.
     commit: u32,
 }
 
+/// A tree that is to be walked.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    key: u64,
+    node: usize,
+}
+
 /// What one node and its row in the map take.
-const NODE: usize = 64;
-/// What a commit takes besides its parents.
-const COMMIT: usize = 192;
+const NODE: usize = size_of::<Node>() + 28;
+/// What a commit and its rows take besides its parents.
+const COMMIT: usize = size_of::<Known>() + 48;
 /// What a name takes besides its bytes, twice.
 const NAME: usize = 96;
 /// Folders in folders that a path is made of, and its bytes.
@@ -67,51 +86,55 @@ impl History {
     }
 
     /// Takes one more commit.
-    pub(super) fn add(&mut self, id: Id, commit: Commit) {
-        let bytes = COMMIT + commit.parents.len() * size_of::<Id>();
-        if self.bytes + bytes <= self.room && !self.known.contains_key(&id.key()) {
-            self.bytes += bytes;
-            self.known.insert(id.key(), self.commits.len());
-            self.commits.push((id, commit));
-            self.order.clear();
+    pub(super) fn add(&mut self, id: Id, commit: &Commit) {
+        let bytes = COMMIT + commit.parents.len() * size_of::<u64>();
+        if self.bytes + bytes > self.room || self.known.contains_key(&id.key().get()) {
+            return;
         }
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let from = place(self.parents.len());
+        self.parents.extend(commit.parents.iter().map(|parent| parent.key().get()));
+        let parents = from..place(self.parents.len());
+        self.bytes += bytes;
+        self.known.insert(id.key().get(), self.commits.len());
+        self.commits.push(Known { id, tree: commit.tree.key().get(), time: commit.time, parents });
+        self.order.clear();
     }
 
     /// Walks every tree that `tree` can give and that was not walked before.
     pub(super) fn walk(&mut self, hash: Hash, tree: &mut dyn FnMut(u64) -> Option<Rc<Vec<u8>>>) {
         self.sort();
         let mut waited = std::mem::take(&mut self.waiting);
-        waited.sort_by_key(|node| Reverse((self.rank(*node), *node)));
+        waited.sort_by_key(|open| Reverse((self.rank(open.node), open.node)));
         for at in 0..self.order.len() {
             let commit = self.order[at];
-            let root = self.commits[commit].1.tree.key();
-            let mut open: Vec<usize> = self.node(root, None, b"", commit).into_iter().collect();
-            while let Some(node) = waited.pop_if(|node| self.rank(*node) <= at) {
-                open.push(node);
+            let root = self.commits[commit].tree;
+            let mut open: Vec<Open> = self.node(root, None, b"", commit).into_iter().collect();
+            while let Some(waiting) = waited.pop_if(|open| self.rank(open.node) <= at) {
+                open.push(waiting);
             }
-            while let Some(node) = open.pop() {
-                match tree(self.nodes[node].key) {
-                    Some(content) => self.open(node, &content, hash, &mut open),
-                    None => self.waiting.push(node),
+            while let Some(next) = open.pop() {
+                match tree(next.key) {
+                    Some(content) => self.open(next.node, &content, hash, &mut open),
+                    None => self.waiting.push(next),
                 }
             }
         }
     }
 
-    /// Where the object `id` was first, if that is known.
-    pub(super) fn origin(&self, id: &Id) -> Option<Origin> {
-        let node = &self.nodes[*self.by_key.get(&id.key())?];
-        let commit = node.commit as usize;
+    /// Where the object with this key was first, if that is known.
+    pub(super) fn origin(&self, key: u64) -> Option<Origin> {
+        let mut at = *self.by_key.get(&key)?;
+        let commit = self.nodes[at as usize].commit as usize;
         let mut names = Vec::new();
-        let mut at = Some(node);
-        while let Some(node) = at.filter(|node| node.parent.is_some() && names.len() < DEEP) {
-            names.push(&*self.names[node.name as usize]);
-            at = node.parent.map(|parent| &self.nodes[parent as usize]);
+        while self.nodes[at as usize].parent != at && names.len() < DEEP {
+            names.push(&*self.names[self.nodes[at as usize].name as usize]);
+            at = self.nodes[at as usize].parent;
         }
         names.reverse();
         let mut path = names.join(&b'/');
         path.truncate(PATH);
-        Some(Origin { commit: self.commits[commit].0, age: self.ranks[commit], path })
+        Some(Origin { commit: self.commits[commit].id, age: self.ranks[commit], path })
     }
 
     /// Where the commit of a node stands among all.
@@ -119,13 +142,13 @@ impl History {
         self.ranks[self.nodes[node].commit as usize]
     }
 
-    fn open(&mut self, node: usize, content: &[u8], hash: Hash, open: &mut Vec<usize>) {
+    fn open(&mut self, node: usize, content: &[u8], hash: Hash, open: &mut Vec<Open>) {
         let commit = self.nodes[node].commit as usize;
         let from = open.len();
         for row in rows(content, hash) {
             let new = match row.is {
                 RowKind::Module => None,
-                _ => self.node(row.id.key(), Some(node), row.name, commit),
+                _ => self.node(row.id.key().get(), Some(node), row.name, commit),
             };
             open.extend(new.filter(|_| row.is == RowKind::Folder));
         }
@@ -133,17 +156,18 @@ impl History {
     }
 
     /// A new node, unless there is one or no room for it.
-    fn node(&mut self, key: u64, parent: Option<usize>, name: &[u8], commit: usize) -> Option<usize> {
-        let parent = parent.map(u32::try_from).transpose().ok()?;
+    fn node(&mut self, key: u64, parent: Option<usize>, name: &[u8], commit: usize) -> Option<Open> {
+        let own = u32::try_from(self.nodes.len()).ok()?;
+        let parent = parent.map_or(Ok(own), u32::try_from).ok()?;
         let commit = u32::try_from(commit).ok()?;
         if self.bytes + NODE > self.room || self.by_key.contains_key(&key) {
             return None;
         }
         let name = self.name(name)?;
         self.bytes += NODE;
-        self.by_key.insert(key, self.nodes.len());
-        self.nodes.push(Node { key, parent, name, commit });
-        Some(self.nodes.len() - 1)
+        self.by_key.insert(key, own);
+        self.nodes.push(Node { parent, name, commit });
+        Some(Open { key, node: own as usize })
     }
 
     fn name(&mut self, name: &[u8]) -> Option<u32> {
@@ -168,15 +192,16 @@ impl History {
         }
         let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
         let mut left = vec![0usize; self.commits.len()];
-        for (child, (_, commit)) in self.commits.iter().enumerate() {
+        for (child, commit) in self.commits.iter().enumerate() {
+            let parents = &self.parents[commit.parents.start as usize..commit.parents.end as usize];
             let parents: HashSet<usize> =
-                commit.parents.iter().filter_map(|parent| self.known.get(&parent.key()).copied()).collect();
+                parents.iter().filter_map(|parent| self.known.get(parent).copied()).collect();
             left[child] = parents.len();
             for parent in parents {
                 children.entry(parent).or_default().push(child);
             }
         }
-        let rank = |at: usize| Reverse((self.commits[at].1.time, self.commits[at].0, at));
+        let rank = |at: usize| Reverse((self.commits[at].time, self.commits[at].id, at));
         let mut ready: BinaryHeap<_> = (0..left.len()).filter(|at| left[*at] == 0).map(rank).collect();
         while let Some(Reverse((.., at))) = ready.pop() {
             self.order.push(at);

@@ -1,6 +1,7 @@
 //! Git's objects: their kinds and names, and what commits and trees say of others.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -54,6 +55,13 @@ impl Hash {
     /// The hash whose names have so many hexadecimal digits.
     pub(super) fn of_digits(digits: usize) -> Option<Self> {
         [Self::Sha1, Self::Sha256].into_iter().find(|hash| 2 * hash.width() == digits)
+    }
+
+    /// The name of an object.
+    pub(super) fn name(self, kind: Kind, content: &[u8]) -> Id {
+        let mut namer = self.namer(kind, content.len() as u64);
+        namer.push(content);
+        namer.finish()
     }
 
     /// Names the object whose content is pushed.
@@ -112,9 +120,10 @@ impl Id {
         bytes.collect::<Option<Vec<u8>>>().map(|bytes| Self::new(&bytes))
     }
 
-    /// Its first eight bytes: enough to tell apart the objects of a repository.
-    pub(super) fn key(&self) -> u64 {
-        self.bytes.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte))
+    /// Its first eight bytes: enough to tell apart the objects of a repository. Zero has no room of its own.
+    pub(super) fn key(&self) -> NonZeroU64 {
+        let key = self.bytes.iter().take(8).fold(0, |key, byte| key << 8 | u64::from(*byte));
+        NonZeroU64::new(key).unwrap_or(NonZeroU64::MIN)
     }
 
     /// Its hexadecimal digits.

@@ -53,7 +53,7 @@ pub(super) fn decode(hash: Hash, body: &mut dyn BufRead, visitor: &mut dyn Visit
                 break;
             }
         }
-        if pack.store.bytes() > pack.most && pack.show(false).is_break() {
+        if pack.store.stored() > pack.most && pack.show(false).is_break() {
             return Ok(());
         }
     }
@@ -89,16 +89,16 @@ struct Pack<'p> {
 
 impl<'p> Pack<'p> {
     fn new(hash: Hash, visitor: &'p mut dyn Visitor) -> Self {
-        // A half for what is stored, a quarter for what is plain, a quarter for where it was.
+        // A quarter for where it was; of the rest three quarters for what is stored, and what is left for what is plain.
         let room = usize::try_from(visitor.room()).unwrap_or(usize::MAX);
         Self {
             hash,
             visitor,
-            store: Store::new(hash, room / 4),
+            store: Store::new(hash, room / 4 * 3),
             history: History::new(room / 4),
             inflater: Inflater::default(),
             fresh: Vec::new(),
-            most: room / 2,
+            most: room / 16 * 9,
             lost: BTreeMap::new(),
         }
     }
@@ -120,7 +120,7 @@ impl<'p> Pack<'p> {
                 let packed = inflating.into_packed();
                 match fits {
                     Some(size) => {
-                        self.store.add(at, form, size, packed);
+                        self.store.add(at, form, size, &packed);
                         self.fresh.push(at);
                     }
                     None => self.lose(Lost::Room),
@@ -149,8 +149,8 @@ impl<'p> Pack<'p> {
         }
         let packed = inflating.into_packed();
         let id = namer.finish();
-        self.store.add(at, Form::Full(kind), size, packed);
-        self.store.name(at, id);
+        self.store.add(at, Form::Full(kind), size, &packed);
+        self.store.name(at, kind, id);
         let shown = match kind {
             Kind::Commit | Kind::Tag => self.text(kind, id, &content),
             Kind::Blob | Kind::Tree => {
@@ -175,8 +175,8 @@ impl<'p> Pack<'p> {
         let ended = inflating.has_ended();
         let packed = inflating.into_packed();
         if let Some(size) = usize::try_from(size).ok().filter(|_| ended) {
-            self.store.add(at, Form::Full(kind), size, packed);
-            self.store.name(at, namer.finish());
+            self.store.add(at, Form::Full(kind), size, &packed);
+            self.store.name(at, kind, namer.finish());
             self.fresh.push(at);
             return Ok(ControlFlow::Continue(()));
         }
@@ -198,11 +198,11 @@ impl<'p> Pack<'p> {
             Ok((Kind::Tree, content)) => Some(content),
             _ => None,
         });
-        for (at, origin) in self.in_order(blobs) {
-            self.blob(at, origin)?;
+        for (at, key) in self.in_order(blobs) {
+            self.blob(at, key)?;
         }
         if !last {
-            self.store.shrink(self.most / 2);
+            self.store.shrink(self.most / 2, &self.fresh);
         }
         ControlFlow::Continue(())
     }
@@ -229,9 +229,9 @@ impl<'p> Pack<'p> {
             }
         }
         // What still has no base waits for it, as long as there is room.
-        let waits = |at: &u64| self.store.stored(*at).map_or(0, |stored| stored.packed.len());
-        if last || open.iter().map(waits).sum::<usize>() > self.most / 4 {
-            open.drain(..).try_for_each(|at| self.lose_delta(at, Lost::Base))?;
+        if last || open.iter().map(|at| self.store.cost(*at)).sum::<usize>() > self.most / 4 {
+            open.iter().try_for_each(|at| self.lose_delta(*at, Lost::Base))?;
+            open.clear();
         }
         self.fresh = open;
         ControlFlow::Continue(blobs)
@@ -239,61 +239,61 @@ impl<'p> Pack<'p> {
 
     /// What the object at byte `at` is.
     fn kind(&mut self, at: u64) -> Result<Kind, Lost> {
-        match self.store.stored(at).and_then(|stored| stored.id.and(stored.kind)) {
-            Some(kind) => Ok(kind),
-            None => self.store.resolve(at).map(|(kind, _)| kind),
-        }
+        let known = self.store.known(at);
+        known.map_or_else(|| self.store.resolve(at).map(|(kind, _)| kind), |(kind, _)| Ok(kind))
     }
 
     fn delta_of_a_text(&mut self, at: u64, kind: Kind) -> ControlFlow<()> {
-        let id = self.store.stored(at).and_then(|stored| stored.id);
-        match (id, self.store.resolve(at)) {
-            (Some(id), Ok((_, content))) => self.text(kind, id, &content),
-            _ => ControlFlow::Continue(()),
+        match self.store.resolve(at) {
+            Ok((_, content)) => self.text(kind, self.hash.name(kind, &content), &content),
+            Err(why) => self.lose_delta(at, why),
         }
     }
 
     /// A commit or a tag.
     fn text(&mut self, kind: Kind, id: Id, content: &[u8]) -> ControlFlow<()> {
         if let Some(commit) = Commit::read(content).filter(|_| kind == Kind::Commit) {
-            self.history.add(id, commit);
+            self.history.add(id, &commit);
         }
         self.visitor.visit(Part::Member(id.hex().as_bytes()), &mut &content[..])
     }
 
     /// Blobs of one path after one another, the oldest first: the next is mostly the base of the one before.
-    fn in_order(&self, blobs: Vec<u64>) -> Vec<(u64, Id)> {
+    fn in_order(&self, blobs: Vec<u64>) -> Vec<(u64, u64)> {
         let mut blobs: Vec<_> = blobs
             .into_iter()
             .filter_map(|at| {
-                let id = self.store.stored(at)?.id?;
-                let origin = self.history.origin(&id);
+                let (_, key) = self.store.known(at)?;
+                let origin = self.history.origin(key);
                 let path = origin.as_ref().map(|origin| {
                     let mut hasher = DefaultHasher::new();
                     origin.path.hash(&mut hasher);
                     hasher.finish()
                 });
-                Some((path, origin.map(|origin| origin.age), at, id))
+                Some((path, origin.map(|origin| origin.age), at, key))
             })
             .collect();
         blobs.sort_unstable_by_key(|(path, age, at, _)| (*path, *age, *at));
-        blobs.into_iter().map(|(_, _, at, id)| (at, id)).collect()
+        blobs.into_iter().map(|(_, _, at, key)| (at, key)).collect()
     }
 
-    fn blob(&mut self, at: u64, id: Id) -> ControlFlow<()> {
-        let name = match self.history.origin(&id) {
+    fn blob(&mut self, at: u64, key: u64) -> ControlFlow<()> {
+        let origin = self.history.origin(key);
+        let name = |id: &dyn Fn() -> Id| match &origin {
             Some(origin) => [origin.commit.hex().as_bytes(), b":", &origin.path].concat(),
-            None => id.hex().into_bytes(),
+            None => id().hex().into_bytes(),
         };
-        match self.store.resolve(at) {
-            Ok((_, content)) => self.visitor.visit(Part::Member(&name), &mut &content[..]),
-            Err(lost) => match self.store.stored(at) {
-                Some(stored) if matches!(stored.form, Form::Full(_)) => {
-                    let mut packed = &stored.packed[..];
-                    self.visitor.visit(Part::Member(&name), &mut self.inflater.read(&mut packed, None))
-                }
-                _ => self.lose_delta(at, lost),
-            },
+        match (self.store.resolve(at), self.store.full(at)) {
+            (Ok((kind, content)), _) => {
+                let name = name(&|| self.hash.name(kind, &content));
+                self.visitor.visit(Part::Member(&name), &mut &content[..])
+            }
+            // Too large to be held.
+            (Err(_), Some((kind, size, mut packed))) => {
+                let name = name(&|| named(self.hash, kind, size, packed));
+                self.visitor.visit(Part::Member(&name), &mut self.inflater.read(&mut packed, None))
+            }
+            (Err(why), None) => self.lose_delta(at, why),
         }
     }
 
@@ -301,7 +301,6 @@ impl<'p> Pack<'p> {
     fn lose_delta(&mut self, at: u64, lost: Lost) -> ControlFlow<()> {
         self.lose(lost);
         let new = self.store.inserted(at).unwrap_or_default();
-        self.store.drop(at);
         let name = format!("delta at byte {at}");
         self.visitor.visit(Part::Member(name.as_bytes()), &mut &new[..])
     }
@@ -327,6 +326,14 @@ impl<'p> Pack<'p> {
             Lost::Damaged => Fault::damaged(message),
         })
     }
+}
+
+/// The name of the object that `packed` is.
+fn named(hash: Hash, kind: Kind, size: u64, mut packed: &[u8]) -> Id {
+    let (mut namer, mut inflater) = (hash.namer(kind, size), Inflater::default());
+    // It was read once to its end.
+    let _ = exact(&mut inflater.read(&mut packed, None), size, |bytes| namer.push(bytes));
+    namer.finish()
 }
 
 /// How often those are tried again whose bases come behind them.

@@ -4,7 +4,8 @@
 //! links of one chain come close together. What has to be resolved again because it was dropped is counted, and bounded by
 //! what the pack gives: whatever a chain is made of, the work stays linear.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 use super::delta;
@@ -17,26 +18,29 @@ pub(super) enum Form {
     Full(Kind),
     /// A delta whose base starts at this byte of the pack.
     OnOffset(u64),
-    /// A delta whose base has this name.
-    OnId(Id),
+    /// A delta whose base has this [`Id::key`].
+    OnKey(u64),
 }
 
 /// An object as stored.
 #[derive(Debug)]
-pub(super) struct Stored {
-    pub(super) form: Form,
+struct Stored {
+    at: u64,
+    form: Form,
+    /// Its [`Id::key`], once it was resolved.
+    key: Option<NonZeroU64>,
+    /// Where its bytes start among those of all.
+    start: usize,
+    packed: u32,
     /// Bytes of the object, or of the delta.
-    pub(super) size: usize,
-    pub(super) packed: Box<[u8]>,
-    /// Its name, once it was resolved.
-    pub(super) id: Option<Id>,
-    pub(super) kind: Option<Kind>,
-    /// When it was last used.
-    used: u64,
+    size: u32,
+    /// When it came.
+    round: u32,
+    kind: Option<Kind>,
 }
 
-/// What a stored object takes besides its bytes, with its rows in the maps.
-const OBJECT: usize = 224;
+/// What a stored object takes besides its bytes, with its row in the map.
+const OBJECT: usize = size_of::<Stored>() + 32;
 
 /// Links of a chain: git itself makes 4095 at most.
 const CHAIN: usize = 4096;
@@ -54,15 +58,17 @@ pub(super) enum Lost {
 
 /// See the module.
 pub(super) struct Store {
-    pub(super) hash: Hash,
-    objects: BTreeMap<u64, Stored>,
-    /// By eight bytes of their names.
-    ids: HashMap<u64, u64>,
-    /// Bytes that the objects take.
-    bytes: usize,
+    hash: Hash,
+    /// In the order of the pack.
+    objects: Vec<Stored>,
+    bytes: Vec<u8>,
+    /// By their keys.
+    by_key: HashMap<u64, u32>,
     plain: Plain,
     inflater: Inflater,
-    clock: u64,
+    /// Bytes that all of it may take.
+    room: usize,
+    round: u32,
     /// Bytes that were resolved on the way to something else, and that were asked for.
     again: u64,
     asked: u64,
@@ -74,64 +80,96 @@ pub(super) struct Store {
 const SLACK: u64 = 256 << 20;
 const FACTOR: u64 = 16;
 
+/// Bytes by which the memory for stored objects grows.
+const STEP: usize = 1 << 20;
+
 impl Store {
-    /// A store that keeps at most `plain` bytes of resolved objects.
-    pub(super) fn new(hash: Hash, plain: usize) -> Self {
+    /// A store that takes at most `room` bytes, as long as what is stored takes three quarters of them at most.
+    pub(super) fn new(hash: Hash, room: usize) -> Self {
         Self {
             hash,
-            objects: BTreeMap::new(),
-            ids: HashMap::new(),
-            bytes: 0,
-            plain: Plain { objects: HashMap::new(), used: BTreeMap::new(), bytes: 0, room: plain },
+            objects: Vec::new(),
+            bytes: Vec::new(),
+            by_key: HashMap::new(),
+            plain: Plain::new(room),
             inflater: Inflater::default(),
-            clock: 0,
+            room,
+            round: 0,
             again: 0,
             asked: 0,
             dropped: false,
         }
     }
 
-    /// Bytes that it takes, without what is plain.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Bytes that what is stored takes.
+    pub(super) fn stored(&self) -> usize {
+        self.objects.len() * OBJECT + self.bytes.len()
     }
 
-    /// The largest object that can be had as a whole.
+    /// The largest object that can be had as a whole: it, its base and the delta between them fit.
     pub(super) fn largest(&self) -> usize {
-        self.plain.room / 2
+        self.plain.room / 3
     }
 
-    /// Takes the object that starts at byte `at`.
-    pub(super) fn add(&mut self, at: u64, form: Form, size: usize, packed: Vec<u8>) {
-        self.clock += 1;
-        self.bytes += OBJECT + packed.len();
+    /// Takes the object that starts at byte `at`, behind all others.
+    pub(super) fn add(&mut self, at: u64, form: Form, size: usize, packed: &[u8]) {
         let kind = if let Form::Full(kind) = form { Some(kind) } else { None };
-        let packed = packed.into_boxed_slice();
-        self.objects.insert(at, Stored { form, size, packed, id: None, kind, used: self.clock });
+        let start = self.bytes.len();
+        self.bytes.reserve_exact(if self.bytes.capacity() - start < packed.len() {
+            packed.len() + STEP
+        } else {
+            0
+        });
+        self.bytes.extend_from_slice(packed);
+        // What is larger cannot be had as a whole anyway.
+        let small = |size| u32::try_from(size).unwrap_or(u32::MAX);
+        let (packed, size) = (small(packed.len()), small(size));
+        self.objects.push(Stored { at, form, key: None, start, packed, size, round: self.round, kind });
+        self.plain.shrink(self.room.saturating_sub(self.stored()));
     }
 
-    /// The object at byte `at`, as stored.
-    pub(super) fn stored(&self, at: u64) -> Option<&Stored> {
-        self.objects.get(&at)
+    fn index(&self, at: u64) -> Option<usize> {
+        self.objects.binary_search_by_key(&at, |stored| stored.at).ok()
     }
 
-    /// Tells the name of the object at byte `at`.
-    pub(super) fn name(&mut self, at: u64, id: Id) {
-        if let Some(stored) = self.objects.get_mut(&at) {
-            stored.id = Some(id);
-            self.ids.insert(id.key(), at);
+    /// The bytes of the object at byte `at`, as stored, if it is no delta.
+    pub(super) fn full(&self, at: u64) -> Option<(Kind, u64, &[u8])> {
+        let stored = &self.objects[self.index(at)?];
+        match stored.form {
+            Form::Full(kind) => Some((kind, u64::from(stored.size), packed(&self.bytes, stored))),
+            _ => None,
         }
     }
 
-    /// Where the object with this [`Id::key`] starts.
+    /// Bytes that keeping the object at byte `at` takes.
+    pub(super) fn cost(&self, at: u64) -> usize {
+        self.index(at).map_or(0, |index| OBJECT + self.objects[index].packed as usize)
+    }
+
+    /// What the object at byte `at` is and its key, if it was resolved.
+    pub(super) fn known(&self, at: u64) -> Option<(Kind, u64)> {
+        let stored = &self.objects[self.index(at)?];
+        Some((stored.kind?, stored.key?.get()))
+    }
+
+    /// Tells the name of the object at byte `at`.
+    pub(super) fn name(&mut self, at: u64, kind: Kind, id: Id) {
+        if let Some(index) = self.index(at) {
+            let stored = &mut self.objects[index];
+            (stored.kind, stored.key) = (Some(kind), Some(id.key()));
+            self.by_key.insert(id.key().get(), u32::try_from(index).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// Where the object with this key starts.
     pub(super) fn find(&self, key: u64) -> Option<u64> {
-        self.ids.get(&key).copied()
+        let index = *self.by_key.get(&key)?;
+        self.objects.get(index as usize).map(|stored| stored.at)
     }
 
     /// Takes the content of the object at byte `at`, which is at hand already.
     pub(super) fn know(&mut self, at: u64, kind: Kind, content: Vec<u8>) {
-        self.clock += 1;
-        self.plain.put(at, self.clock, kind, &Rc::new(content));
+        self.plain.put(at, kind, &Rc::new(content));
     }
 
     /// The content of the object at byte `at`, which has its name and its kind from then on.
@@ -139,50 +177,52 @@ impl Store {
         let mut chain = Vec::new();
         let mut next = at;
         let (kind, mut content) = loop {
-            self.clock += 1;
-            if let Some(plain) = self.plain.get(next, self.clock) {
+            if let Some(plain) = self.plain.get(next) {
                 break plain;
             }
             let missing = if self.dropped { Lost::Room } else { Lost::Base };
-            let stored = self.objects.get_mut(&next).ok_or(missing)?;
-            stored.used = self.clock;
-            if stored.size > self.plain.room / 2 {
+            let index = self.index(next).ok_or(missing)?;
+            let stored = &self.objects[index];
+            if stored.size as usize > self.largest() {
                 return Err(Lost::Room);
             }
-            match stored.form {
+            let base = match stored.form {
                 Form::Full(kind) => {
-                    let plain = self.inflater.whole(&stored.packed, stored.size);
+                    let plain = self.inflater.whole(packed(&self.bytes, stored), stored.size as usize);
                     let content = Rc::new(plain.map_err(|_| Lost::Damaged)?);
                     self.keep(next, at, kind, &content);
                     break (kind, content);
                 }
-                Form::OnOffset(base) => chain.push(std::mem::replace(&mut next, base)),
-                Form::OnId(base) => {
-                    let base = self.ids.get(&base.key()).copied().ok_or(missing)?;
-                    chain.push(std::mem::replace(&mut next, base));
-                }
-            }
+                Form::OnOffset(base) => base,
+                Form::OnKey(key) => self.find(key).ok_or(missing)?,
+            };
+            chain.push(index);
+            next = base;
             if chain.len() > CHAIN {
                 return Err(Lost::Damaged);
             }
         };
-        while let Some(link) = chain.pop() {
-            content = Rc::new(self.link(link, &content)?);
-            self.keep(link, at, kind, &content);
+        while let Some(index) = chain.pop() {
+            content = Rc::new(self.link(index, &content)?);
+            self.keep(self.objects[index].at, at, kind, &content);
             if self.again > SLACK + FACTOR * self.asked {
                 return Err(Lost::Room);
             }
         }
-        self.named(at, kind, &content);
+        if self.known(at).is_none() {
+            let id = self.hash.name(kind, &content);
+            self.name(at, kind, id);
+        }
         Ok((kind, content))
     }
 
-    /// Applies the delta at byte `at`.
-    fn link(&mut self, at: u64, base: &[u8]) -> Result<Vec<u8>, Lost> {
-        let stored = self.objects.get(&at).ok_or(Lost::Room)?;
-        let delta = self.inflater.whole(&stored.packed, stored.size).map_err(|_| Lost::Damaged)?;
+    /// Applies the delta that is the object `index`.
+    fn link(&mut self, index: usize, base: &[u8]) -> Result<Vec<u8>, Lost> {
+        let stored = &self.objects[index];
+        let delta = self.inflater.whole(packed(&self.bytes, stored), stored.size as usize);
+        let delta = delta.map_err(|_| Lost::Damaged)?;
         let size = delta::result_size(&delta).ok_or(Lost::Damaged)?;
-        if size > self.plain.room as u64 / 2 {
+        if size > self.largest() as u64 {
             return Err(Lost::Room);
         }
         delta::apply(base, &delta).ok_or(Lost::Damaged)
@@ -195,49 +235,100 @@ impl Store {
         } else {
             self.again += bytes;
         }
-        self.clock += 1;
-        self.plain.put(at, self.clock, kind, content);
-    }
-
-    fn named(&mut self, at: u64, kind: Kind, content: &[u8]) {
-        let Some(stored) = self.objects.get_mut(&at).filter(|stored| stored.id.is_none()) else { return };
-        let mut namer = self.hash.namer(kind, content.len() as u64);
-        namer.push(content);
-        let id = namer.finish();
-        (stored.id, stored.kind) = (Some(id), Some(kind));
-        self.ids.insert(id.key(), at);
+        self.plain.put(at, kind, content);
     }
 
     /// The new bytes of the delta at byte `at`.
     pub(super) fn inserted(&mut self, at: u64) -> Option<Vec<u8>> {
-        let stored = self.objects.get(&at).filter(|stored| !matches!(stored.form, Form::Full(_)))?;
-        let delta = self.inflater.whole(&stored.packed, stored.size).ok()?;
+        let stored = &self.objects[self.index(at)?];
+        if matches!(stored.form, Form::Full(_)) {
+            return None;
+        }
+        let delta = self.inflater.whole(packed(&self.bytes, stored), stored.size as usize).ok()?;
         Some(delta::inserted(&delta))
     }
 
-    /// Drops objects until those that are left take at most `most` bytes: first what is large and was not used for long.
-    /// What could not be resolved yet stays.
-    pub(super) fn shrink(&mut self, most: usize) {
-        let cost = |stored: &Stored| (OBJECT + stored.packed.len()) as u64 * (self.clock - stored.used + 1);
-        let named = self.objects.iter().filter(|(_, stored)| stored.id.is_some());
-        let mut by_cost: Vec<(u64, u64)> = named.map(|(at, stored)| (cost(stored), *at)).collect();
-        by_cost.sort_unstable();
-        while self.bytes > most
-            && let Some((_, at)) = by_cost.pop()
-            && let Some(stored) = self.objects.remove(&at)
-        {
-            self.bytes -= OBJECT + stored.packed.len();
-            stored.id.and_then(|id| self.ids.remove(&id.key()));
-            self.dropped = true;
+    /// Drops objects until what is stored takes at most `most` bytes, and what could not be resolved, but for the objects at
+    /// the bytes `waiting`, which are in order.
+    ///
+    /// Objects that are deltas on one another go together. First go those to which nothing was added for long, and of which
+    /// each is large: what changes often will be the base of more.
+    pub(super) fn shrink(&mut self, most: usize, waiting: &[u64]) {
+        let mut families: HashMap<u32, Family> = HashMap::new();
+        let mut roots: Vec<u32> = Vec::with_capacity(self.objects.len());
+        for (index, stored) in self.objects.iter().enumerate() {
+            let base = match stored.form {
+                Form::Full(_) => None,
+                Form::OnOffset(base) => self.index(base),
+                Form::OnKey(key) => self.by_key.get(&key).map(|index| *index as usize),
+            };
+            let own = u32::try_from(index).unwrap_or(u32::MAX);
+            let root = base.and_then(|base| roots.get(base).copied()).unwrap_or(own);
+            roots.push(root);
+            let family = families.entry(root).or_default();
+            family.bytes += OBJECT + stored.packed as usize;
+            family.members += 1;
+            family.round = family.round.max(stored.round);
         }
+        let mut by_cost: Vec<(u64, u32)> =
+            families.iter().map(|(root, family)| (family.cost(self.round), *root)).collect();
+        by_cost.sort_unstable();
+        let mut left = self.stored();
+        let mut gone = HashSet::new();
+        while left > most
+            && let Some((_, root)) = by_cost.pop()
+        {
+            left = left.saturating_sub(families[&root].bytes);
+            gone.insert(root);
+        }
+        self.dropped |= !gone.is_empty();
+        self.round += 1;
+        let mut roots = roots.into_iter();
+        self.retain(|stored| {
+            let stays = roots.next().is_some_and(|root| !gone.contains(&root)) && stored.key.is_some();
+            stays || waiting.binary_search(&stored.at).is_ok()
+        });
     }
 
-    /// Drops the object at byte `at`.
-    pub(super) fn drop(&mut self, at: u64) {
-        if let Some(stored) = self.objects.remove(&at) {
-            self.bytes -= OBJECT + stored.packed.len();
-            self.dropped = true;
+    fn retain(&mut self, mut keep: impl FnMut(&Stored) -> bool) {
+        let (mut end, bytes) = (0, &mut self.bytes);
+        self.objects.retain_mut(|stored| {
+            let stays = keep(stored);
+            if stays {
+                bytes.copy_within(stored.start..stored.start + stored.packed as usize, end);
+                stored.start = end;
+                end += stored.packed as usize;
+            }
+            stays
+        });
+        bytes.truncate(end);
+        self.by_key.clear();
+        for (index, stored) in self.objects.iter().enumerate() {
+            let key = stored.key.map(NonZeroU64::get);
+            self.by_key.extend(key.zip(u32::try_from(index).ok()));
         }
+        self.plain.shrink(self.room.saturating_sub(self.stored()));
+    }
+}
+
+/// The bytes of `stored` among those of all.
+fn packed<'b>(bytes: &'b [u8], stored: &Stored) -> &'b [u8] {
+    &bytes[stored.start..stored.start + stored.packed as usize]
+}
+
+/// Objects that are deltas on one another.
+#[derive(Default)]
+struct Family {
+    bytes: usize,
+    members: usize,
+    /// When the last one came.
+    round: u32,
+}
+
+impl Family {
+    fn cost(&self, round: u32) -> u64 {
+        let age = u64::from(round - self.round) + 1;
+        (self.bytes as u64).saturating_mul(age * age) / self.members as u64
     }
 }
 
@@ -245,26 +336,38 @@ impl Store {
 struct Plain {
     objects: HashMap<u64, (Kind, Rc<Vec<u8>>, u64)>,
     used: BTreeMap<u64, u64>,
+    clock: u64,
     bytes: usize,
     room: usize,
 }
 
 /// What a row takes besides the content.
-const ROW: usize = 128;
+const ROW: usize = 192;
 
 impl Plain {
-    fn get(&mut self, at: u64, clock: u64) -> Option<(Kind, Rc<Vec<u8>>)> {
+    fn new(room: usize) -> Self {
+        Self { objects: HashMap::new(), used: BTreeMap::new(), clock: 0, bytes: 0, room }
+    }
+
+    fn get(&mut self, at: u64) -> Option<(Kind, Rc<Vec<u8>>)> {
         let (kind, content, used) = self.objects.get_mut(&at)?;
+        self.clock += 1;
         self.used.remove(used);
-        self.used.insert(clock, at);
-        *used = clock;
+        self.used.insert(self.clock, at);
+        *used = self.clock;
         Some((*kind, Rc::clone(content)))
     }
 
-    fn put(&mut self, at: u64, clock: u64, kind: Kind, content: &Rc<Vec<u8>>) {
+    fn put(&mut self, at: u64, kind: Kind, content: &Rc<Vec<u8>>) {
+        self.clock += 1;
         self.bytes += ROW + content.len();
-        self.used.insert(clock, at);
-        self.objects.insert(at, (kind, Rc::clone(content), clock));
+        self.used.insert(self.clock, at);
+        self.objects.insert(at, (kind, Rc::clone(content), self.clock));
+        self.shrink(self.room);
+    }
+
+    fn shrink(&mut self, room: usize) {
+        self.room = room;
         while self.bytes > self.room
             && let Some((_, at)) = self.used.pop_first()
             && let Some((_, content, _)) = self.objects.remove(&at)
