@@ -1,6 +1,8 @@
 //! The reader stack, one reader at a time: decompression, hashing, and both ways of walking a tar.
 
 use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::thread;
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
@@ -18,8 +20,15 @@ const SIZE: usize = 4 << 20;
 const CHUNK: usize = 1 << 20;
 const SAMPLES: u32 = 20;
 
-const COMPRESSIONS: [Compression; 4] =
-    [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Bzip2];
+const COMPRESSIONS: [Compression; 7] = [
+    Compression::Gzip,
+    Compression::Zstd,
+    Compression::Xz,
+    Compression::Bzip2,
+    Compression::Lz4,
+    Compression::Lzma,
+    Compression::Compress,
+];
 
 /// Source code, half of it noise: it shrinks as much as layers of applications do.
 fn plain() -> Vec<u8> {
@@ -42,7 +51,25 @@ fn compress(bytes: &[u8], compression: Compression) -> Vec<u8> {
             encoder.write_all(bytes).expect(MEMORY);
             encoder.finish().expect(MEMORY)
         }
+        Compression::Lz4 => tool(&["lz4", "-qzc"], bytes),
+        Compression::Lzma => tool(&["xz", "-zc1", "--format=lzma"], bytes),
+        Compression::Compress => tool(&["compress", "-c"], bytes),
     }
+}
+
+/// What a tool that tests/install.sh installs makes of the bytes on its input.
+fn tool(command: &[&str], bytes: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(command[0])
+        .args(&command[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{}: {error}; run tests/install.sh", command[0]));
+    let mut input = child.stdin.take().expect("it was asked for");
+    thread::scope(|scope| {
+        scope.spawn(move || input.write_all(bytes).expect("the tool reads all"));
+        child.wait_with_output().expect("the tool was started").stdout
+    })
 }
 
 /// Reads to the end; the bytes that came.

@@ -18,6 +18,8 @@ runc:runc
 busybox:busybox-static
 xz:xz-utils
 zstd:zstd
+lz4:lz4
+compress:ncompress
 bzip2:bzip2
 jq:jq
 gzip:gzip

@@ -1,4 +1,4 @@
-//! Compressed bytes in, plain bytes out, to the true end: every gzip member, every zstd and xz frame, every bzip2
+//! Compressed bytes in, plain bytes out, to the true end: every gzip member, every zstd, xz and LZ4 frame, every bzip2
 //! stream, recognised by magic bytes and never by a media type.
 //!
 //! What follows the last member is not decompressed and not lost either: [`Decoder::into_rest`] gives the reader back,
@@ -8,9 +8,11 @@ use std::io::{self, BufRead, Read};
 
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
-use lzma_rust2::XzReader;
+use lzma_rust2::{LzmaReader, XzReader};
 use zstd::stream::read::Decoder as ZstdDecoder;
 
+use super::lz4::{Lz4, is_lz4};
+use super::lzw::{Lzw, is_lzw};
 use super::peeked::Peeked;
 
 /// A compression that a blob or an archive can have.
@@ -24,6 +26,12 @@ pub enum Compression {
     Xz,
     /// bzip2 1.0.
     Bzip2,
+    /// LZ4 frames 1.6.4, and the legacy form.
+    Lz4,
+    /// The .lzma format, which was there before .xz.
+    Lzma,
+    /// The .Z format of compress.
+    Compress,
 }
 
 impl Compression {
@@ -37,6 +45,9 @@ impl Compression {
             [0xfd, b'7', b'z', b'X', b'Z', 0x00, ..] => Some(Self::Xz),
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
+            head if is_lz4(head) => Some(Self::Lz4),
+            head if is_lzma(head) => Some(Self::Lzma),
+            head if is_lzw(head) => Some(Self::Compress),
             _ => None,
         }
     }
@@ -48,6 +59,9 @@ impl Compression {
             Self::Zstd => "zstd",
             Self::Xz => "xz",
             Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
+            Self::Lzma => "lzma",
+            Self::Compress => "compress",
         }
     }
 }
@@ -55,6 +69,20 @@ impl Compression {
 /// RFC 8878, section 3.1.2: magic numbers 0x184D2A50 to 0x184D2A5F.
 fn is_skippable(head: &[u8]) -> bool {
     matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// The .lzma format has no magic bytes. Its properties are those that every program writes unless told otherwise, its
+/// dictionary is of a size that programs choose, its content's size is unknown or below 256 GiB (as the tools of xz ask for
+/// it), and its first coded byte is always zero.
+fn is_lzma(head: &[u8]) -> bool {
+    let [0x5d, dictionary @ .., 0] = head.first_chunk::<14>().copied().unwrap_or_default() else {
+        return false;
+    };
+    let (dictionary, size) = dictionary.split_at(4);
+    let dictionary = u32::from_le_bytes(dictionary.try_into().unwrap_or_default());
+    let size = u64::from_le_bytes(size.try_into().unwrap_or_default());
+    let round = dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
+    dictionary >= 1 << 12 && round && (size == u64::MAX || size < 1 << 38)
 }
 
 /// What the decoder of an xz stream needs beside its dictionary, in KiB.
@@ -86,6 +114,9 @@ enum State<R: BufRead> {
     Zstd(Box<ZstdDecoder<'static, Peeked<R>>>),
     Xz(Box<XzReader<Peeked<R>>>),
     Bzip2(Box<BzDecoder<Peeked<R>>>),
+    Lz4(Box<Lz4<R>>),
+    Lzma(Box<LzmaReader<Peeked<R>>>),
+    Compress(Box<Lzw<R>>),
     End(Peeked<R>),
     /// Only while the state changes, and after an error.
     Gone,
@@ -116,7 +147,7 @@ impl<R: BufRead> Decoder<R> {
                 self.skip_frame(&mut inner)?;
                 continue;
             }
-            let memory = u32::try_from(self.window / 1024 + XZ_BESIDE_KIB).unwrap_or(u32::MAX);
+            let most = u32::try_from(self.window / 1024 + XZ_BESIDE_KIB).unwrap_or(u32::MAX);
             self.state = match (self.compression, head) {
                 (Compression::Gzip, [0x1f, 0x8b, ..]) => State::Gzip(Box::new(GzDecoder::new(inner))),
                 (Compression::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..]) => {
@@ -126,11 +157,18 @@ impl<R: BufRead> Decoder<R> {
                     State::Zstd(Box::new(decoder))
                 }
                 (Compression::Xz, [0xfd, b'7', b'z', b'X', ..]) => {
-                    State::Xz(Box::new(XzReader::new_mem_limit(inner, false, memory)))
+                    State::Xz(Box::new(XzReader::new_mem_limit(inner, false, most)))
                 }
                 (Compression::Bzip2, [b'B', b'Z', b'h', b'1'..=b'9', ..]) => {
                     State::Bzip2(Box::new(BzDecoder::new(inner)))
                 }
+                (Compression::Lz4, head) if is_lz4(head) => {
+                    State::Lz4(Box::new(Lz4::new(inner, self.window)?))
+                }
+                (Compression::Lzma, head) if is_lzma(head) => {
+                    State::Lzma(Box::new(LzmaReader::new_mem_limit(inner, most, None).map_err(memory)?))
+                }
+                (Compression::Compress, head) if is_lzw(head) => State::Compress(Box::new(Lzw::new(inner)?)),
                 _ => State::End(inner),
             };
             return Ok(());
@@ -180,6 +218,9 @@ impl<R: BufRead> Read for Decoder<R> {
                 State::Zstd(decoder) => decoder.read(out).map_err(memory)?,
                 State::Xz(decoder) => decoder.read(out).map_err(memory)?,
                 State::Bzip2(decoder) => decoder.read(out)?,
+                State::Lz4(decoder) => decoder.read(out)?,
+                State::Lzma(decoder) => decoder.read(out).map_err(memory)?,
+                State::Compress(decoder) => decoder.read(out)?,
                 State::End(_) | State::Gone => return Ok(0),
                 State::Between(_) => 0,
             };
@@ -191,6 +232,13 @@ impl<R: BufRead> Read for Decoder<R> {
                 State::Zstd(decoder) => decoder.finish(),
                 State::Xz(decoder) => decoder.into_inner(),
                 State::Bzip2(decoder) => decoder.into_inner(),
+                State::Lz4(decoder) => decoder.into_inner(),
+                State::Compress(decoder) => decoder.into_inner(),
+                State::Lzma(decoder) => {
+                    let (mut inner, ahead) = decoder.into_parts();
+                    inner.back(&ahead);
+                    inner
+                }
                 State::Between(inner) => inner,
                 State::End(_) | State::Gone => unreachable!("both returned above"),
             };
@@ -201,7 +249,12 @@ impl<R: BufRead> Read for Decoder<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::io::{BufReader, Write};
+    use std::process::{Command, Stdio};
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
 
     use super::*;
     use crate::stream::read_bounded;
@@ -262,6 +315,113 @@ mod tests {
         assert_eq!(aside.bytes, b"asideaside");
     }
 
+    /// What `command` makes of the text on its input.
+    fn made(command: &[&str], text: &[u8]) -> Vec<u8> {
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; run tests/install.sh", command[0]));
+        let (mut stdin, text) = (child.stdin.take().unwrap(), text.to_vec());
+        let writer = std::thread::spawn(move || stdin.write_all(&text).unwrap());
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        assert!(!output.stdout.is_empty(), "{command:?}");
+        output.stdout
+    }
+
+    /// Text of many lines, of which few are alike.
+    fn text(lines: u32) -> Vec<u8> {
+        let mut text = String::new();
+        for line in 0..lines {
+            writeln!(text, "line {:x} of some text", line.wrapping_mul(2_654_435_761)).unwrap();
+        }
+        text.into_bytes()
+    }
+
+    #[test]
+    fn what_the_tools_write_is_read_and_what_follows_is_given_back() {
+        let (short, long) = (text(3), text(60_000));
+        for command in [
+            &["lz4", "-qzc"][..],
+            &["lz4", "-qzc", "-BD", "-B4"],
+            &["lz4", "-qzc", "-BD", "-B5", "-BX", "--content-size", "-9"],
+            &["lz4", "-qzc", "--no-frame-crc", "-B7"],
+            &["lz4", "-zcl"],
+            &["xz", "-zc", "--format=lzma"],
+            &["xz", "-zc", "--format=lzma", "-1"],
+            &["xz", "-zc"],
+            &["bzip2", "-zc"],
+        ] {
+            for text in [&short, &long] {
+                let bytes = [&made(command, text)[..], b"zz trailing"].concat();
+                for piece in [3, 4096] {
+                    let (plain, rest, _) = read_in_pieces(&bytes, piece);
+                    assert!(plain.unwrap() == **text, "{command:?}");
+                    assert_eq!(rest, b"zz trailing", "{command:?} {piece}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn compress_is_read_with_codes_of_any_width() {
+        let texts = [text(3), text(60_000), vec![b'a'; 100_000]];
+        // What it writes with nine bits it cannot read itself.
+        for width in ["10", "12", "16"] {
+            for text in &texts {
+                let bytes = made(&["compress", "-c", "-b", width], text);
+                for piece in [3, 4096] {
+                    assert!(read_in_pieces(&bytes, piece).0.unwrap() == *text, "{width}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lz4_frames_follow_each_other_and_a_cut_one_is_an_error() {
+        let (first, second) = (text(9000), text(100));
+        for option in ["-zc", "-zcl"] {
+            let frames = [made(&["lz4", option], &first), made(&["lz4", option], &second)].concat();
+            assert!(read_all(&frames).0.unwrap() == [&first[..], &second].concat(), "{option}");
+        }
+        let frame = made(&["lz4", "-qzc"], &first);
+        for cut in [frame.len() - 1, frame.len() - 5, frame.len() - 8, 300] {
+            assert!(read_all(&frame[..cut]).0.is_err(), "{cut}");
+        }
+        let mut wrong = frame.clone();
+        wrong[200] ^= 1;
+        assert!(read_all(&wrong).0.is_err());
+    }
+
+    #[test]
+    fn lz4_and_lzma_ask_for_no_more_memory_than_they_may_have() {
+        for command in [&["lz4", "-qzc"][..], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma", "-9"]] {
+            let bytes = made(command, &text(10));
+            let compression = Compression::sniff(&bytes).unwrap();
+            let error = Decoder::new(&bytes[..], compression, 1 << 10).read(&mut [0; 10]).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::OutOfMemory, "{command:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn changed_bytes_make_no_panic(command in 0usize..4, at in any::<usize>(), byte in any::<u8>()) {
+            static MADE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+                let commands: [&[&str]; 4] =
+                    [&["lz4", "-qzc", "-BD"], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma"], &["compress", "-c"]];
+                commands.iter().map(|command| made(command, &text(200))).collect()
+            });
+            let mut bytes = MADE[command].clone();
+            let at = at % bytes.len();
+            bytes[at] = byte;
+            if Compression::sniff(&bytes).is_some() {
+                let _ = read_all(&bytes);
+            }
+        }
+    }
+
     #[test]
     fn a_cut_stream_is_an_error_and_not_an_end() {
         let bytes = gzip(b"some text that is long enough to be cut");
@@ -285,5 +445,7 @@ mod tests {
         assert_eq!(Compression::sniff(b"BZhello world"), None);
         assert_eq!(Compression::sniff(&gzip(b"")), Some(Compression::Gzip));
         assert_eq!(Compression::sniff(b""), None);
+        assert_eq!(Compression::sniff(b"]\0\0 is no LZMA"), None);
+        assert_eq!(Compression::sniff(&[0x1f, 0x9d, 0x90, 0xff, 0xff, 0xff]), None);
     }
 }

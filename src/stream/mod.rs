@@ -7,6 +7,8 @@
 mod bounded;
 mod compression;
 pub mod header;
+mod lz4;
+mod lzw;
 mod members;
 mod paths;
 mod peeked;

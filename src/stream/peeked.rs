@@ -2,22 +2,21 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes that [`Peeked::peek`] shows: the longest mark of a compression.
-const AHEAD: usize = 10;
+/// Bytes that [`Peeked::peek`] shows: the longest mark of a compression, which is LZMA's.
+const AHEAD: usize = 14;
 
 /// A reader whose next bytes can be looked at.
 pub struct Peeked<R> {
     inner: R,
-    ahead: [u8; AHEAD],
-    /// The bytes of `ahead` that were taken from `inner` and not read yet.
+    /// Bytes that were taken from `inner`, and how many of them were read.
+    ahead: Vec<u8>,
     from: usize,
-    to: usize,
 }
 
 impl<R: BufRead> Peeked<R> {
     /// Reads from `inner`.
     pub fn new(inner: R) -> Self {
-        Self { inner, ahead: [0; AHEAD], from: 0, to: 0 }
+        Self { inner, ahead: Vec::new(), from: 0 }
     }
 
     /// The reader itself; what was looked at and not read is lost.
@@ -27,33 +26,42 @@ impl<R: BufRead> Peeked<R> {
 
     /// How many bytes were looked at and not read.
     pub fn ahead(&self) -> usize {
-        self.to - self.from
+        self.ahead.len() - self.from
     }
 
-    /// The next ten bytes, the longest mark of a compression, or fewer if the stream ends before.
-    pub fn peek(&mut self) -> io::Result<&[u8]> {
-        self.ahead.copy_within(self.from..self.to, 0);
-        self.to -= self.from;
+    /// Gives back `bytes`, the last ones that were read: they are the next ones again.
+    pub fn back(&mut self, bytes: &[u8]) {
+        self.ahead.splice(..self.from, bytes.iter().copied());
         self.from = 0;
-        while self.to < AHEAD {
-            match self.inner.read(&mut self.ahead[self.to..]) {
+    }
+
+    /// The next fourteen bytes, the longest mark of a compression, or fewer if the stream ends before.
+    pub fn peek(&mut self) -> io::Result<&[u8]> {
+        self.ahead.drain(..self.from);
+        self.from = 0;
+        while self.ahead.len() < AHEAD {
+            let there = self.ahead.len();
+            self.ahead.resize(AHEAD, 0);
+            let read = self.inner.read(&mut self.ahead[there..]);
+            self.ahead.truncate(there + *read.as_ref().unwrap_or(&0));
+            match read {
                 Ok(0) => break,
-                Ok(read) => self.to += read,
+                Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(&self.ahead[..self.to])
+        Ok(&self.ahead[..self.ahead.len().min(AHEAD)])
     }
 }
 
 impl<R: BufRead> BufRead for Peeked<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.from < self.to { Ok(&self.ahead[self.from..self.to]) } else { self.inner.fill_buf() }
+        if self.from < self.ahead.len() { Ok(&self.ahead[self.from..]) } else { self.inner.fill_buf() }
     }
 
     fn consume(&mut self, amount: usize) {
-        if self.from < self.to {
+        if self.from < self.ahead.len() {
             self.from += amount;
         } else {
             self.inner.consume(amount);
@@ -63,10 +71,10 @@ impl<R: BufRead> BufRead for Peeked<R> {
 
 impl<R: BufRead> Read for Peeked<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.from == self.to {
+        if self.from == self.ahead.len() {
             return self.inner.read(out);
         }
-        let take = out.len().min(self.to - self.from);
+        let take = out.len().min(self.ahead.len() - self.from);
         out[..take].copy_from_slice(&self.ahead[self.from..self.from + take]);
         self.from += take;
         Ok(take)
