@@ -8,7 +8,9 @@ use crate::support::compression::Compression;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
 use crate::support::noise::Noise;
+use crate::support::root;
 use crate::support::scanner::{Report, scanner};
+use layersift::content::DECODERS;
 use layersift::signature::template::expand;
 
 fn token() -> String {
@@ -135,4 +137,21 @@ fn what_is_damaged_is_read_as_far_as_it_goes_and_told() {
     // What only begins like a compressed file is none.
     let report = scan(&[("none", b"\x1f\x8b\x08 is how gzip begins".to_vec())], &[]);
     assert_eq!((report.code, report.problems().len()), (0, 0), "{:#}", report.json);
+}
+
+#[test]
+fn the_readme_lists_every_decoder() {
+    let rows: Vec<_> = DECODERS.iter().map(|row| format!("| `{}` | {} |\n", row.name, row.about)).collect();
+    let rows = rows.concat();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains(&rows), "README.md should list:\n{rows}");
+}
+
+#[test]
+fn every_decoder_is_fuzzed() {
+    let fuzz = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    for row in DECODERS {
+        let target = format!("[[bin]]\nname = \"{}\"\npath = \"targets/decoder.rs\"\n", row.name);
+        assert!(fuzz.contains(&target), "fuzz/Cargo.toml has no target for {}", row.name);
+    }
 }
