@@ -7,6 +7,7 @@ use layersift::limits::LIMITS;
 use crate::support::compression::Compression;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
+use crate::support::layer::LayerBuilder;
 use crate::support::scanner::scanner;
 use layersift::signature::template::expand;
 
@@ -47,7 +48,7 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
             ("2", (named("oci-archive").write)(&images, Compression::Gzip).tar())
         }
         "max-link-bytes" => {
-            let fill = |layer: crate::support::layer::LayerBuilder| {
+            let fill = |layer: LayerBuilder| {
                 let first = layer.file("first", "x");
                 (0..500).fold(first, |layer, n| {
                     layer.hardlink(format!("a-rather-long-name-of-a-link/{n}"), "first")
@@ -65,18 +66,23 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
         }
         "max-list-bytes" => {
             let list = format!("{}  usr/share/a\n", "0".repeat(32)).repeat(100);
-            let layer =
-                |layer: crate::support::layer::LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
+            let layer = |layer: LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
             ("1KiB", oci(image().layer(layer), Compression::Gzip))
         }
         "max-list-entries" => {
             let list = format!("{}  usr/share/a\n", "0".repeat(32)).repeat(100);
-            let layer =
-                |layer: crate::support::layer::LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
+            let layer = |layer: LayerBuilder| layer.file("var/lib/dpkg/info/a.md5sums", list);
             ("50", oci(image().layer(layer), Compression::Gzip))
+        }
+        "max-members" => {
+            let many = (0..100).fold(LayerBuilder::new(), |tar, n| tar.file(n.to_string(), "a"));
+            ("50", oci(image().layer(|layer| layer.file("a.tar", many.tar())), Compression::Gzip))
         }
         "max-inner-bytes" => {
             ("1KiB", oci(image().layer(|layer| layer.file("a.gz", log(100_000))), Compression::Gzip))
+        }
+        "max-whole-bytes" => {
+            ("1KiB", oci(image().layer(|layer| layer.file("a.zip", zip(1000))), Compression::Gzip))
         }
         "max-file-seconds" => {
             ("0", oci(image().layer(|layer| layer.file("a.gz", log(100_000))), Compression::Gzip))
@@ -88,6 +94,23 @@ fn excess(name: &str) -> (&'static str, Vec<u8>) {
 /// A compressed log of so many bytes.
 fn log(bytes: usize) -> Vec<u8> {
     Compression::Gzip.compress(&"a line\n".repeat(bytes / 7).into_bytes())
+}
+
+/// A zip archive of so many empty members (APPNOTE.TXT 6.3.10, sections 4.3.7, 4.3.12 and 4.3.16).
+fn zip(members: u32) -> Vec<u8> {
+    let (mut files, mut directory) = (Vec::new(), Vec::new());
+    for member in 0..members {
+        let name = format!("{member:08}");
+        let common = [&[20, 0][..], &[0; 20], &[8, 0, 0, 0]].concat();
+        let at = u32::try_from(files.len()).unwrap();
+        files.extend([b"PK\x03\x04", &common[..], name.as_bytes()].concat());
+        let rest = [&[0; 10][..], &at.to_le_bytes()].concat();
+        directory.extend([b"PK\x01\x02\x14\0", &common[..], &rest, name.as_bytes()].concat());
+    }
+    let count = u16::try_from(members).unwrap().to_le_bytes();
+    let (size, at) = (u32::try_from(directory.len()).unwrap(), u32::try_from(files.len()).unwrap());
+    let end = [&b"PK\x05\x06\0\0\0\0"[..], &count, &count, &size.to_le_bytes(), &at.to_le_bytes(), &[0, 0]];
+    [files, directory, end.concat()].concat()
 }
 
 fn image() -> ImageBuilder {
