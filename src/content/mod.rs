@@ -12,7 +12,6 @@ mod ar;
 mod class;
 mod compressed;
 mod cpio;
-pub mod encoding;
 mod git;
 mod input;
 mod keystore;
@@ -20,6 +19,7 @@ mod listing;
 mod pyc;
 mod rpm;
 mod tar;
+pub mod utf16;
 mod zip;
 
 use std::io::{self, BufRead, Read};

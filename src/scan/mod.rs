@@ -12,7 +12,6 @@ mod collect;
 mod contents;
 mod copy;
 mod documents;
-mod encoded;
 mod feed;
 mod group;
 mod images;

@@ -117,7 +117,8 @@ impl<'c> Searcher<'c> {
                 out.segments.push(all.clone());
             }
         });
-        self.collector.add(matches(self.context.matcher, &chunk, self.context.limits));
+        let most = self.context.limits.get_usize(Limit::Matches);
+        self.collector.add(matches(self.context.matcher, &chunk, most));
         self.buffer = chunk.bytes;
         self.new = self.chunker.begin(&mut self.buffer);
     }

@@ -114,7 +114,7 @@ fn position(place: &Place) -> Vec<Span> {
         None => String::new(),
     };
     for member in &place.inner {
-        path.push_str(" > ");
+        path.push_str("!/");
         path.push_str(member);
     }
     match (place.line, place.offset) {
@@ -133,7 +133,7 @@ fn position(place: &Place) -> Vec<Span> {
         None => vec![strong(path).middle()],
     };
     if !place.decoded.is_empty() {
-        spans.push(dim(format!("  ({})", place.decoded.join(", "))));
+        spans.push(dim(format!("  → {}", place.decoded.join(" → "))));
     }
     spans
 }
