@@ -29,6 +29,8 @@ zip:zip
 ar:binutils
 bsdtar:libarchive-tools
 cpio:cpio
+gcab:gcab
+mksquashfs:squashfs-tools
 dpkg-deb:dpkg
 npm:npm
 rpmbuild:rpm

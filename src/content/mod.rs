@@ -10,6 +10,7 @@
 
 mod ar;
 mod class;
+mod closed;
 mod compressed;
 mod cpio;
 mod git;
@@ -48,6 +49,7 @@ pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<()
 pub const DECODERS: &[Decoder] = &[
     ar::AR,
     class::CLASS,
+    closed::CLOSED,
     compressed::COMPRESSED,
     cpio::CPIO,
     git::BUNDLE,

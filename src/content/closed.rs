@@ -1,0 +1,141 @@
+//! Containers that are recognised and not opened: what hides text and cannot be read here is a gap, and a gap is told.
+//!
+//! Each is a row with what its header has to be, so that no text or picture is taken for one by its first letters.
+
+use std::io::BufRead;
+
+use super::{Decoder, Fault, Head, Visitor};
+
+/// See the module.
+pub(super) const CLOSED: Decoder = Decoder {
+    name: "closed",
+    about: "told and not opened: 7z, rar, cab, squashfs, xar, lzip, lzop, lha",
+    is: |head| format(head.bytes).is_some(),
+    decode,
+};
+
+/// A format by its name and by what its first bytes are.
+struct Format(&'static str, fn(&[u8]) -> bool);
+
+const FORMATS: &[Format] = &[
+    Format("7z archive", is_7z),
+    Format("rar archive", |bytes| {
+        bytes.starts_with(b"Rar!\x1a\x07\x00") || bytes.starts_with(b"Rar!\x1a\x07\x01\x00")
+    }),
+    Format("cabinet", is_cabinet),
+    Format("squashfs image", is_squashfs),
+    // The size of its header, which is at least that of its fields, and its version.
+    Format("xar archive", |bytes| matches!(bytes, [b'x', b'a', b'r', b'!', 0, 28..=255, 0, 1, ..])),
+    // A version, and the size of a dictionary as it is coded there.
+    Format(
+        "lzip file",
+        |bytes| matches!(bytes, [b'L', b'Z', b'I', b'P', 1, size, ..] if (12..=29).contains(&(size & 0x1f))),
+    ),
+    Format("lzop file", |bytes| bytes.starts_with(b"\x89LZO\0\r\n\x1a\n")),
+    // A method between hyphens, and behind the dates the level of the header.
+    Format("lha archive", |bytes| {
+        let method = matches!(bytes, [_, _, b'-', b'l', b'h' | b'z', b'0'..=b'9' | b's', b'-', ..]);
+        method && matches!(bytes.get(20), Some(0..=3))
+    }),
+];
+
+fn format(bytes: &[u8]) -> Option<&'static str> {
+    FORMATS.iter().find(|format| (format.1)(bytes)).map(|format| format.0)
+}
+
+fn decode(head: &Head<'_>, _: &mut dyn BufRead, _: &mut dyn Visitor) -> Result<(), Fault> {
+    match format(head.bytes) {
+        Some(name) => Err(Fault::unsupported(format!("what is in this {name} was not looked into"))),
+        None => Ok(()),
+    }
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// The start of the archive has a checksum; one that has no header at its end has no member.
+fn is_7z(bytes: &[u8]) -> bool {
+    let (Some(start), Some(sum)) = (bytes.get(12..32), number(bytes, 8)) else { return false };
+    bytes.starts_with(b"7z\xbc\xaf\x27\x1c") && crc32fast::hash(start) == sum && start[8..16] != [0; 8]
+}
+
+/// Its version is 1.3, and what is reserved is zero.
+fn is_cabinet(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"MSCF\0\0\0\0") && number(bytes, 12) == Some(0) && bytes.get(24..26) == Some(&[3, 1])
+}
+
+/// Version 4 says the size of a block twice; older ones may be of another order of bytes.
+fn is_squashfs(bytes: &[u8]) -> bool {
+    let Some(version) = bytes.get(28..30) else { return false };
+    if bytes.starts_with(b"hsqs") && version == [4, 0] {
+        return number(bytes, 12).is_some_and(|block| 1_u32.checked_shl(bytes[22].into()) == Some(block));
+    }
+    (bytes.starts_with(b"hsqs") && matches!(version, [1..=3, 0]))
+        || (bytes.starts_with(b"sqsh") && matches!(version, [0, 1..=3]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::content::FaultKind;
+    use crate::content::tests::{run, shown};
+
+    #[test]
+    fn what_the_tools_write_is_told_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "some text".repeat(100)).unwrap();
+        let package = "p7zip-full, gcab, squashfs-tools, libarchive-tools";
+        for (command, name) in [
+            ("7z a -bd x a", "7z archive"),
+            ("7z a -bd -mhe=on -pmade-up x a", "7z archive"),
+            ("gcab -c x a", "cabinet"),
+            ("mksquashfs a x -quiet -no-progress", "squashfs image"),
+            ("bsdtar -c --format=xar -f x a", "xar archive"),
+            ("bsdtar -c --lzip -f x a", "lzip file"),
+        ] {
+            let words: Vec<_> = command.split(' ').collect();
+            run(folder.path(), package, &words);
+            let path =
+                ["x", "x.7z"].map(|name| folder.path().join(name)).into_iter().find(|path| path.exists());
+            let bytes = fs::read(path.as_ref().unwrap()).unwrap();
+            let fault = shown(&CLOSED, "x", &bytes, 100).1.unwrap_err();
+            assert_eq!(fault.kind, FaultKind::Unsupported);
+            assert!(fault.message.contains(name), "{command}: {}", fault.message);
+            fs::remove_file(path.unwrap()).unwrap();
+        }
+        let lha = b"\x20\x77-lh5-\x10\0\0\0\x20\0\0\0\0\0\0\0\x20\x01\x05a.txt";
+        assert_eq!(format(b"\x89LZO\0\r\n\x1a\n\x10\x40"), Some("lzop file"));
+        assert!(
+            format(lha) == Some("lha archive") && format(b"Rar!\x1a\x07\x01\0\x33") == Some("rar archive")
+        );
+    }
+
+    #[test]
+    fn texts_that_begin_so_are_none() {
+        for text in [
+            "7z\u{bc} is the name of a program that makes archives",
+            "Rar! is what a lion says",
+            "MSCF is how a cabinet of Microsoft begins, they say",
+            "hsqs are four letters, and four more bytes of a text",
+            "LZIP is a program",
+            "a -lh5- in a text",
+            "xar! has no meaning that I know of",
+        ] {
+            assert_eq!(format(text.as_bytes()), None, "{text}");
+            for length in 0..text.len() {
+                assert_eq!(format(&text.as_bytes()[..length]), None, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_7z_without_members_is_no_gap() {
+        let start = [0; 20];
+        let empty =
+            [&b"7z\xbc\xaf\x27\x1c\0\x04"[..], &crc32fast::hash(&start).to_le_bytes(), &start].concat();
+        assert_eq!(format(&empty), None);
+    }
+}
