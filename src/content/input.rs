@@ -209,23 +209,33 @@ impl Read for Packed<'_, '_> {
     }
 }
 
-/// Remembers that reading failed: then whoever read has told of it, and nobody has to tell it again.
+/// A member of an archive that is not compressed. It remembers that reading failed: then whoever read has told of it, and
+/// nobody has to tell it again. Where the archive ends before the first byte, nothing can hide in the member: that is the end.
 pub(super) struct Told<R> {
     pub(super) inner: R,
     pub(super) failed: bool,
+    read: bool,
 }
 
 impl<R: Read> Told<R> {
     /// Reads from `inner`.
     pub(super) fn new(inner: R) -> Self {
-        Self { inner, failed: false }
+        Self { inner, failed: false, read: false }
     }
 }
 
 impl<R: Read> Read for Told<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(out);
-        self.failed |= read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        match &read {
+            Ok(read) => self.read |= *read > 0,
+            Err(error) => {
+                self.failed |= error.kind() != io::ErrorKind::Interrupted;
+                if error.kind() == io::ErrorKind::UnexpectedEof && !self.read {
+                    return Ok(0);
+                }
+            }
+        }
         read
     }
 }

@@ -23,22 +23,20 @@ fn is(head: &Head<'_>) -> bool {
 fn decode(_: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
     let limits = Limits::default().with(Limit::HeaderBytes, visitor.limit(Limit::HeaderBytes));
     let mut input = Input::new(body);
-    let mut damaged = false;
+    // The first damage is told when all is read.
+    let mut damage = None;
     loop {
         let flow = match archive(&mut input, &limits, visitor) {
-            Ok(ControlFlow::Break(())) => return Ok(()),
+            Ok(ControlFlow::Break(())) => break,
             Ok(ControlFlow::Continue(())) => {
                 input.skip_zeros()?;
                 between(&mut input, visitor)?
             }
             Err(error) => {
                 let again = matches!(error, ArchiveError::Header { .. });
-                let fault = fault(error);
-                if input.peek(1)?.is_empty() || input.failed() {
-                    return Err(fault);
-                }
-                if !std::mem::replace(&mut damaged, true) {
-                    visitor.fault(Part::Rest, fault);
+                damage.get_or_insert(fault(error));
+                if input.failed() {
+                    break;
                 }
                 // The block that is no header was read; bytes of a damaged extension end anywhere in theirs.
                 let past = input.offset() % BLOCK as u64;
@@ -51,9 +49,10 @@ fn decode(_: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Re
             }
         };
         if flow.is_break() || input.peek(1)?.is_empty() {
-            return Ok(());
+            break;
         }
     }
+    damage.map_or(Ok(()), Err)
 }
 
 /// Shows the members of the archive that starts at the next byte, up to its end.
@@ -184,8 +183,8 @@ mod tests {
         header.set_cksum();
         let bytes = [&header.as_bytes()[..], &vec![b'x'; 2 << 20], &made("gnu")].concat();
         let (shown, ended) = shown(&TAR, "x.tar", &bytes, 4096);
-        assert_eq!((ended, names(&shown)), (Ok(()), vec!["(rest)", "a", "b"]));
-        assert_eq!(shown.faults[0].1.kind, FaultKind::Limit(Limit::HeaderBytes));
+        assert_eq!(names(&shown), ["(rest)", "a", "b"]);
+        assert_eq!(ended.unwrap_err().kind, FaultKind::Limit(Limit::HeaderBytes));
     }
 
     #[test]
@@ -195,10 +194,8 @@ mod tests {
         bytes[content - BLOCK + 5] ^= 1;
         bytes.extend(made("gnu"));
         let (shown, ended) = shown_in_pieces(&TAR, "x.tar", &bytes);
-        assert_eq!(ended, Ok(()));
         assert_eq!(names(&shown), ["a", "(rest)", "a", "b"]);
-        assert_eq!(shown.faults.len(), 1);
-        assert_eq!(shown.faults[0].1.kind, FaultKind::Damaged);
+        assert_eq!((shown.faults.len(), ended.unwrap_err().kind), (0, FaultKind::Damaged));
     }
 
     #[test]
@@ -219,6 +216,12 @@ mod tests {
             let (shown, ended) = shown_in_pieces(&TAR, "x.tar", &bytes[..cut]);
             assert_eq!(shown.faults.len() + usize::from(ended.is_err()), 1, "{cut} {ended:?}");
         }
+        let (shown, ended) = shown_in_pieces(&TAR, "x.tar", &bytes[..content]);
+        assert_eq!(
+            (shown.faults.len(), ended),
+            (0, Ok(())),
+            "where no byte of a member is, nothing can hide"
+        );
     }
 
     #[test]
