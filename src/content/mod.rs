@@ -89,6 +89,14 @@ impl Head<'_> {
 pub enum Part<'p> {
     /// A member of a container: its path there, as stored. What is in it follows after `!/` in reports.
     Member(&'p [u8]),
+    /// One of many versions of a member, which come with the oldest first: what is found in one is not told again of the
+    /// versions behind it.
+    Version {
+        /// Which version, as the format names it: a commit.
+        of: &'p [u8],
+        /// The member's path.
+        path: &'p [u8],
+    },
     /// The same content with something undone, which has this name in reports: `gzip`, `base64`.
     Plain(&'static str),
     /// Bytes behind the end of what the format describes, or before its start.
@@ -198,6 +206,9 @@ pub(crate) mod tests {
     fn name(part: Part<'_>) -> String {
         match part {
             Part::Member(path) => String::from_utf8_lossy(path).into_owned(),
+            Part::Version { of, path } => {
+                format!("{}:{}", String::from_utf8_lossy(of), String::from_utf8_lossy(path))
+            }
             Part::Plain(encoding) => format!("({encoding})"),
             Part::Rest => "(rest)".to_owned(),
         }

@@ -5,7 +5,7 @@
 //! something of it or not, and counted against the limits. Nothing is kept but one stretch of bytes for each level.
 
 use std::cell::Cell;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
@@ -20,6 +20,7 @@ use crate::content::{Fault, FaultKind, HEAD, Head, Part, Visitor};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
+use crate::secret::Secret;
 use crate::stream::{Entry, fill};
 
 /// Where in a file a text stands: what was opened to see it, outermost first.
@@ -31,6 +32,8 @@ pub(crate) struct Inside(pub(super) Vec<Link>);
 pub(crate) enum Link {
     /// To a member of a container.
     Member(String),
+    /// To one of the versions of a member: which, and the member's path.
+    Version(String, String),
     /// To the same content with something undone.
     Plain(&'static str),
 }
@@ -40,6 +43,7 @@ impl Inside {
     pub(crate) fn members(&self) -> Vec<String> {
         let member = |link: &Link| match link {
             Link::Member(path) => Some(path.clone()),
+            Link::Version(of, path) => Some(format!("{of}:{path}")),
             Link::Plain(_) => None,
         };
         self.0.iter().filter_map(member).collect()
@@ -48,7 +52,7 @@ impl Inside {
     /// What was undone, outermost first.
     pub(crate) fn decoded(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.0.iter().filter_map(|link| match link {
-            Link::Member(_) => None,
+            Link::Member(_) | Link::Version(..) => None,
             Link::Plain(encoding) => Some(*encoding),
         })
     }
@@ -58,6 +62,7 @@ impl fmt::Display for Inside {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|link| match link {
             Link::Member(path) => write!(out, "!/{path}"),
+            Link::Version(of, path) => write!(out, "!/{of}:{path}"),
             Link::Plain(encoding) => write!(out, " ({encoding})"),
         })
     }
@@ -85,8 +90,10 @@ pub(super) fn deepest(found: &mut Vec<Match>) {
 
 impl From<Part<'_>> for Link {
     fn from(part: Part<'_>) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match part {
-            Part::Member(path) => Self::Member(String::from_utf8_lossy(path).into_owned()),
+            Part::Member(path) => Self::Member(text(path)),
+            Part::Version { of, path } => Self::Version(text(of), text(path)),
             Part::Plain(encoding) => Self::Plain(encoding),
             Part::Rest => Self::Member("(rest)".to_owned()),
         }
@@ -104,6 +111,7 @@ pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut
         path: Vec::new(),
         seen: 0,
         members: 0,
+        versions: BTreeSet::new(),
         windows: Share::default(),
         rooms: Share::default(),
         out: Yield::default(),
@@ -129,6 +137,8 @@ struct Opener<'o> {
     /// Parts with at least one byte.
     seen: u64,
     members: u64,
+    /// What was found in versions of members: by which rule, and where but for the version.
+    versions: BTreeSet<(usize, Secret, Vec<Link>)>,
     windows: Share,
     rooms: Share,
     out: Yield,
@@ -165,7 +175,7 @@ impl Opener<'_> {
         tee.drain();
         let Tee { searcher, failed, bytes, .. } = tee;
         self.seen += u64::from(bytes > 0);
-        let of_a_member = matches!(self.chain.last(), Some(Link::Member(_)) | None);
+        let of_a_member = matches!(self.chain.last(), Some(Link::Member(_) | Link::Version(..)) | None);
         let counts = (bytes > 0 || of_a_member) && self.meter.over.get().is_none();
         if let Some(fault) = failed.filter(|_| counts) {
             self.tell(fault);
@@ -183,16 +193,35 @@ impl Opener<'_> {
         let fault = |problem: Problem| Problem { place: self.place(), ..problem };
         let problems: Vec<_> = searched.problems.into_iter().map(fault).collect();
         self.out.problems.extend(problems);
+        let member = self.any_version();
+        let mut told = Vec::new();
         for mut found in searched.found {
+            let of = |member: &Vec<Link>| (found.what.rule, found.what.secret.clone(), member.clone());
+            let version = member.as_ref().map(of);
+            if version.as_ref().is_some_and(|version| self.versions.contains(version)) {
+                continue;
+            }
             if self.out.found.len() >= most {
                 self.out.dropped = true;
                 return;
             }
+            told.extend(version);
             found.entry = self.entry.cloned();
             found.kind = if self.entry.is_some() { PlaceKind::File } else { PlaceKind::Blob };
             found.inside = Some(Arc::clone(&inside));
             self.out.found.push(found);
         }
+        self.versions.extend(told);
+    }
+
+    /// Where it stands, whatever the version, if it stands in one.
+    fn any_version(&self) -> Option<Vec<Link>> {
+        let versions = self.chain.iter().any(|link| matches!(link, Link::Version(..)));
+        let any = |link: &Link| match link {
+            Link::Version(_, path) => Link::Version(String::new(), path.clone()),
+            other => other.clone(),
+        };
+        versions.then(|| self.chain.iter().map(any).collect())
     }
 
     /// Where it stands, for problems.
@@ -243,7 +272,7 @@ impl Visitor for Opener<'_> {
             return ControlFlow::Break(());
         }
         let path = match part {
-            Part::Member(path) => path.to_vec(),
+            Part::Member(path) | Part::Version { path, .. } => path.to_vec(),
             // What was `a.conf.gz` is an `a.conf`.
             Part::Plain(_) => without_extension(&self.path).to_vec(),
             Part::Rest => Vec::new(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use super::entry::{self, Reader};
 use super::history::History;
@@ -279,21 +280,28 @@ impl<'p> Pack<'p> {
 
     fn blob(&mut self, at: u64, key: u64) -> ControlFlow<()> {
         let origin = self.history.origin(key);
-        let name = |id: &dyn Fn() -> Id| match &origin {
-            Some(origin) => [origin.commit.hex().as_bytes(), b":", &origin.path].concat(),
-            None => id().hex().into_bytes(),
-        };
-        match (self.store.resolve(at), self.store.full(at)) {
+        let (content, id) = match (self.store.resolve(at), self.store.full(at)) {
             (Ok((kind, content)), _) => {
-                let name = name(&|| self.hash.name(kind, &content));
-                self.visitor.visit(Part::Member(&name), &mut &content[..])
+                let id = origin.is_none().then(|| self.hash.name(kind, &content));
+                (Content::Whole(content), id)
             }
             // Too large to be held.
-            (Err(_), Some((kind, size, mut packed))) => {
-                let name = name(&|| named(self.hash, kind, size, packed));
-                self.visitor.visit(Part::Member(&name), &mut self.inflater.read(&mut packed, None))
+            (Err(_), Some((kind, size, packed))) => {
+                let id = origin.is_none().then(|| named(self.hash, kind, size, packed));
+                (Content::Packed(packed), id)
             }
-            (Err(why), None) => self.lose_delta(at, why),
+            (Err(why), None) => return self.lose_delta(at, why),
+        };
+        let of = origin.as_ref().map(|origin| origin.commit).or(id).map(|id| id.hex()).unwrap_or_default();
+        let part = match &origin {
+            Some(origin) => Part::Version { of: of.as_bytes(), path: &origin.path },
+            None => Part::Member(of.as_bytes()),
+        };
+        match content {
+            Content::Whole(content) => self.visitor.visit(part, &mut &content[..]),
+            Content::Packed(mut packed) => {
+                self.visitor.visit(part, &mut self.inflater.read(&mut packed, None))
+            }
         }
     }
 
@@ -326,6 +334,12 @@ impl<'p> Pack<'p> {
             Lost::Damaged => Fault::damaged(message),
         })
     }
+}
+
+/// The content of a blob, at hand or to be decompressed as it is shown.
+enum Content<'c> {
+    Whole(Rc<Vec<u8>>),
+    Packed(&'c [u8]),
 }
 
 /// The name of the object that `packed` is.
