@@ -4,7 +4,7 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use layersift::content::utf16;
+use layersift::content::encoding;
 use layersift::matcher::{Candidate, Hit, Matcher, Surroundings};
 use layersift::signature::{Confidence, RuleSet};
 
@@ -61,9 +61,9 @@ fn check(hits: &[Hit], content: &Content) {
 fn utf16_runs(bencher: Bencher<'_, '_>, wide: bool) {
     let content = Kind::Binary.content(SIZE, 1).bytes;
     let bytes = if wide { content.iter().flat_map(|byte| [byte % 95 + b' ', 0]).collect() } else { content };
-    let expected = utf16::runs(&bytes, 0..bytes.len()).len();
+    let expected = encoding::runs(&bytes).len();
     assert_eq!(expected == 1, wide);
     bencher
         .counter(BytesCount::of_slice(&bytes))
-        .bench(|| assert_eq!(utf16::runs(&bytes, 0..bytes.len()).len(), expected));
+        .bench(|| assert_eq!(encoding::runs(&bytes).len(), expected));
 }

@@ -13,6 +13,7 @@ mod class;
 mod closed;
 mod compressed;
 mod cpio;
+pub mod encoding;
 mod git;
 mod input;
 mod keystore;
@@ -20,7 +21,6 @@ mod listing;
 mod pyc;
 mod rpm;
 mod tar;
-pub mod utf16;
 mod zip;
 
 use std::io::{self, BufRead, Read};

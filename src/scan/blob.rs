@@ -155,7 +155,7 @@ fn beside(
         range: hit.secret.start as u64..hit.secret.end as u64,
         line: None,
         inside: None,
-        decoded: None,
+        decoded: Vec::new(),
         mark: None,
     };
     hits.into_iter().map(found).collect()

@@ -73,6 +73,7 @@ impl Collector {
             }
             self.push(found);
         }
+        self.tell(chunk.problems);
         self.add_whole(whole);
         self.lines = match chunk.open {
             Some((lines, true)) => self.lines + lines,
@@ -86,10 +87,15 @@ impl Collector {
         self.lists.append(whole.lists, self.most_listed);
         whole.found.into_iter().for_each(|found| self.push(found));
         self.dropped |= whole.dropped;
-        let told = whole.problems.len();
+        self.untold += whole.untold;
+        self.tell(whole.problems);
+    }
+
+    fn tell(&mut self, problems: Vec<Problem>) {
+        let told = problems.len();
         let room = PROBLEMS.saturating_sub(self.problems.len());
-        self.problems.extend(whole.problems.into_iter().take(room));
-        self.untold += whole.untold + told.saturating_sub(room) as u64;
+        self.problems.extend(problems.into_iter().take(room));
+        self.untold += told.saturating_sub(room) as u64;
     }
 
     fn push(&mut self, found: Match) {

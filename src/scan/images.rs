@@ -46,7 +46,7 @@ fn of(found: TextMatch, text: &Text<'_>) -> Match {
         range: offset..end,
         line: Some(line),
         inside: None,
-        decoded: None,
+        decoded: Vec::new(),
         mark,
     }
 }

@@ -1,5 +1,7 @@
 //! Matches one chunk: prefilter over all its bytes at once, then each candidate inside the segment it stands in.
 
+mod encoded;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -8,10 +10,11 @@ use super::contents;
 use super::inside::Inside;
 use super::sighting::{PartSeen, Seen, Sighting, Spot, line_ends, lines_between};
 use super::whole::{WholeFile, Yield};
-use crate::content::utf16;
 use crate::image::PlaceKind;
-use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, NEAR, REACH, Surroundings};
+use crate::limits::{Limit, Limits};
+use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, NEAR, Surroundings};
 use crate::packages::Heads;
+use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, Segment, SegmentKind, TextKind};
@@ -31,8 +34,8 @@ pub(crate) struct Match {
     pub(crate) line: Option<u64>,
     /// Where in the file its text stands, if not in the file's own bytes.
     pub(crate) inside: Option<Arc<Inside>>,
-    /// Encoding that was undone.
-    pub(crate) decoded: Option<&'static str>,
+    /// Encodings that were undone, outermost first.
+    pub(crate) decoded: Vec<&'static str>,
     /// What stands beside it to have it ignored.
     pub(crate) mark: Option<Mark>,
 }
@@ -52,16 +55,12 @@ impl Match {
 
 /// Sorts matches by place and drops those that were found twice.
 pub(super) fn tidy(found: &mut Vec<Match>) {
-    // Of two that are alike the one that knows its key stays.
+    // Of two that are alike the one that knows its key stays, and the one of which less was undone.
     let place = |a: &Match| (a.range.start, a.range.end, a.what.rule);
-    let unnamed = |a: &Match| a.name.is_none();
+    let order = |a: &Match| (a.name.is_none(), a.decoded.len());
     found.sort_by(|a, b| {
-        (a.text(), place(a), unnamed(a), &a.what.secret).cmp(&(
-            b.text(),
-            place(b),
-            unnamed(b),
-            &b.what.secret,
-        ))
+        let of_places = (a.text(), place(a)).cmp(&(b.text(), place(b)));
+        of_places.then_with(|| (order(a), &a.what.secret).cmp(&(order(b), &b.what.secret)))
     });
     found.dedup_by(|a, b| {
         a.text() == b.text() && place(a) == place(b) && (a.name.is_none() || a.name == b.name)
@@ -110,6 +109,8 @@ impl Seen for Match {
 #[derive(Debug, Default)]
 pub(super) struct Matches {
     pub(super) found: Vec<Match>,
+    /// What could not be looked at; their places are relative to the blob.
+    pub(super) problems: Vec<Problem>,
     /// Whether a file came from the chunk before.
     pub(super) continued: bool,
     /// The ordinal of its entry, if it has one.
@@ -125,12 +126,20 @@ pub(super) struct Matches {
     pub(super) contents: Vec<(u64, Heads)>,
 }
 
-/// Matches everything that `chunk` owns; at most `most` matches are kept.
-pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, most: usize) -> Matches {
-    let mut work = Work { matcher, chunk, hits: Vec::new(), found: Vec::new(), last_header: None, most };
+/// Matches everything that `chunk` owns.
+pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matches {
+    let mut work = Work {
+        matcher,
+        chunk,
+        limits,
+        hits: Vec::new(),
+        found: Vec::new(),
+        problems: Vec::new(),
+        last_header: None,
+    };
     for segment in &chunk.segments {
         if segment.kind == SegmentKind::Content {
-            work.wide(segment);
+            work.encoded(segment);
         }
     }
     let owned = &chunk.owned;
@@ -151,11 +160,12 @@ const MAX_LITERAL: usize = 64;
 struct Work<'w> {
     matcher: &'w Matcher,
     chunk: &'w Chunk,
+    limits: &'w Limits,
     hits: Vec<Hit>,
     found: Vec<Match>,
+    problems: Vec<Problem>,
     /// Ordinal of the last entry whose header's texts were matched.
     last_header: Option<u64>,
-    most: usize,
 }
 
 impl Work<'_> {
@@ -198,43 +208,6 @@ impl Work<'_> {
         self.bound();
     }
 
-    /// UTF-16 text in the segment.
-    fn wide(&mut self, segment: &Segment) {
-        let Range { start, end } = self.local(segment);
-        let owned = self.chunk.owned.start.max(start)..self.chunk.owned.end.min(end);
-        if owned.is_empty() {
-            return;
-        }
-        let bytes = &self.chunk.bytes[start..end];
-        let path = Some(path(segment));
-        let content_base = (self.chunk.base + start as u64).saturating_sub(segment.start);
-        for run in utf16::runs(bytes, owned.start - start..owned.end - start) {
-            let text = &run.text;
-            let matcher = self.matcher;
-            matcher.search(text, |candidate| {
-                if !owned.contains(&(start + run.offset(candidate.at))) {
-                    return;
-                }
-                let from = candidate.at.saturating_sub(BEFORE / 2);
-                let window = &text[from..text.len().min(candidate.at + AFTER / 2)];
-                let local = candidate.moved(candidate.at - from);
-                matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
-                for hit in self.hits.drain(..) {
-                    let local = hit.secret.start + from..hit.secret.end + from;
-                    let secret = Secret::new(&window[hit.secret.clone()]);
-                    let place = start + run.offset(local.start)..start + run.offset(local.end);
-                    let mut found = found(&hit, secret, segment, self.chunk.base, place);
-                    let place = |at: usize| start + run.offset(at + from);
-                    companions(self.matcher, &hit, window, (&mut found, &place), self.chunk);
-                    found.decoded = Some(run.encoding(content_base));
-                    found.mark = Mark::within(text, &local, REACH / 2);
-                    self.found.push(found);
-                }
-                self.bound();
-            });
-        }
-    }
-
     /// The path and link target of an entry in whose header block a literal stands.
     fn header(&mut self, entry: Option<&Arc<Entry>>) {
         let Some(entry) = entry else { return };
@@ -267,7 +240,7 @@ impl Work<'_> {
                 range: hit.secret.start as u64..hit.secret.end as u64,
                 line: None,
                 inside: None,
-                decoded: None,
+                decoded: Vec::new(),
                 mark: None,
             });
         }
@@ -285,9 +258,10 @@ impl Work<'_> {
 
     /// Keeps the memory of a hostile chunk bounded: of far too many matches, the first.
     fn bound(&mut self) {
-        if self.found.len() >= 4 * self.most.max(64) {
+        let most = self.limits.get_usize(Limit::Matches).clamp(64, usize::MAX / 4);
+        if self.found.len() >= 4 * most {
             tidy(&mut self.found);
-            self.found.truncate(2 * self.most.max(64));
+            self.found.truncate(2 * most);
         }
     }
 
@@ -307,7 +281,8 @@ impl Work<'_> {
             (line_ends(&chunk.bytes[from..chunk.owned.end]), came)
         });
         let contents = contents::of_chunk(chunk, &self.found);
-        Matches { found: self.found, continued, continued_entry, open, contents, ..Matches::default() }
+        let Self { found, problems, .. } = self;
+        Matches { found, problems, continued, continued_entry, open, contents, ..Matches::default() }
     }
 
     /// Numbers the lines of matches in content.
@@ -402,7 +377,7 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
         range: offset(place.start)..offset(place.end),
         line: None,
         inside: None,
-        decoded: None,
+        decoded: Vec::new(),
         mark: None,
     }
 }

@@ -12,6 +12,7 @@ mod collect;
 mod contents;
 mod copy;
 mod documents;
+mod encoded;
 mod feed;
 mod group;
 mod images;

@@ -241,7 +241,7 @@ fn in_blob(found: &Match, layer: PlaceLayer) -> Place {
         name: found.name.clone(),
         line: found.line,
         offset: Some(found.range.start),
-        decoded: undone.chain(found.decoded).map(ToString::to_string).collect(),
+        decoded: undone.chain(found.decoded.iter().copied()).map(ToString::to_string).collect(),
         state: None,
         state_by: None,
         mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::chunk::{Chunk, KEPT, LEFT};
 use super::matching::{Match, matches};
+use crate::limits::{Limit, Limits};
 use crate::matcher::{Checked, Complaint, Matcher, resolve};
 use crate::signature::template::expand_find;
 use crate::signature::{Find, Rule, RuleSet};
@@ -102,8 +103,9 @@ impl Example<'_> {
 
     /// Whether the rule has the credential, once the matches of all chunks are brought together.
     fn found_in(&self, chunks: &[Chunk]) -> bool {
+        let limits = Limits::default().with(Limit::Matches, u64::MAX);
         let found: Vec<Match> =
-            chunks.iter().flat_map(|chunk| matches(self.matcher, chunk, usize::MAX / 8).found).collect();
+            chunks.iter().flat_map(|chunk| matches(self.matcher, chunk, &limits).found).collect();
         let own = |found: &Match| {
             found.what.rule == self.index && found.what.secret.expose() == self.secret.as_bytes()
         };

@@ -181,7 +181,7 @@ impl Stages<'_> {
     fn run(&self, mut chunk: Chunk) {
         let context = self.context;
         let _watch = context.budget.watch();
-        let mut matches = matches(context.matcher, &chunk, context.limits.get_usize(Limit::Matches));
+        let mut matches = matches(context.matcher, &chunk, context.limits);
         matches.files = std::mem::take(&mut chunk.files);
         matches.whole = whole::read(context, &matches.files);
         context.progress.found(matches.found.len() + matches.whole.found.len());

@@ -117,8 +117,7 @@ impl<'c> Searcher<'c> {
                 out.segments.push(all.clone());
             }
         });
-        let most = self.context.limits.get_usize(Limit::Matches);
-        self.collector.add(matches(self.context.matcher, &chunk, most));
+        self.collector.add(matches(self.context.matcher, &chunk, self.context.limits));
         self.buffer = chunk.bytes;
         self.new = self.chunker.begin(&mut self.buffer);
     }

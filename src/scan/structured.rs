@@ -46,7 +46,7 @@ fn found(context: &Context<'_>, file: &Text<'_>, hit: FieldHit, lines: &mut Line
         line: Some(line),
         range: hit.range.start as u64..hit.range.end as u64,
         inside: None,
-        decoded: hit.decoded,
+        decoded: hit.decoded.into_iter().collect(),
         mark,
     }
 }

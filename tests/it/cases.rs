@@ -42,6 +42,7 @@ cases! {
     chunk_border_in_a_big_file
     deleted_file
     empty_layers_are_aligned
+    encoded_texts
     env_history_and_file_are_one
     facts_of_credentials
     file_name_holds_a_secret

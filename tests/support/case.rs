@@ -121,6 +121,10 @@ enum Piece {
     Noise(usize),
     /// A text, in base64.
     Base64(String),
+    /// A text, in lines of base64 of base64.
+    Base64Twice(String),
+    /// A text, in hexadecimal digits.
+    Hex(String),
     /// That many bytes in lines of plain words.
     Words(usize),
     /// The MD5 of the file of that path in the case, in hexadecimal, as dpkg writes it.
@@ -296,6 +300,15 @@ impl Case {
             Piece::Text(text) => self.fill(text).into_bytes(),
             Piece::Utf16(text) => self.fill(text).encode_utf16().flat_map(u16::to_le_bytes).collect(),
             Piece::Base64(text) => BASE64_STANDARD.encode(self.fill(text)).into_bytes(),
+            Piece::Base64Twice(text) => {
+                let once = BASE64_STANDARD.encode(self.fill(text));
+                let lines: Vec<String> =
+                    once.as_bytes().chunks(57).map(|line| BASE64_STANDARD.encode(line)).collect();
+                (lines.join("\n") + "\n").into_bytes()
+            }
+            Piece::Hex(text) => {
+                self.fill(text).bytes().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+            }
             Piece::Md5(path) => {
                 let digest = md5::Md5::digest(self.file(path));
                 digest.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 
 use super::super::chunk::{KEPT, LEFT};
@@ -48,10 +50,42 @@ fn chunk(bytes: &[u8], owned: Range<usize>) -> Chunk {
     }
 }
 
-fn marks(matcher: &Matcher, chunk: &Chunk) -> Vec<(Range<u64>, Option<Mark>)> {
-    let found = matches(matcher, chunk, 100).found;
-    found.into_iter().map(|found| (found.range, found.mark)).collect()
+/// Of a match: where it stands, what it is, what was undone, and its mark.
+type Told = (Range<u64>, Vec<u8>, Vec<&'static str>, Option<Mark>);
+
+fn found(matcher: &Matcher, chunk: &Chunk) -> Vec<Told> {
+    let found = matches(matcher, chunk, &Limits::default()).found;
+    let told = |found: Match| (found.range, found.what.secret.expose().to_vec(), found.decoded, found.mark);
+    found.into_iter().map(told).collect()
 }
+
+/// A text as it is and in encodings, some of them in each other. Lines of digits begin behind a few others.
+fn encoded(text: &str, form: usize) -> Vec<u8> {
+    let digit = |nibble| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let hex =
+        |text: &[u8]| text.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect::<String>();
+    let wrapped = |text: &str, between: &str| {
+        let lines: Vec<_> = text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line)).collect();
+        lines.join(between)
+    };
+    let utf16 = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<u8>>();
+    let base64 = |text: &[u8]| BASE64_STANDARD.encode(text);
+    match form {
+        0 => text.into(),
+        1 => utf16(text.as_bytes()),
+        2 => format!("data = {}", base64(text.as_bytes())).into(),
+        3 => wrapped(&base64(text.as_bytes()), "\n").into(),
+        4 => wrapped(&base64(text.as_bytes()), "\r\n    ").into(),
+        5 => hex(text.as_bytes()).into(),
+        6 => text.bytes().flat_map(|byte| [0, 0, 0, byte]).collect(),
+        7 => base64(&utf16(text.as_bytes())).into(),
+        8 => wrapped(&base64(wrapped(&base64(text.as_bytes()), "\n").as_bytes()), "\n").into(),
+        _ => utf16(hex(text.as_bytes()).as_bytes()),
+    }
+}
+
+/// Forms that [`encoded`] knows.
+const FORMS: usize = 10;
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
@@ -62,7 +96,7 @@ proptest! {
         (before, behind) in (0_usize..1_200, 0_usize..1_200),
         kind in 0_usize..4,
         distance in -3_000_isize..1_500,
-        wide in any::<bool>(),
+        form in 0..FORMS,
     ) {
         let secret = expand("{base62:900}", "late")[..length].to_lowercase();
         let (mark, before, behind) = ("/* layersift:ignore */", " ;".repeat(before / 2), "; ".repeat(behind / 2));
@@ -73,16 +107,14 @@ proptest! {
             _ => format!("{before}{secret}@late{behind}"),
         };
         let filler = "plain words\n".repeat(900);
-        let mut bytes = format!("{filler}{line}\n{filler}").into_bytes();
-        if wide {
-            bytes = bytes.into_iter().flat_map(|byte| [byte, 0]).collect();
-        }
-        let literal = bytes.iter().position(|byte| *byte == b'@').expect("the literal");
-        let (matcher, border) = (matcher(), literal.saturating_add_signed(distance));
-        let whole = marks(&matcher, &chunk(&bytes, 0..bytes.len()));
-        prop_assert_eq!(whole.len(), 1);
-        let mut halves = marks(&matcher, &chunk(&bytes, 0..border));
-        halves.extend(marks(&matcher, &chunk(&bytes, border..bytes.len())));
+        let bytes = encoded(&format!("{filler}{line}\n{filler}"), form);
+        let matcher = matcher();
+        let whole = found(&matcher, &chunk(&bytes, 0..bytes.len()));
+        prop_assert_eq!(whole.len(), 1, "{}", form);
+        let literal = usize::try_from(whole[0].0.end).expect("it is small");
+        let border = literal.saturating_add_signed(distance);
+        let mut halves = found(&matcher, &chunk(&bytes, 0..border));
+        halves.extend(found(&matcher, &chunk(&bytes, border..bytes.len())));
         prop_assert_eq!(halves, whole);
     }
 }

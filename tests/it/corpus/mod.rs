@@ -17,7 +17,7 @@ mod token;
 
 use std::collections::BTreeSet;
 
-use layersift::content::utf16;
+use layersift::content::encoding;
 use layersift::matcher::{Matcher, Surroundings};
 use layersift::signature::template::expand_find;
 use layersift::signature::{Confidence, Rule, RuleSet, Shape};
@@ -233,7 +233,7 @@ struct Hit<'m> {
 fn hits<'m>(matcher: &'m Matcher, text: &[u8], form: Form, path: &str) -> Vec<Hit<'m>> {
     let around = Surroundings { path: Some(path.as_bytes()), pair: None };
     let texts = match form {
-        Form::Utf16 { .. } => utf16::runs(text, 0..text.len()).into_iter().map(|run| run.text).collect(),
+        Form::Utf16 { .. } => encoding::runs(text).into_iter().map(|run| run.text).collect(),
         _ => vec![text.to_vec()],
     };
     let mut all = Vec::new();

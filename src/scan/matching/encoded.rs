@@ -1,0 +1,70 @@
+//! Matches what stands encoded in the content of files: base64 in a settings file, UTF-16 in a program.
+
+use std::ops::Range;
+
+use super::super::encoded::{Bounds, Trail, each_decoded};
+use super::{Work, companions, found, path};
+use crate::content::encoding::Text;
+use crate::matcher::Surroundings;
+use crate::problem::{Problem, ProblemKind};
+use crate::secret::Secret;
+use crate::stream::Segment;
+
+/// Where an encoded text stands.
+struct Scene<'e> {
+    segment: &'e Segment,
+    /// Where the segment starts in the chunk.
+    start: usize,
+    /// What of it the chunk owns.
+    owned: Range<usize>,
+}
+
+impl Work<'_> {
+    /// What stands encoded in the segment.
+    pub(super) fn encoded(&mut self, segment: &Segment) {
+        let Range { start, end } = self.local(segment);
+        let owned = self.chunk.owned.start.max(start)..self.chunk.owned.end.min(end);
+        if owned.is_empty() {
+            return;
+        }
+        let text = Text {
+            bytes: &self.chunk.bytes[start..end],
+            within: owned.start - start..owned.end - start,
+            base: Some((self.chunk.base + start as u64).saturating_sub(segment.start)),
+        };
+        let scene = Scene { segment, start, owned };
+        let bounds = Bounds::new(self.limits, text.bytes.len());
+        if let Some(over) = each_decoded(&text, bounds, &mut |trail| self.decoded(trail, &scene)) {
+            let place = String::from_utf8_lossy(path(segment));
+            self.problems.push(Problem::new(ProblemKind::Limit, place, over.message(), over.remedy()));
+        }
+    }
+
+    /// A text that stands encoded in a segment.
+    fn decoded(&mut self, trail: &Trail<'_>, scene: &Scene<'_>) {
+        let (text, matcher, start) = (trail.text(), self.matcher, scene.start);
+        let path = Some(path(scene.segment));
+        matcher.search(text, |candidate| {
+            if !scene.owned.contains(&(start + trail.offset(candidate.at))) {
+                return;
+            }
+            let window = trail.window(candidate.at, candidate.length);
+            let (from, window) = (window.start, &text[window]);
+            let local = candidate.moved(candidate.at - from);
+            matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
+            for hit in self.hits.drain(..) {
+                let local = hit.secret.start + from..hit.secret.end + from;
+                let secret = Secret::new(&window[hit.secret.clone()]);
+                let place = trail.place(&local);
+                let place = start + place.start..start + place.end;
+                let mut found = found(&hit, secret, scene.segment, self.chunk.base, place);
+                let place = |at: usize| start + trail.offset(at + from);
+                companions(self.matcher, &hit, window, (&mut found, &place), self.chunk);
+                found.decoded = trail.names();
+                found.mark = trail.mark(&local);
+                self.found.push(found);
+            }
+            self.bound();
+        });
+    }
+}
