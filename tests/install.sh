@@ -6,6 +6,7 @@ set -euo pipefail
 needed="
 cc:build-essential
 javac:default-jdk-headless
+go:golang-go
 git:git
 openssl:openssl
 python3:python3

@@ -14,6 +14,7 @@ mod closed;
 mod compressed;
 mod cpio;
 pub mod encoding;
+mod executable;
 mod git;
 mod input;
 mod keystore;
@@ -52,6 +53,7 @@ pub const DECODERS: &[Decoder] = &[
     closed::CLOSED,
     compressed::COMPRESSED,
     cpio::CPIO,
+    executable::EXECUTABLE,
     git::BUNDLE,
     git::LOOSE,
     git::PACK,

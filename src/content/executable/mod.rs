@@ -1,0 +1,152 @@
+//! Executables: ELF, PE and Mach-O. Their bytes are searched as they are, so all that is shown here is what these hide: strings
+//! that Go and Rust put one behind another, and a file that somebody appended.
+
+mod layout;
+mod strings;
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use self::layout::{HEADERS, Layout};
+use self::strings::Strings;
+use super::{Decoder, Fault, HEAD, Head, Part, Visitor};
+use crate::limits::Limit;
+use crate::stream::{Section, fill};
+
+/// See the module.
+pub(super) const EXECUTABLE: Decoder = Decoder {
+    name: "executable",
+    about: "ELF, PE and Mach-O: strings without borders, as Go and Rust write them, and what is appended",
+    is: |head| layout::is(head.bytes),
+    decode,
+};
+
+/// Bytes that are looked at in one go.
+const CHUNK: usize = 64 << 10;
+
+fn decode(head: &Head<'_>, mut body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
+    let mut reader = Counted { inner: &mut body, headers: Vec::new(), at: 0 };
+    let Some(layout) = reader.layout()? else { return Ok(()) };
+    let shown = if layout.images.is_empty() {
+        strings(&mut reader, &layout, visitor)?
+    } else {
+        images(&mut reader, &layout, visitor)?
+    };
+    if !shown || !reader.skip_to(layout.end)? {
+        return Ok(());
+    }
+    appended(head, &mut reader, visitor)
+}
+
+/// The images of a fat executable, each for another machine. Returns whether to go on.
+fn images(reader: &mut Counted<'_>, outer: &Layout, visitor: &mut dyn Visitor) -> Result<bool, Fault> {
+    for (offset, size) in &outer.images {
+        if *offset < reader.at || !reader.skip_to(*offset)? {
+            return Ok(true);
+        }
+        let mut section = Section::new(&mut *reader, *size);
+        let mut inner = Counted { inner: &mut section, headers: Vec::new(), at: 0 };
+        if let Some(layout) = inner.layout()?
+            && !strings(&mut inner, &layout, visitor)?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Shows the strings of one image. Returns whether to go on.
+fn strings(reader: &mut Counted<'_>, layout: &Layout, visitor: &mut dyn Visitor) -> Result<bool, Fault> {
+    let mut strings = Strings::new(layout, visitor.room());
+    let mut chunk = vec![0; CHUNK];
+    for region in &layout.regions {
+        if !reader.skip_to(region.offset)? {
+            break;
+        }
+        let mut done = 0;
+        while done < region.size {
+            let most = usize::try_from(region.size - done).unwrap_or(CHUNK).min(CHUNK);
+            let (length, error) = fill(reader, &mut chunk[..most]);
+            strings.feed(layout, region, region.address.wrapping_add(done), &chunk[..length]);
+            done += length as u64;
+            if let Some(error) = error {
+                return Err(error.into());
+            }
+            if length < most {
+                break;
+            }
+        }
+        strings.end();
+    }
+    let (text, full) = strings.finish();
+    if !text.is_empty() && visitor.visit(Part::Plain("strings"), &mut &text[..]).is_break() {
+        return Ok(false);
+    }
+    if full {
+        let message = "not all strings that stand behind one another without a border were taken apart";
+        visitor.fault(Part::Plain("strings"), Fault::limit(Limit::WholeBytes, message));
+    }
+    Ok(true)
+}
+
+/// Shows what stands behind an executable, if it can be opened: its bytes were searched already.
+fn appended(head: &Head<'_>, reader: &mut dyn Read, visitor: &mut dyn Visitor) -> Result<(), Fault> {
+    let mut begin = [0; HEAD];
+    let (length, error) = fill(reader, &mut begin);
+    let begin = &begin[..length];
+    let tail = Head { path: head.path, bytes: begin, size: None };
+    if length > 0 && tail.decoder().is_some() {
+        let mut rest = BufReader::new(begin.chain(reader));
+        let _ = visitor.visit(Part::Rest, &mut rest);
+    }
+    error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// A reader that gives the first bytes once more after they were looked at, and counts.
+struct Counted<'r> {
+    inner: &'r mut dyn Read,
+    /// The first bytes.
+    headers: Vec<u8>,
+    /// Bytes that were given.
+    at: u64,
+}
+
+impl Counted<'_> {
+    /// What the headers say.
+    fn layout(&mut self) -> Result<Option<Layout>, Fault> {
+        let mut headers = vec![0; HEADERS];
+        let (length, error) = fill(&mut self.inner, &mut headers);
+        headers.truncate(length);
+        self.headers = headers;
+        error.map_or_else(|| Ok(layout::read(&self.headers)), |error| Err(error.into()))
+    }
+
+    /// Passes over bytes up to `offset`. Returns whether there are so many.
+    fn skip_to(&mut self, offset: u64) -> io::Result<bool> {
+        let mut chunk = vec![0; CHUNK];
+        while self.at < offset {
+            let most = usize::try_from(offset - self.at).unwrap_or(CHUNK).min(CHUNK);
+            if self.read(&mut chunk[..most])? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.at).ok().and_then(|at| self.headers.get(at..)).unwrap_or_default();
+        let read = if left.is_empty() {
+            self.inner.read(out)?
+        } else {
+            let take = left.len().min(out.len());
+            out[..take].copy_from_slice(&left[..take]);
+            take
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! The strings of Go and Rust programs, which stand one behind another without anything between them.
+//!
+//! Where one ends and the next begins, only the pointers to them tell: in tables, in relocations, and in the instructions
+//! that load an address. So two things are kept of a file while it passes: its longer runs of text, and every pointer that
+//! could lead into one. At the end each run is cut where a pointer leads. Which run a pointer leads to is known only then,
+//! because compilers put code before constants, or behind them.
+
+use super::layout::{Kind, Layout, Machine, Region};
+
+/// Shortest run that is kept: two strings, of which one is a token.
+const SHORTEST_RUN: usize = 20;
+/// Shortest string that is shown.
+const SHORTEST: usize = 12;
+/// Most pointers that are held: eight bytes each.
+const MOST_POINTERS: usize = 1 << 20;
+/// Bytes that the longest pattern of instructions or words has.
+const CARRY: usize = 32;
+
+/// What was collected of one image.
+#[derive(Debug)]
+pub(super) struct Strings {
+    pointers: Vec<u64>,
+    /// The text of all runs, one behind the other.
+    text: Vec<u8>,
+    /// The address of each run, and where it starts in the text.
+    runs: Vec<(u64, usize)>,
+    /// Bytes of text and runs that may be held.
+    room: usize,
+    /// Where the run began that the last bytes belong to, if they are one.
+    open: Option<usize>,
+    /// Lowest and highest address that a pointer can have.
+    bounds: (u64, u64),
+    /// Bytes of a region that were looked at for text, but not yet for pointers.
+    carry: Vec<u8>,
+    /// Relocations seen.
+    relocations: usize,
+    /// The page that each register of ARM64 was last set to, and at which address.
+    pages: [(u64, u64); 32],
+    /// Whether something had to be left out.
+    full: bool,
+}
+
+impl Strings {
+    /// For an image of that layout, with so many bytes of memory.
+    pub(super) fn new(layout: &Layout, room: u64) -> Self {
+        let low = layout.regions.iter().map(|region| region.address).min().unwrap_or(0);
+        let high =
+            layout.regions.iter().map(|region| region.address.saturating_add(region.size)).max().unwrap_or(0);
+        Self {
+            pointers: Vec::new(),
+            text: Vec::new(),
+            runs: Vec::new(),
+            room: usize::try_from(room / 2).unwrap_or(usize::MAX),
+            open: None,
+            bounds: (low, high),
+            carry: Vec::new(),
+            relocations: 0,
+            pages: [(0, 0); 32],
+            full: false,
+        }
+    }
+
+    /// Looks at the next bytes of a region; `address` is that of the first of them.
+    pub(super) fn feed(&mut self, layout: &Layout, region: &Region, address: u64, bytes: &[u8]) {
+        self.runs(address, bytes);
+        let start = address.wrapping_sub(self.carry.len() as u64);
+        self.carry.extend_from_slice(bytes);
+        let carry = std::mem::take(&mut self.carry);
+        let done = self.pointers(layout, region, start, &carry);
+        self.carry = carry;
+        self.carry.drain(..done);
+    }
+
+    /// The region is over.
+    pub(super) fn end(&mut self) {
+        self.close();
+        self.carry.clear();
+    }
+
+    /// Keeps the runs of text in `bytes`.
+    fn runs(&mut self, address: u64, bytes: &[u8]) {
+        let mut at = 0;
+        while at < bytes.len() {
+            if self.open.is_none() {
+                let Some(skip) = bytes[at..].iter().position(|byte| is_text(*byte)) else { break };
+                at += skip;
+                self.open = Some(self.text.len());
+                self.runs.push((address.wrapping_add(at as u64), self.text.len()));
+            }
+            let length = bytes[at..].iter().position(|byte| !is_text(*byte)).unwrap_or(bytes.len() - at);
+            if self.text.len() + 16 * self.runs.len() + length > self.room {
+                self.full = true;
+            } else {
+                self.text.extend_from_slice(&bytes[at..at + length]);
+            }
+            at += length;
+            if at < bytes.len() {
+                self.close();
+                at += 1;
+            }
+        }
+    }
+
+    /// Ends a run, and drops it if it is too short.
+    fn close(&mut self) {
+        if let Some(start) = self.open.take()
+            && self.text.len() - start < SHORTEST_RUN
+        {
+            self.text.truncate(start);
+            self.runs.pop();
+        }
+    }
+
+    /// Looks for pointers, and returns how many bytes are done with.
+    fn pointers(&mut self, layout: &Layout, region: &Region, address: u64, bytes: &[u8]) -> usize {
+        let done = bytes.len().saturating_sub(CARRY);
+        match (region.code, layout.machine) {
+            (true, Machine::Amd64) => {
+                self.amd64(address, bytes);
+                if layout.kind == Kind::Fixed {
+                    self.numbers(bytes);
+                }
+            }
+            (true, Machine::Arm64) => return self.arm64(address, bytes),
+            (true, Machine::Other) => return bytes.len(),
+            (false, _) => return self.words((layout, region), address, bytes),
+        }
+        done
+    }
+
+    fn point(&mut self, address: u64) {
+        if address <= self.bounds.0 || address >= self.bounds.1 {
+            return;
+        }
+        if self.pointers.len() >= MOST_POINTERS {
+            self.pointers.sort_unstable();
+            self.pointers.dedup();
+            if self.pointers.len() > MOST_POINTERS / 4 * 3 {
+                self.full = true;
+                return;
+            }
+        }
+        self.pointers.push(address);
+    }
+
+    /// `lea register, [rip + distance]`.
+    fn amd64(&mut self, address: u64, bytes: &[u8]) {
+        const LENGTH: usize = 7;
+        let last = bytes.len().saturating_sub(LENGTH - 1);
+        // What is in the carry is looked at again with what follows it; a pointer that is told twice is no harm.
+        for at in memchr::memchr_iter(0x8d, &bytes[..bytes.len().min(last + 1)]) {
+            let Some([0x48 | 0x4c, _, how, distance @ ..]) =
+                at.checked_sub(1).and_then(|at| bytes.get(at..at + LENGTH))
+            else {
+                continue;
+            };
+            if how & 0xc7 == 5 {
+                let distance = i32::from_le_bytes([distance[0], distance[1], distance[2], distance[3]]);
+                let next = address.wrapping_add((at - 1 + LENGTH) as u64);
+                self.point(next.wrapping_add_signed(i64::from(distance)));
+            }
+        }
+    }
+
+    /// `mov register, address`.
+    fn numbers(&mut self, bytes: &[u8]) {
+        for word in bytes.windows(5).filter(|word| word[0] & 0xf8 == 0xb8) {
+            self.point(u64::from(u32::from_le_bytes([word[1], word[2], word[3], word[4]])));
+        }
+    }
+
+    /// `adrp register, page` and, soon after it, `add other, register, offset`; or `adr register, distance`.
+    fn arm64(&mut self, address: u64, bytes: &[u8]) -> usize {
+        const SOON: u64 = 64;
+        let chunks = bytes.chunks_exact(4);
+        let done = bytes.len() - chunks.remainder().len();
+        for (index, word) in chunks.enumerate() {
+            let place = address.wrapping_add(4 * index as u64);
+            let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
+            let register = (word & 31) as usize;
+            let immediate = || {
+                let number = u64::from(word >> 5 & 0x7_ffff) << 2 | u64::from(word >> 29 & 3);
+                // Twenty-one bits with a sign.
+                (number << 43).cast_signed() >> 43
+            };
+            if word & 0x9f00_0000 == 0x9000_0000 {
+                self.pages[register] = ((place & !0xfff).wrapping_add_signed(immediate() << 12), place);
+            } else if word & 0x9f00_0000 == 0x1000_0000 {
+                self.point(place.wrapping_add_signed(immediate()));
+            } else if word & 0xffc0_0000 == 0x9100_0000 {
+                let (page, when) = self.pages[(word >> 5 & 31) as usize];
+                if place.wrapping_sub(when) < SOON {
+                    self.point(page.wrapping_add(u64::from(word >> 10 & 0xfff)));
+                }
+            }
+        }
+        done
+    }
+
+    /// Pointers in tables, where they belong or in relocations.
+    fn words(&mut self, (layout, region): (&Layout, &Region), address: u64, bytes: &[u8]) -> usize {
+        let width = layout.pointer;
+        let skip = usize::try_from(address.wrapping_neg() % width as u64).unwrap_or(0);
+        let read = |at: usize| -> Option<u64> {
+            let bytes = bytes.get(at..at + width)?;
+            let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+            Some(if layout.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
+        };
+        let mut at = skip;
+        // What was looked at is kept for one word more, since a relocation has three.
+        while let (Some(word), Some(next)) = (read(at), read(at + width)) {
+            if layout.kind == Kind::Relocated && !region.writable {
+                // A relocation: where, how (relative), what.
+                let place = at.checked_sub(width).and_then(read);
+                let known = place.is_some_and(|place| layout.is_writable(place));
+                if width == 8 && matches!(word, 8 | 0x403) && known {
+                    self.relocations += 1;
+                    self.point(next);
+                }
+            } else if self.relocations == 0 {
+                // Where there are relocations, a number in a table is no pointer.
+                self.point(word);
+                if layout.kind == Kind::Chained {
+                    let target = word & 0xf_ffff_ffff;
+                    self.point(target);
+                    self.point(layout.base.wrapping_add(target));
+                }
+                // A string's length stands behind its pointer: where it ends, the next begins.
+                let behind = word.wrapping_add(next);
+                if (SHORTEST as u64..1 << 16).contains(&next) {
+                    self.point(behind);
+                }
+            }
+            at += width;
+        }
+        at.saturating_sub(width).min(bytes.len())
+    }
+
+    /// The strings that stand directly behind others, one a line, by their addresses; and whether some were left out.
+    pub(super) fn finish(mut self) -> (Vec<u8>, bool) {
+        self.end();
+        self.pointers.sort_unstable();
+        self.pointers.dedup();
+        self.runs.sort_unstable();
+        let mut lines = Vec::new();
+        let ends: std::collections::BTreeMap<usize, usize> = {
+            let mut starts: Vec<usize> = self.runs.iter().map(|(_, start)| *start).collect();
+            starts.sort_unstable();
+            let ends = starts.iter().skip(1).copied().chain([self.text.len()]);
+            starts.iter().copied().zip(ends).collect()
+        };
+        for (address, start) in &self.runs {
+            let text = &self.text[*start..ends[start]];
+            let first = self.pointers.partition_point(|pointer| pointer <= address);
+            let inside = |pointer: &&u64| **pointer - address < text.len() as u64;
+            let cuts = self.pointers[first..].iter().take_while(inside);
+            let mut from = 0;
+            let mut pieces = Vec::new();
+            for cut in cuts {
+                let to = usize::try_from(cut - address).unwrap_or(text.len());
+                pieces.push(from..to);
+                from = to;
+            }
+            if pieces.is_empty() {
+                continue;
+            }
+            pieces.push(from..text.len());
+            for piece in pieces.into_iter().filter(|piece| piece.len() >= SHORTEST) {
+                lines.extend_from_slice(&text[piece]);
+                lines.push(b'\n');
+            }
+        }
+        (lines, self.full)
+    }
+}
+
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')
+}
