@@ -10,6 +10,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::keyed::Memo;
 use super::resolve::{rank, shares};
 use super::structured::FieldHit;
 use super::verify::{Compiled, Scene};
@@ -121,7 +122,7 @@ fn unshown(matcher: &Matcher, index: usize, rule: &Rule) -> Vec<Complaint> {
             let around = Surroundings { path: ignore.path.as_deref().map(str::as_bytes), pair: None };
             let mut found = false;
             for candidate in every_position(matcher, index, text.as_bytes()) {
-                let scene = Scene { candidate, text: text.as_bytes(), around };
+                let scene = Scene { candidate, text: text.as_bytes(), around, memo: &Memo::default() };
                 compiled.verify(rule, scene, &mut |_, _, _| found = true);
             }
             found
@@ -336,7 +337,8 @@ fn one(
     }
     let mut slow = Vec::new();
     for candidate in every_position(matcher, index, bytes) {
-        matcher.verify_rule(index, Scene { candidate, text: bytes, around }, &mut slow);
+        let scene = Scene { candidate, text: bytes, around, memo: &Memo::default() };
+        matcher.verify_rule(index, scene, &mut slow);
     }
     if slow.iter().any(|hit| bytes[hit.secret.clone()] == *secret.as_bytes()) {
         return Ok(());

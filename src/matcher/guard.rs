@@ -81,6 +81,7 @@ const FARTHEST: usize = if REACH > BLOCK + 64 { REACH } else { BLOCK + 64 };
 mod tests {
     use std::sync::Arc;
 
+    use super::super::keyed::Memo;
     use super::super::verify::Compiled;
     use super::super::{Matcher, Surroundings};
     use super::*;
@@ -126,7 +127,8 @@ mod tests {
                 let text = notation.replace("NAME", &name).replace("VALUE", &secret).into_bytes();
                 for candidate in matcher.candidates(&text) {
                     let woken = matcher.prefilter.wanted(candidate, &text).any(|wanted| wanted == index);
-                    let scene = Scene { candidate, text: &text, around: Surroundings::default() };
+                    let around = Surroundings::default();
+                    let scene = Scene { candidate, text: &text, around, memo: &Memo::default() };
                     let mut hits = 0;
                     compiled.verify(rule, scene, &mut |_, _, _| hits += 1);
                     if woken && hits > 0 {

@@ -29,6 +29,7 @@ use std::sync::{Arc, OnceLock};
 use self::assign::Style;
 pub use self::check::{Checked, Complaint, check};
 use self::guard::Guard;
+use self::keyed::Memo;
 pub use self::mark::{Mark, REACH};
 pub use self::parts::{Companion, Join, NEAR, joins};
 pub use self::prefilter::Candidate;
@@ -125,8 +126,9 @@ impl Matcher {
         surroundings: Surroundings<'_>,
         out: &mut Vec<Hit>,
     ) {
+        let memo = Memo::default();
         for index in self.prefilter.wanted(candidate, text) {
-            self.verify_rule(index, Scene { candidate, text, around: surroundings }, out);
+            self.verify_rule(index, Scene { candidate, text, around: surroundings, memo: &memo }, out);
         }
     }
 
@@ -138,8 +140,11 @@ impl Matcher {
         text: &'t [u8],
         surroundings: Surroundings<'t>,
     ) -> impl Iterator<Item = usize> + 't {
-        let scene = Scene { candidate, text, around: surroundings };
-        self.prefilter.wanted(candidate, text).filter(move |index| self.guard(*index).admits(scene))
+        let admits = move |index: &usize| {
+            let scene = Scene { candidate, text, around: surroundings, memo: &Memo::default() };
+            self.guard(*index).admits(scene)
+        };
+        self.prefilter.wanted(candidate, text).filter(admits)
     }
 
     fn guard(&self, index: usize) -> &Guard {
@@ -176,3 +181,6 @@ fn asking(rules: &[Rule]) -> Vec<(&'static Structure, Vec<usize>)> {
         |row| rules.iter().enumerate().filter(|(_, rule)| asks(row, rule)).map(|(index, _)| index).collect();
     structures().map(|row| (row, of(row))).filter(|(_, rules): &(_, Vec<_>)| !rules.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod hostile;

@@ -10,7 +10,7 @@ use super::entropy::shannon;
 use super::escape;
 use super::famous::known_key;
 use super::judge::{Setting, is_login};
-use super::keyed::{self, Wish};
+use super::keyed::{self, Memo, Wish};
 use super::placeholder::{WORD, placeholder};
 use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
@@ -66,6 +66,8 @@ pub(super) struct Scene<'t> {
     pub(super) candidate: Candidate,
     pub(super) text: &'t [u8],
     pub(super) around: Surroundings<'t>,
+    /// What the candidate is a key of, once some rule asked.
+    pub(super) memo: &'t Memo,
 }
 
 /// Takes the credential, its tier and the key of its assignment.
@@ -158,8 +160,8 @@ impl Compiled {
 
     /// Whether the value of a field is what the rule wants it to be.
     pub(super) fn fits_value(&self, value: &[u8], around: Surroundings<'_>) -> bool {
-        let scene =
-            Scene { candidate: Candidate { at: 0, length: 0, literal: usize::MAX }, text: value, around };
+        let candidate = Candidate { at: 0, length: 0, literal: usize::MAX };
+        let scene = Scene { candidate, text: value, around, memo: &Memo::default() };
         let whole = 0..value.len();
         self.value.as_ref().is_none_or(|pattern| pattern.is_match(value))
             && !self.passes(scene, &whole, &whole)

@@ -121,11 +121,15 @@ fn block(text: &[u8], start: usize) -> Option<Range<usize>> {
     let first = header + body[header..].iter().position(|b| *b == b'\n')? + 1;
     let indent = body[first..].iter().take_while(|b| **b == b' ').count();
     let (mut at, mut end) = (first, first);
+    let mut signs = Signs::default();
     for line in body[first..].split_inclusive(|b| *b == b'\n') {
         let depth = line.iter().take_while(|b| **b == b' ').count();
         let blank = line.trim_ascii().is_empty();
         if indent == 0 || (depth < indent && !blank) {
             break;
+        }
+        if line.iter().any(|byte| signs.too_many(*byte)) {
+            return None;
         }
         at += line.len();
         if !blank {
@@ -165,10 +169,16 @@ fn line(context: &Context<'_>, start: usize) -> Value {
         return word(context, start);
     }
     let body = &text[start..text.len().min(start + VALUE_BYTES + 1)];
-    let end = body.iter().position(|b| matches!(b, b'\n' | b'\r' | 0)).unwrap_or(body.len());
+    let mut signs = Signs::default();
+    let ends = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0) || signs.too_many(*byte);
+    let end = body.iter().position(ends).unwrap_or(body.len());
+    if signs.count > MOST_SIGNS {
+        return Value { range: start..start, quote: None, literal: false };
+    }
     let mut value = body[..end].trim_ascii_end();
     let comment = (1..value.len()).find(|at| value[*at] == b'#' && value[*at - 1].is_ascii_whitespace());
     value = value[..comment.unwrap_or(value.len())].trim_ascii_end();
+    value = value.strip_suffix(b"\\").unwrap_or(value).trim_ascii_end();
     if context.tight && context.style == Style::Equals && value.contains(&b' ') {
         return word(context, start);
     }
@@ -198,7 +208,11 @@ fn word(context: &Context<'_>, start: usize) -> Value {
     let encoded = context.text[..start].ends_with(b"%3D") || context.text[..start].ends_with(b"%3d");
     let mut depth = 0_usize;
     let mut end = 0;
+    let mut signs = Signs::default();
     while let Some(byte) = body.get(end) {
+        if signs.too_many(*byte) {
+            return Value { range: start..start, quote: None, literal: false };
+        }
         let rest = &body[end..];
         match *byte {
             // `${NAME:-a b}` and `$(command)` are one word.
@@ -209,6 +223,8 @@ fn word(context: &Context<'_>, start: usize) -> Value {
             b' ' | b'\t' | b'"' | b'\'' | b'`' | b'<' | b'>' | b';' | b'|' | b'&' | b')' => break,
             b',' | b'}' | b']' if !option => break,
             b'%' if encoded && rest.starts_with(b"%26") => break,
+            // The line goes on.
+            b'\\' if matches!(rest.get(1), Some(b'\n' | b'\r')) => break,
             b'\\' if matches!(rest.get(1), Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\' | b'u')) => break,
             _ => {}
         }
@@ -225,6 +241,31 @@ fn word(context: &Context<'_>, start: usize) -> Value {
     let called = matches!(next, Some(b'(')) || value.ends_with(b"(") || reference(value).is_some();
     let literal = !(object || statement || called);
     Value { range: start..start + end, quote: None, literal }
+}
+
+/// Counts the signs that stand behind names in a text without quotation marks. With many of them it is a list of
+/// assignments and no value. So a text of nothing but keys, of which each has all the others as its value, is not read
+/// once for each of them.
+#[derive(Default)]
+struct Signs {
+    name: usize,
+    count: usize,
+}
+
+/// Most signs behind names in a value: addresses and digests have some.
+const MOST_SIGNS: usize = 8;
+
+impl Signs {
+    /// Takes the next byte. Whether there are too many signs by now.
+    fn too_many(&mut self, byte: u8) -> bool {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ') {
+            self.name += usize::from(byte != b' ');
+            return false;
+        }
+        self.count += usize::from(matches!(byte, b'=' | b':') && self.name >= 3);
+        self.name = 0;
+        self.count > MOST_SIGNS
+    }
 }
 
 /// The only word that is left on the line, or the next one where a login stands before the key.

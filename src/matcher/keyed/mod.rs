@@ -7,6 +7,7 @@ mod block;
 mod name;
 mod row;
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 pub(super) use self::address::STATEMENT;
@@ -18,6 +19,9 @@ use super::judge::{Context, Setting, judge};
 use super::verify::Scene;
 use super::{AFTER, BEFORE, Candidate};
 use crate::signature::Confidence;
+
+/// The assignment that a candidate is a part of the key of: the same for every rule.
+pub(super) type Memo = OnceCell<Option<Assignment>>;
 
 /// What a rule of this kind asks for.
 #[derive(Clone, Copy)]
@@ -41,11 +45,11 @@ pub(super) struct Found {
 
 /// Gives the values that the candidate's word belongs to.
 pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>, sink: &mut dyn FnMut(Found)) {
-    let Scene { candidate, text, around: surroundings } = scene;
+    let Scene { candidate, text, around: surroundings, memo } = scene;
     let word = candidate.at..candidate.at + candidate.length;
     let assignment = match surroundings.pair.filter(|name| word.end <= *name) {
         Some(name) => Some(pair(name, text)),
-        None => around(text, word.clone(), bounds(&candidate, text)),
+        None => memo.get_or_init(|| around(text, word.clone(), bounds(&candidate, text))).clone(),
     };
     if wish.judged {
         if let Some(found) = assignment.and_then(|assignment| judged(assignment, &scene))

@@ -12,7 +12,12 @@ fn values(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, word) in lower.match_indices("flickr") {
         let candidate = Candidate { at, length: word.len(), literal: 0 };
-        let scene = Scene { candidate, text: text.as_bytes(), around: Surroundings::default() };
+        let scene = Scene {
+            candidate,
+            text: text.as_bytes(),
+            around: Surroundings::default(),
+            memo: &Memo::default(),
+        };
         find(wish, scene, &mut |hit| found.push(text[hit.value].to_owned()));
     }
     found.dedup();
@@ -60,7 +65,12 @@ fn a_mere_word_is_a_value_only_of_its_own_key() {
     let wish = Wish { and: &and, judged: false, fits: &|value| value.len() > 4 };
     for (text, found) in [("flickr_key = \"lowercase\"", 1), ("flickr: { key: \"lowercase\" }", 0)] {
         let candidate = Candidate { at: 0, length: 6, literal: 0 };
-        let scene = Scene { candidate, text: text.as_bytes(), around: Surroundings::default() };
+        let scene = Scene {
+            candidate,
+            text: text.as_bytes(),
+            around: Surroundings::default(),
+            memo: &Memo::default(),
+        };
         let mut count = 0;
         find(wish, scene, &mut |_| count += 1);
         assert_eq!(count, found, "{text}");
