@@ -60,7 +60,8 @@ pub(super) fn letters(body: &[u8]) -> Option<Vec<u8>> {
     while let Some(byte) = body.get(at) {
         let rest = &body[at..];
         at += match *byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'=' => keep(&mut out, *byte),
+            b'=' => soft_break(rest, &mut out),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' => keep(&mut out, *byte),
             b'/' if line_start
                 && rest.starts_with(b"//")
                 && rest.get(2).is_some_and(u8::is_ascii_whitespace) =>
@@ -71,7 +72,9 @@ pub(super) fn letters(body: &[u8]) -> Option<Vec<u8>> {
             b'\n' | b'\r' | b' ' | b'\t' => 1,
             b'\\' => escape(rest, &mut out),
             b'%' => percent(rest, &mut out)?,
+            b'`' if matches!(rest, [_, b'n' | b'r', ..]) => 2,
             b'"' | b'\'' | b'`' => joint(rest)?,
+            b'-' if line_start && rest.get(1).is_some_and(u8::is_ascii_whitespace) => 1,
             b'#' | b'*' | b'>' | b'|' | b';' if line_start => 1,
             b'&' if rest.starts_with(b"&#") => rest.iter().take(8).position(|b| *b == b';')? + 1,
             _ => return None,
@@ -84,6 +87,18 @@ pub(super) fn letters(body: &[u8]) -> Option<Vec<u8>> {
 fn keep(out: &mut Vec<u8>, byte: u8) -> usize {
     out.push(byte);
     1
+}
+
+/// Length of `=`, which is a letter, of `=3D`, which is one too in quoted-printable, and of `=` before the end of a line
+/// behind which letters go on: there it is none.
+fn soft_break(rest: &[u8], out: &mut Vec<u8>) -> usize {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'+';
+    match rest {
+        [_, b'3', b'D' | b'd', ..] => 2 + keep(out, b'='),
+        [_, b'\n', next, ..] if letter(next) => 2,
+        [_, b'\r', b'\n', next, ..] if letter(next) => 3,
+        _ => keep(out, b'='),
+    }
 }
 
 /// Length of `\n`, `\\r`, a backslash at a line's end, or `\/` (which gives a slash).
@@ -114,11 +129,25 @@ fn percent(rest: &[u8], out: &mut Vec<u8>) -> Option<usize> {
 /// Length of what stands between two string literals that are added, with both quotes; a quote at the very end is
 /// the end of the last one.
 fn joint(rest: &[u8]) -> Option<usize> {
-    let between = |b: &u8| b.is_ascii_whitespace() || b"+.,\\&|<()#*/n".contains(b);
-    let length = rest[1..].iter().take(256).take_while(|b| between(b)).count();
+    let near = &rest[1..rest.len().min(257)];
+    let mark = |b: &u8| matches!(b, b'"' | b'\'' | b'`');
+    let length = near.iter().position(mark).unwrap_or(near.len());
+    let sign = |b: &u8| b.is_ascii_whitespace() || b"+.,\\&|<>()[]{}#*/n;_~".contains(b);
+    let between = &near[..length];
+    // Another statement or call that adds a line; a name between two operators is a part that is not known.
+    let adds = between.iter().any(|b| matches!(b, b')' | b'\n')) || says_line_end(between);
+    if !adds && !between.iter().all(sign) {
+        return None;
+    }
     match rest.get(1 + length) {
         Some(b'"' | b'\'' | b'`') => Some(length + 2),
         None => Some(length + 1),
         Some(_) => None,
     }
+}
+
+/// Names of the end of a line in programs.
+fn says_line_end(between: &[u8]) -> bool {
+    const NAMES: [&[u8]; 6] = [b"vbCrLf", b"vbLf", b"vbNewLine", b"PHP_EOL", b"NewLine", b"endl"];
+    NAMES.iter().any(|name| memchr::memmem::find(between, name).is_some())
 }
