@@ -1,6 +1,7 @@
 //! Matches one chunk: prefilter over all its bytes at once, then each candidate inside the segment it stands in.
 
 mod encoded;
+mod joined;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matc
     for segment in &chunk.segments {
         if segment.kind == SegmentKind::Content {
             work.encoded(segment);
+            work.joined(segment);
         }
     }
     let owned = &chunk.owned;
@@ -382,5 +384,7 @@ fn found(hit: &Hit, secret: Secret, segment: &Segment, base: u64, place: Range<u
     }
 }
 
+#[cfg(test)]
+mod odd;
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ fn matcher() -> Matcher {
 }
 
 /// The chunk that owns `owned` of `bytes`, with no more around it than a chunk has.
-fn chunk(bytes: &[u8], owned: Range<usize>) -> Chunk {
+pub(super) fn chunk(bytes: &[u8], owned: Range<usize>) -> Chunk {
     let (from, to) = (owned.start.saturating_sub(KEPT), bytes.len().min(owned.end + LEFT));
     let content = Segment { start: 0, end: u64::MAX, kind: SegmentKind::Content, entry: None };
     Chunk {
