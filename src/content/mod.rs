@@ -21,6 +21,7 @@ mod keystore;
 mod listing;
 mod pyc;
 mod rpm;
+pub(crate) mod sqlite;
 mod tar;
 mod zip;
 
@@ -61,6 +62,7 @@ pub const DECODERS: &[Decoder] = &[
     keystore::PKCS12,
     pyc::PYC,
     rpm::RPM,
+    sqlite::SQLITE,
     tar::TAR,
     zip::ZIP,
 ];

@@ -5,11 +5,11 @@
 
 mod berkeley;
 mod native;
-mod sqlite;
 
 use super::List;
 use super::content::Head;
 use super::lists::Lists;
+use crate::content::sqlite;
 
 /// The folders in which the database stands, whatever its format.
 const FOLDERS: [&str; 2] = ["var/lib/rpm/", "usr/lib/sysimage/rpm/"];

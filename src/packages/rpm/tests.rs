@@ -77,7 +77,7 @@ fn sqlite(blobs: &[Vec<u8>]) -> Vec<u8> {
     let kinds = [23, 29, 29, 1, 25];
     let record = [&[6][..], &kinds[..], &schema.concat()].concat();
     let mut pages = vec![leaf(100, &[[varint(record.len()), varint(1), record].concat()])];
-    pages[0][..16].copy_from_slice(super::sqlite::MAGIC);
+    pages[0][..16].copy_from_slice(crate::content::sqlite::MAGIC);
     pages[0][16..18].copy_from_slice(&u16::try_from(PAGE).unwrap().to_be_bytes());
     pages.push(vec![0; PAGE]);
     let first = pages.len() + 1;
@@ -230,7 +230,7 @@ fn values_that_share_bytes_are_not_read_many_times() {
     let cell = [page[8], page[9]];
     page[3..5].copy_from_slice(&150_u16.to_be_bytes());
     page[8..308].copy_from_slice(&cell.repeat(150));
-    let (bytes, most) = given(&shared, |bytes, sink| super::sqlite::rows(bytes, "Packages", sink));
+    let (bytes, most) = given(&shared, |bytes, sink| crate::content::sqlite::rows(bytes, "Packages", sink));
     assert!(bytes > 0 && bytes <= most, "{bytes} of {most}");
 
     let mut shared = native(&blobs);
