@@ -23,6 +23,7 @@ mod pyc;
 mod rpm;
 pub(crate) mod sqlite;
 mod tar;
+mod vim;
 mod zip;
 
 use std::io::{self, BufRead, Read};
@@ -64,6 +65,7 @@ pub const DECODERS: &[Decoder] = &[
     rpm::RPM,
     sqlite::SQLITE,
     tar::TAR,
+    vim::VIM,
     zip::ZIP,
 ];
 
