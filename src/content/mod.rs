@@ -16,6 +16,7 @@ mod cpio;
 pub mod encoding;
 mod executable;
 mod git;
+mod http_cache;
 mod input;
 mod keystore;
 mod listing;
@@ -59,6 +60,7 @@ pub const DECODERS: &[Decoder] = &[
     git::BUNDLE,
     git::LOOSE,
     git::PACK,
+    http_cache::HTTP_CACHE,
     keystore::JKS,
     keystore::PKCS12,
     pyc::PYC,
