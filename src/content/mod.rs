@@ -18,8 +18,10 @@ mod executable;
 mod git;
 mod http_cache;
 mod input;
+mod journald;
 mod keystore;
 mod listing;
+mod pairs;
 mod pyc;
 mod rpm;
 pub(crate) mod sqlite;
@@ -61,6 +63,7 @@ pub const DECODERS: &[Decoder] = &[
     git::LOOSE,
     git::PACK,
     http_cache::HTTP_CACHE,
+    journald::JOURNALD,
     keystore::JKS,
     keystore::PKCS12,
     pyc::PYC,
