@@ -20,6 +20,7 @@ mod http_cache;
 mod input;
 mod journald;
 mod keystore;
+mod leveldb;
 mod listing;
 mod pairs;
 mod pyc;
@@ -66,6 +67,7 @@ pub const DECODERS: &[Decoder] = &[
     journald::JOURNALD,
     keystore::JKS,
     keystore::PKCS12,
+    leveldb::LEVELDB,
     pyc::PYC,
     rpm::RPM,
     sqlite::SQLITE,
