@@ -24,6 +24,7 @@ mod leveldb;
 mod listing;
 mod pairs;
 mod pyc;
+mod redis;
 mod rpm;
 pub(crate) mod sqlite;
 mod tar;
@@ -69,6 +70,7 @@ pub const DECODERS: &[Decoder] = &[
     keystore::PKCS12,
     leveldb::LEVELDB,
     pyc::PYC,
+    redis::REDIS,
     rpm::RPM,
     sqlite::SQLITE,
     tar::TAR,
