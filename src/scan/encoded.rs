@@ -175,3 +175,51 @@ impl<'t> Trail<'t> {
         Mark::within(self.text(), secret, before.min(behind))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of a text: how often, how many bytes, how deep at most; and what was too much.
+    fn shown(text: &[u8]) -> (usize, usize, u64, Option<Over>) {
+        let (mut count, mut bytes, mut deepest) = (0, 0, 0);
+        let bounds = Bounds::new(&Limits::default(), text.len());
+        let over = each_decoded(&Text::whole(text), bounds, &mut |trail| {
+            count += 1;
+            bytes += trail.text().len();
+            deepest = deepest.max(trail.depth);
+        });
+        (count, bytes, deepest, over)
+    }
+
+    #[test]
+    fn hostile_texts_cost_no_more_than_their_length_allows() {
+        let many = |text: &str, length: usize| text.repeat(length / text.len());
+        for text in [
+            many("%25", 300_000),
+            format!("%{}41", many("25", 300_000)),
+            many("\\\\", 300_000),
+            many("\\u005c", 300_000),
+            many("\\x25", 300_000),
+            many("%5cx25", 300_000),
+            many("YWJjZGVmZ2hpamtsbW5vcHFy ", 300_000),
+            many("YWJjZGVmZ2hpamtsbW5vcHFy\n", 300_000),
+            many("QUFBQUFBQUFBQUFBQUFBQUFB", 300_000),
+            many("a\0", 300_000),
+            many("61", 300_000),
+        ] {
+            let (_, bytes, deepest, over) = shown(text.as_bytes());
+            assert!(bytes <= SLACK + RATIO * text.len(), "{}: {bytes}", &text[..20]);
+            assert!(deepest <= Limits::default().get(Limit::Depth), "{}: {deepest}", &text[..20]);
+            assert!(over.is_none() || deepest > 4 || bytes > text.len(), "{}: {over:?}", &text[..20]);
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_too_often_is_told() {
+        let nested = format!("%{}41 and more words", "25".repeat(40));
+        let (_, _, deepest, over) = shown(nested.as_bytes());
+        assert_eq!((deepest, over), (Limits::default().get(Limit::Depth), Some(Over::Depth)));
+        assert_eq!(shown(b"plain words").3, None);
+    }
+}

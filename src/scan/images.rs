@@ -33,11 +33,11 @@ fn has_texts(kind: DocumentKind) -> bool {
 
 /// The match as one of the file: its name says what it is the value of.
 fn of(found: TextMatch, text: &Text<'_>) -> Match {
-    let TextMatch { what, kind, name, step, offset, line, mark, .. } = found;
+    let TextMatch { what, kind, name, step, offset, line, mark, decoded, at, .. } = found;
     let mut words = vec![kind.as_str().to_owned()];
     words.extend(step.map(|step| format!("step {step}")));
     words.extend(name);
-    let end = offset + what.secret.expose().len() as u64;
+    let end = at.end - at.start + offset;
     Match {
         what,
         kind: PlaceKind::File,
@@ -46,7 +46,7 @@ fn of(found: TextMatch, text: &Text<'_>) -> Match {
         range: offset..end,
         line: Some(line),
         inside: None,
-        decoded: Vec::new(),
+        decoded,
         mark,
     }
 }

@@ -138,7 +138,7 @@ impl Places<'_> {
                 name: found.name.clone(),
                 line: Some(found.line),
                 offset: Some(found.offset),
-                decoded: Vec::new(),
+                decoded: found.decoded.iter().map(ToString::to_string).collect(),
                 state: None,
                 state_by: None,
                 mark: found.mark.clone(),

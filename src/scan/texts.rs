@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::Context;
 use super::beside::Beside;
 use super::documents::Document;
+use super::encoded::{Bounds, Over, Trail, each_decoded};
 use super::sighting::{PartSeen, Seen, Sighting, Spot, join, line_ends, lines_between};
+use crate::content::encoding::Text as Encoded;
 use crate::image::{ArgumentKind, ParsedStep, PlaceKind, Text, each_text, parse_step};
 use crate::limits::Limit;
 use crate::matcher::{Claim, Hit, Mark, Matcher, NEAR, Surroundings, resolve};
@@ -28,6 +30,8 @@ pub(crate) struct TextMatch {
     pub(crate) line: u64,
     /// What stands beside it to have it ignored.
     pub(crate) mark: Option<Mark>,
+    /// Encodings that were undone, outermost first.
+    pub(crate) decoded: Vec<&'static str>,
     /// Where it stands among the texts beside it: see [`Beside`].
     pub(super) at: Range<u64>,
 }
@@ -72,7 +76,7 @@ pub(crate) fn search(
     problems: &mut Vec<Problem>,
 ) -> Vec<TextMatch> {
     let most = context.limits.get_usize(Limit::Matches);
-    let mut found = Vec::new();
+    let (mut found, mut over) = (Vec::new(), None);
     let mut beside = Beside::new(context.matcher);
     let mut sink = |text: Text| {
         if found.len() > most {
@@ -81,6 +85,7 @@ pub(crate) fn search(
         let start = beside.take(&text, &mut found);
         let first = found.len();
         search_text(context.matcher, &text, &mut found);
+        over = over.or(search_decoded(context, &text, first, &mut found));
         if text.kind == PlaceKind::History {
             beside.pass(&found);
         } else {
@@ -97,6 +102,9 @@ pub(crate) fn search(
         problems.push(Problem::new(ProblemKind::Damaged, name, message, remedy));
         let hits = context.matcher.scan(&document.bytes, Surroundings::default());
         found.extend(hits.iter().map(|hit| of(hit, &document.bytes, PlaceKind::Metadata, None)));
+    }
+    if let Some(over) = over {
+        problems.push(Problem::new(ProblemKind::Limit, name, over.message(), over.remedy()));
     }
     if found.len() > most {
         let message = format!("more than {most} matches; the others were dropped");
@@ -128,6 +136,45 @@ fn search_text(matcher: &Matcher, text: &Text, found: &mut Vec<TextMatch>) {
         }
     }
     found[first..].iter_mut().for_each(|found| found.step = text.step);
+}
+
+/// Adds what stands encoded in `text` to what was found in it, which begins at `first`: one match for each credential.
+fn search_decoded(
+    context: &Context<'_>,
+    text: &Text,
+    first: usize,
+    found: &mut Vec<TextMatch>,
+) -> Option<Over> {
+    let (bytes, matcher) = (text.text.as_bytes(), context.matcher);
+    let mut decoded = Vec::new();
+    let most = context.limits.get_usize(Limit::Matches);
+    let bounds = Bounds::new(context.limits, bytes.len());
+    let over = each_decoded(&Encoded::whole(bytes), bounds, &mut |trail| {
+        for hit in matcher.scan(trail.text(), Surroundings::default()) {
+            if decoded.len() < most {
+                decoded.push(of_decoded(&hit, trail, text));
+            }
+        }
+    });
+    if !decoded.is_empty() {
+        let plain = found.split_off(first);
+        found.extend(resolve(plain.into_iter().chain(decoded).collect(), matcher.rules()));
+    }
+    over
+}
+
+/// A match in what stands encoded in `text`.
+fn of_decoded(hit: &Hit, trail: &Trail<'_>, text: &Text) -> TextMatch {
+    let place = trail.place(&hit.secret);
+    let (kind, name) = if text.kind == PlaceKind::History {
+        argument_at(&parse_step(&text.text), place.clone())
+    } else {
+        (text.kind, None)
+    };
+    let plain = Hit { secret: place, ..hit.clone() };
+    let found = of(&plain, text.text.as_bytes(), kind, name.or_else(|| text.name.clone()));
+    let secret = Secret::new(&trail.text()[hit.secret.clone()]);
+    TextMatch { what: Sighting::new(hit, secret), decoded: trail.names(), step: text.step, ..found }
 }
 
 /// A build step: its text as a whole, and each argument as the pair of a name and a value that it is.
@@ -191,6 +238,7 @@ fn of(hit: &Hit, text: &[u8], kind: PlaceKind, name: Option<String>) -> TextMatc
         offset: hit.secret.start as u64,
         line: line(text, hit.secret.start),
         at: hit.secret.start as u64..hit.secret.end as u64,
+        decoded: Vec::new(),
         mark: takes_marks(kind).then(|| Mark::at(text, &hit.secret)).flatten(),
     }
 }

@@ -9,6 +9,7 @@
 //! the table again.
 
 mod digits;
+mod escapes;
 mod run;
 mod wide;
 
@@ -32,7 +33,7 @@ pub struct Encoding {
 }
 
 /// Every encoding that is undone wherever it stands.
-pub const ENCODINGS: &[Encoding] = &[digits::DIGITS, wide::WIDE];
+pub const ENCODINGS: &[Encoding] = &[digits::DIGITS, escapes::ESCAPES, wide::WIDE];
 
 /// Bytes in which runs are looked for.
 #[derive(Debug, Clone)]

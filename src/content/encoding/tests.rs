@@ -31,6 +31,15 @@ fn wide(text: &str, width: usize, big: bool) -> Vec<u8> {
     text.bytes().flat_map(character).collect()
 }
 
+/// Each byte behind `before`, in hexadecimal digits.
+fn escaped(text: &str, before: &str, which: fn(&u8) -> bool) -> Vec<u8> {
+    let escape = |byte: u8| {
+        let digits = hex(&char::from(byte).to_string());
+        if which(&byte) { format!("{before}{digits}") } else { char::from(byte).to_string() }
+    };
+    text.bytes().map(escape).collect::<Vec<_>>().concat().into_bytes()
+}
+
 /// Every way to write a text in every encoding: the name that reports have, and how.
 const WAYS: &[(&str, Write)] = &[
     ("base64", |text| BASE64_STANDARD.encode(text).into_bytes()),
@@ -45,6 +54,10 @@ const WAYS: &[(&str, Write)] = &[
     ("hex", |text| hex(text).into_bytes()),
     ("hex", |text| hex(text).to_uppercase().into_bytes()),
     ("hex", |text| wrapped(&hex(text), 60, "\n")),
+    ("url", |text| escaped(text, "%", |_| true)),
+    ("url", |text| escaped(text, "%", |byte| !byte.is_ascii_alphanumeric() || *byte == b'a')),
+    ("unicode", |text| escaped(text, "\\u00", |_| true)),
+    ("unicode", |text| escaped(text, "\\x", |byte| byte.is_ascii_control() || *byte == b'a')),
     ("utf-16le", |text| wide(text, 2, false)),
     ("utf-16be", |text| wide(text, 2, true)),
     ("utf-32le", |text| wide(text, 4, false)),
@@ -160,6 +173,7 @@ fn what_is_no_text_is_none() {
         &b"plain ascii text of some length that goes on and on"[..],
         b"getElementsByTagNameAndNamespaceOfTheFirstChildElement /usr/share/javascript/modules/vendor/index",
         b"da39a3ee5e6b4b0d3255bfef95601890afd80709e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b",
+        b"/var/cache/apt/archives/passwd_1%3a4.13+dfsg1-1+deb12u2_amd64.deb printf(\"%5d%%\\n\", share)",
         b"a\0b\0c\0d\0e\0\xff\xff\xff\xff",
         &[0; 300],
         &[b'A'; 3],

@@ -80,12 +80,25 @@ fn encoded(text: &str, form: usize) -> Vec<u8> {
         6 => text.bytes().flat_map(|byte| [0, 0, 0, byte]).collect(),
         7 => base64(&utf16(text.as_bytes())).into(),
         8 => wrapped(&base64(wrapped(&base64(text.as_bytes()), "\n").as_bytes()), "\n").into(),
-        _ => utf16(hex(text.as_bytes()).as_bytes()),
+        9 => utf16(hex(text.as_bytes()).as_bytes()),
+        10 => escaped(text.as_bytes(), "%"),
+        11 => escaped(&escaped(text.as_bytes(), "%"), "%"),
+        _ => escaped(text.as_bytes(), "\\u00"),
     }
 }
 
 /// Forms that [`encoded`] knows.
-const FORMS: usize = 10;
+const FORMS: usize = 13;
+
+/// All that is no letter and no digit, and every `a` too, as an escape.
+fn escaped(text: &[u8], before: &str) -> Vec<u8> {
+    let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+    let escape = |byte: &u8| {
+        let plain = byte.is_ascii_alphanumeric() && *byte != b'a';
+        if plain { vec![*byte] } else { [before.as_bytes(), &[digit(byte >> 4), digit(byte & 15)]].concat() }
+    };
+    text.iter().flat_map(escape).collect()
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
@@ -116,5 +129,43 @@ proptest! {
         let mut halves = found(&matcher, &chunk(&bytes, 0..border));
         halves.extend(found(&matcher, &chunk(&bytes, border..bytes.len())));
         prop_assert_eq!(halves, whole);
+    }
+}
+
+/// What stands around a token in files: a shell, JSON, YAML, variables, sections, XML.
+const SURROUNDINGS: [&str; 6] = [
+    "#!/bin/sh\nexport VALUE='{}'\necho done\n",
+    "{\"name\": \"a\", \"value\": \"{}\", \"more\": [1, 2]}\n",
+    "app:\n  value: {}\n  more: 1\n",
+    "VALUE={}\nMORE=1\n",
+    "[app]\nvalue = {}\nmore = 1\n",
+    "<app>\n <value>{}</value>\n</app>\n",
+];
+
+#[test]
+fn a_token_is_found_in_every_encoding_of_every_encoding() {
+    let matcher = Matcher::new(RuleSet::embedded());
+    let token = expand("ghp_{base62:30}{github-crc32}", "depth");
+    let text = |number: usize, inner: &str| SURROUNDINGS[number % SURROUNDINGS.len()].replace("{}", inner);
+    // Each once or twice in another, and a third time in base64; what is not ASCII cannot stand in a text again.
+    let textual = [2, 3, 5, 10, 12];
+    for (number, (first, second)) in (0..FORMS).flat_map(|a| textual.map(|b| (a, b))).enumerate() {
+        let innermost = text(number, &token);
+        let once = encoded(&innermost, first);
+        let mut files = vec![(1, once.clone())];
+        if let Some(once) = String::from_utf8(once).ok().filter(|once| !once.contains('\0')) {
+            let twice = encoded(&text(number + 1, &once), second);
+            let twice = String::from_utf8(twice).expect("these forms are ASCII");
+            files.push((3, encoded(&text(number + 2, &twice), 2)));
+            files.push((2, twice.into_bytes()));
+        }
+        for (depth, file) in files {
+            let found = found(&matcher, &chunk(&file, 0..file.len()));
+            let is = |told: &&Told| told.1 == token.as_bytes();
+            assert!(
+                found.iter().any(|told| is(&told)),
+                "forms {first}, {second} at depth {depth}: {found:?}"
+            );
+        }
     }
 }
