@@ -17,6 +17,7 @@ mod import;
 mod inside;
 mod judged;
 mod layouts;
+mod leftovers;
 mod limits;
 mod memory;
 mod own_rules;
