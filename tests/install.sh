@@ -1,5 +1,5 @@
 #!/bin/bash
-# Install what the tests need and is not there yet. Debian and its descendants; needs root only if something is missing.
+# Install what the tests need and is not there yet, of Debian and its descendants, npm and PyPI; needs root only if something is missing.
 set -euo pipefail
 
 # A command or a file, and the package that has it.
@@ -10,6 +10,7 @@ go:golang-go
 git:git
 openssl:openssl
 python3:python3
+pip3:python3-pip
 skopeo:skopeo
 podman:podman
 buildah:buildah
@@ -42,6 +43,14 @@ ldb:rocksdb-tools
 /usr/lib/python3/dist-packages/plyvel/__init__.py:python3-plyvel
 "
 
+# A command, and the package of npm or of Python that has it.
+from_npm="
+asar:@electron/asar@3.4.1
+"
+from_python="
+pyinstaller:pyinstaller==6.22.3
+"
+
 missing=()
 for row in $needed; do
   # Engines live in /usr/sbin, which is not on everybody's path.
@@ -51,15 +60,32 @@ done
 if command -v busybox > /dev/null && ldd "$(command -v busybox)" > /dev/null 2>&1; then
   missing+=(busybox-static)
 fi
-if [ ${#missing[@]} = 0 ]; then
+missing_npm=()
+for row in $from_npm; do
+  command -v "${row%%:*}" > /dev/null || missing_npm+=("${row#*:}")
+done
+missing_python=()
+for row in $from_python; do
+  command -v "${row%%:*}" > /dev/null || missing_python+=("${row#*:}")
+done
+all=("${missing[@]}" "${missing_npm[@]}" "${missing_python[@]}")
+if [ ${#all[@]} = 0 ]; then
   echo "install: everything is there"
   exit 0
 fi
 if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null; then
-  echo "install: missing ${missing[*]}; install them, or run this as root on Debian" >&2
+  echo "install: missing ${all[*]}; install them, or run this as root on Debian" >&2
   exit 1
 fi
-echo "install: ${missing[*]}"
+echo "install: ${all[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null
+if [ ${#missing[@]} -gt 0 ]; then
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" < /dev/null
+fi
+if [ ${#missing_npm[@]} -gt 0 ]; then
+  npm install --global --silent "${missing_npm[@]}"
+fi
+if [ ${#missing_python[@]} -gt 0 ]; then
+  python3 -m pip install --quiet --break-system-packages --root-user-action=ignore "${missing_python[@]}"
+fi

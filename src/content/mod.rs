@@ -9,6 +9,7 @@
 //! [`Visitor::room`].
 
 mod ar;
+mod asar;
 mod class;
 mod closed;
 mod compressed;
@@ -56,6 +57,7 @@ pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<()
 /// Every form that is opened. The first row that takes a file for its own has it.
 pub const DECODERS: &[Decoder] = &[
     ar::AR,
+    asar::ASAR,
     class::CLASS,
     closed::CLOSED,
     compressed::COMPRESSED,
