@@ -27,6 +27,7 @@ mod pairs;
 mod pyc;
 mod redis;
 mod rpm;
+mod seven_zip;
 pub(crate) mod sqlite;
 mod tar;
 mod vim;
@@ -74,6 +75,7 @@ pub const DECODERS: &[Decoder] = &[
     pyc::PYC,
     redis::REDIS,
     rpm::RPM,
+    seven_zip::SEVEN_ZIP,
     sqlite::SQLITE,
     tar::TAR,
     vim::VIM,
