@@ -25,6 +25,7 @@ mod leveldb;
 mod listing;
 mod pairs;
 mod pyc;
+mod pyinstaller;
 mod redis;
 mod rpm;
 mod seven_zip;
@@ -73,6 +74,7 @@ pub const DECODERS: &[Decoder] = &[
     keystore::PKCS12,
     leveldb::LEVELDB,
     pyc::PYC,
+    pyc::PYZ,
     redis::REDIS,
     rpm::RPM,
     seven_zip::SEVEN_ZIP,

@@ -1,5 +1,5 @@
 //! Executables: ELF, PE and Mach-O. Their bytes are searched as they are, so all that is shown here is what these hide: strings
-//! that Go and Rust put one behind another, and a file that somebody appended.
+//! that Go and Rust put one behind another, and what somebody put into them: a file that is appended, `PyInstaller`'s archive.
 
 mod layout;
 mod strings;
@@ -8,6 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use self::layout::{HEADERS, Layout};
 use self::strings::Strings;
+use super::pyinstaller::{self, Tail, Watch};
 use super::{Decoder, Fault, HEAD, Head, Part, Visitor};
 use crate::limits::Limit;
 use crate::stream::{Section, fill};
@@ -15,7 +16,7 @@ use crate::stream::{Section, fill};
 /// See the module.
 pub(super) const EXECUTABLE: Decoder = Decoder {
     name: "executable",
-    about: "ELF, PE and Mach-O: strings without borders, as Go and Rust write them, and what is appended",
+    about: "ELF, PE and Mach-O: strings without borders, as Go and Rust write them, and what is appended or put in by PyInstaller",
     is: |head| layout::is(head.bytes),
     decode,
 };
@@ -26,12 +27,26 @@ const CHUNK: usize = 64 << 10;
 fn decode(head: &Head<'_>, mut body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
     let mut reader = Counted { inner: &mut body, headers: Vec::new(), at: 0 };
     let Some(layout) = reader.layout()? else { return Ok(()) };
+    let mut interpreter = Watch::interpreter();
     let shown = if layout.images.is_empty() {
-        strings(&mut reader, &layout, visitor)?
+        strings(&mut reader, &layout, &mut interpreter, visitor)?
     } else {
         images(&mut reader, &layout, visitor)?
     };
-    if !shown || !reader.skip_to(layout.end)? {
+    if !shown {
+        return Ok(());
+    }
+    if interpreter.seen {
+        let begin = reader.at;
+        return match pyinstaller::show(&mut reader, visitor)? {
+            Tail::Archive => Ok(()),
+            Tail::Other(bytes) => {
+                let behind = usize::try_from(layout.end.saturating_sub(begin)).unwrap_or(usize::MAX);
+                appended(head, &mut bytes.get(behind..).unwrap_or_default(), visitor)
+            }
+        };
+    }
+    if !reader.skip_to(layout.end)? {
         return Ok(());
     }
     appended(head, &mut reader, visitor)
@@ -46,7 +61,7 @@ fn images(reader: &mut Counted<'_>, outer: &Layout, visitor: &mut dyn Visitor) -
         let mut section = Section::new(&mut *reader, *size);
         let mut inner = Counted { inner: &mut section, headers: Vec::new(), at: 0 };
         if let Some(layout) = inner.layout()?
-            && !strings(&mut inner, &layout, visitor)?
+            && !strings(&mut inner, &layout, &mut Watch::interpreter(), visitor)?
         {
             return Ok(false);
         }
@@ -55,7 +70,12 @@ fn images(reader: &mut Counted<'_>, outer: &Layout, visitor: &mut dyn Visitor) -
 }
 
 /// Shows the strings of one image. Returns whether to go on.
-fn strings(reader: &mut Counted<'_>, layout: &Layout, visitor: &mut dyn Visitor) -> Result<bool, Fault> {
+fn strings(
+    reader: &mut Counted<'_>,
+    layout: &Layout,
+    interpreter: &mut Watch,
+    visitor: &mut dyn Visitor,
+) -> Result<bool, Fault> {
     let mut strings = Strings::new(layout, visitor.room());
     let mut chunk = vec![0; CHUNK];
     for region in &layout.regions {
@@ -67,6 +87,7 @@ fn strings(reader: &mut Counted<'_>, layout: &Layout, visitor: &mut dyn Visitor)
             let most = usize::try_from(region.size - done).unwrap_or(CHUNK).min(CHUNK);
             let (length, error) = fill(reader, &mut chunk[..most]);
             strings.feed(layout, region, region.address.wrapping_add(done), &chunk[..length]);
+            interpreter.feed(&chunk[..length]);
             done += length as u64;
             if let Some(error) = error {
                 return Err(error.into());

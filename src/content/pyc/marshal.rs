@@ -11,7 +11,9 @@ pub(super) enum Object {
     Many(u32, u32),
     /// A function, a class or a module: which of the codes.
     Code(u32),
-    /// A number and the like.
+    /// A number of up to 32 bits.
+    Number(u32),
+    /// Larger numbers and the like.
     Other,
 }
 
@@ -125,7 +127,10 @@ impl Reader<'_> {
     fn kind(&mut self, kind: u8, start: usize, depth: usize) -> Result<Id, Failure> {
         match kind {
             b'0' | b'N' | b'F' | b'T' | b'S' | b'.' => Ok(OTHER),
-            b'i' => self.skip(4),
+            b'i' => {
+                let number = self.number()?;
+                self.add(Object::Number(number))
+            }
             b'I' | b'g' => self.skip(8),
             b'y' => self.skip(16),
             b'f' => {

@@ -1,12 +1,14 @@
 //! Python's compiled files. A constant in one follows a byte of its length, which is often a letter, and its name stands in
 //! another table: so each is shown on a line of its own, with what it is assigned to.
 
+mod archive;
 mod code;
 mod marshal;
 mod version;
 
 use std::io::BufRead;
 
+pub(super) use self::archive::PYZ;
 use self::code::Walk;
 use self::marshal::{Failure, Id, Objects};
 use self::version::Version;
@@ -28,6 +30,14 @@ fn version(bytes: &[u8]) -> Option<Version> {
     let version = Version::of(u16::from_le_bytes([*first, *second]))?;
     let code = bytes.get(version.header())? & if version.is_two() { 0xff } else { 0x7f };
     (code == b'c').then_some(version)
+}
+
+/// What a file of that version of Python begins with; `number` is 311 for 3.11.
+pub(super) fn header(number: u32) -> Option<Vec<u8>> {
+    let (mark, version) = Version::numbered(number)?;
+    let mut header = [mark.to_le_bytes(), *b"\r\n"].concat();
+    header.resize(version.header(), 0);
+    Some(header)
 }
 
 fn decode(head: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {

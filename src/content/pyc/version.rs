@@ -37,6 +37,16 @@ impl Version {
         (mark < MARKS_END).then_some(Self(row.1))
     }
 
+    /// The version of that number, 311 for 3.11, and a mark that it writes. Below 100 the first digit is the first number.
+    pub(super) fn numbered(number: u32) -> Option<(u16, Self)> {
+        let number = if number < 100 { number / 10 * 100 + number % 10 } else { number };
+        if number == 207 {
+            return Some((TWO, Self(207)));
+        }
+        let row = MARKS.iter().rev().find(|(_, version)| number >= u32::from(*version))?;
+        Some((row.0, Self(row.1)))
+    }
+
     /// Whether this program knows the version.
     pub(super) fn is_known(self) -> bool {
         self < Self(315)
