@@ -35,6 +35,7 @@ gcab:gcab
 mksquashfs:squashfs-tools
 dpkg-deb:dpkg
 npm:npm
+makeself:makeself
 rpmbuild:rpm
 vim:vim
 redis-server:redis-server

@@ -28,6 +28,7 @@ mod pyc;
 mod pyinstaller;
 mod redis;
 mod rpm;
+mod script;
 mod seven_zip;
 pub(crate) mod sqlite;
 mod tar;
@@ -82,6 +83,8 @@ pub const DECODERS: &[Decoder] = &[
     tar::TAR,
     vim::VIM,
     zip::ZIP,
+    // Behind the rows of archives that a script may begin.
+    script::SCRIPT,
 ];
 
 /// Bytes of a file that [`Decoder::is`] sees.
