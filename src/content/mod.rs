@@ -31,6 +31,7 @@ mod rpm;
 mod script;
 mod seven_zip;
 pub(crate) mod sqlite;
+mod squashfs;
 mod tar;
 mod vim;
 mod zip;
@@ -80,6 +81,7 @@ pub const DECODERS: &[Decoder] = &[
     rpm::RPM,
     seven_zip::SEVEN_ZIP,
     sqlite::SQLITE,
+    squashfs::SQUASHFS,
     tar::TAR,
     vim::VIM,
     zip::ZIP,
