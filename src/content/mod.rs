@@ -36,6 +36,9 @@ mod tar;
 mod vim;
 mod zip;
 
+pub use git::Note;
+pub(crate) use git::{Repository, Version, repository};
+
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 
@@ -137,6 +140,12 @@ pub trait Visitor {
 
     /// Tells of something inside that cannot be shown, while the rest can: an encrypted member.
     fn fault(&mut self, part: Part<'_>, fault: Fault);
+
+    /// Tells of what another file of the same repository may hold. It is no text to be searched, and who
+    /// looks at one file alone has no use for it.
+    fn note(&mut self, note: Note) {
+        drop(note);
+    }
 
     /// The bound on `limit`.
     fn limit(&self, limit: Limit) -> u64;

@@ -6,6 +6,7 @@ use super::contents::{Contents, matched};
 use super::inside::deepest;
 use super::matching::{Match, Matches, tidy};
 use super::sighting::join;
+use super::versions::Notes;
 use super::whole::Yield;
 use crate::image::PlaceKind;
 use crate::limits::{Limit, Limits};
@@ -41,6 +42,9 @@ pub(super) struct Collector {
     /// Entries of lists that are kept.
     most_listed: usize,
     contents: Contents,
+    notes: Notes,
+    /// Bytes of notes that are kept.
+    most_noted: usize,
     /// Line ends that the open file has in the chunks so far.
     lines: u64,
 }
@@ -57,6 +61,8 @@ impl Collector {
             lists: Lists::default(),
             most_listed: limits.get_usize(Limit::ListEntries),
             contents: Contents::new(limits.get_usize(Limit::Matches)),
+            notes: Notes::default(),
+            most_noted: limits.get_usize(Limit::WholeBytes),
             lines: 0,
         }
     }
@@ -88,6 +94,7 @@ impl Collector {
         whole.found.into_iter().for_each(|found| self.push(found));
         self.dropped |= whole.dropped;
         self.untold += whole.untold;
+        self.notes.append(whole.notes, self.most_noted);
         self.tell(whole.problems);
     }
 
@@ -124,6 +131,7 @@ impl Collector {
             self.problems.push(Problem::new(ProblemKind::Limit, "", message, remedy));
         }
         deepest(&mut resolved);
+        self.problems.extend(self.notes.name(&mut resolved, self.most_noted));
         Collected {
             matches: resolved,
             dropped: self.dropped,

@@ -16,7 +16,7 @@ use super::Context;
 use super::matching::Match;
 use super::searcher::{Searched, Searcher};
 use super::whole::Yield;
-use crate::content::{Fault, FaultKind, HEAD, Head, Part, Visitor};
+use crate::content::{Fault, FaultKind, HEAD, Head, Note, Part, Visitor};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
@@ -288,6 +288,12 @@ impl Visitor for Opener<'_> {
         self.chain.push(part.into());
         self.tell(fault);
         self.chain.pop();
+    }
+
+    fn note(&mut self, note: Note) {
+        let most = self.context.limits.get_usize(Limit::WholeBytes);
+        let place = (self.entry.map(|entry| &**entry), &self.chain[..]);
+        self.out.notes.add(place, note, most);
     }
 
     fn limit(&self, limit: Limit) -> u64 {

@@ -28,6 +28,7 @@ mod searcher;
 mod sighting;
 mod structured;
 mod texts;
+mod versions;
 mod whole;
 
 use std::collections::BTreeMap;

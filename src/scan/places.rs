@@ -9,6 +9,7 @@ use super::join::report_of;
 use super::matching::Match;
 use super::sighting::{PartSeen, Sighting};
 use super::texts::TextMatch;
+use super::versions::History;
 use crate::findings::{
     Fate, File, LayerLists, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates, shipped_by,
 };
@@ -184,6 +185,7 @@ impl Places<'_> {
         let shipped = shipped_by(&lists, &queries.iter().map(file).collect::<Vec<_>>());
         for (index, report) in reports.iter().enumerate() {
             let Some(report) = report.filter(|_| out.len() <= self.most) else { continue };
+            let mut history = History::default();
             for found in &report.matches {
                 let entry = found.entry.as_ref().and_then(|entry| numbers.get(&(index, entry.ordinal)));
                 let mut place = base(image, &image.layers[index], report, found);
@@ -191,8 +193,9 @@ impl Places<'_> {
                     place.shipped_by = entry.and_then(|number| shipped[*number].clone());
                 }
                 let names: &[Fate] = entry.map(|number| &fates[*number][..]).unwrap_or_default();
-                let places = named(image, place, found, names).into_iter();
-                out.extend(places.map(|place| Located::new(&found.what, place)));
+                let mut places = named(image, place, found, names);
+                places.retain(|place| history.is_news(found, place));
+                out.extend(places.into_iter().map(|place| Located::new(&found.what, place)));
             }
         }
     }
@@ -284,6 +287,7 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
     let lists = LayerLists { paths: &report.paths, lists: &report.lists };
     let shipped = shipped_by(&[Some(lists)], &entries.values().map(file).collect::<Vec<_>>());
     let shipped: BTreeMap<u64, Option<String>> = entries.into_keys().zip(shipped).collect();
+    let mut history = History::default();
     for found in &report.matches {
         let layer = PlaceLayer { index: None, digest: Some(report.digest), diff_id: Some(report.diff_id) };
         let mut place = in_blob(found, layer);
@@ -292,7 +296,9 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
             .ordinal()
             .filter(|_| found.kind == PlaceKind::File)
             .and_then(|at| shipped.get(&at)?.clone());
-        out.push(Located::new(&found.what, place));
+        if history.is_news(found, &place) {
+            out.push(Located::new(&found.what, place));
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::lists::LISTS;
 use super::matching::Match;
 use super::structured::STRUCTURED;
+use super::versions::Notes;
 use super::{Context, inside};
 use crate::limits::Limit;
 use crate::packages::Lists;
@@ -63,6 +64,8 @@ pub(super) struct Yield {
     /// Whether there were more matches than could be kept.
     pub(super) dropped: bool,
     pub(super) lists: Lists,
+    /// What was noted of objects in other files.
+    pub(super) notes: Notes,
 }
 
 /// Reads files with all their readers, and looks into those that a decoder opens.
@@ -74,7 +77,10 @@ pub(super) fn read(context: &Context<'_>, files: &[WholeFile]) -> Yield {
             reader.read(context, text, &mut out);
         }
         if file.opens {
-            out.append(inside::open(context, Some(&file.entry), &mut &file.bytes[..]));
+            out.append(
+                inside::open(context, Some(&file.entry), &mut &file.bytes[..]),
+                context.limits.get_usize(Limit::WholeBytes),
+            );
         }
     }
     out
@@ -101,8 +107,9 @@ impl Reader {
 }
 
 impl Yield {
-    /// Takes what looking into one more file yielded, which has no lists.
-    pub(super) fn append(&mut self, more: Self) {
+    /// Takes what looking into one more file yielded, which has no lists, with a bound on the bytes of all notes.
+    pub(super) fn append(&mut self, more: Self, most_noted: usize) {
+        self.notes.append(more.notes, most_noted);
         self.found.extend(more.found);
         self.problems.extend(more.problems);
         self.untold += more.untold;

@@ -18,7 +18,7 @@ fn token() -> String {
 }
 
 /// Scans an image with one layer that holds these files, from a file and from a pipe, with one thread and with four.
-fn scan(files: &[(&str, Vec<u8>)], args: &[&str]) -> Report {
+pub(crate) fn scan(files: &[(&str, Vec<u8>)], args: &[&str]) -> Report {
     let add_files = |layer| {
         files.iter().fold(layer, |layer: crate::support::layer::LayerBuilder, (path, content)| {
             layer.file(path, content)
@@ -154,100 +154,4 @@ fn every_decoder_is_fuzzed() {
         let target = format!("[[bin]]\nname = \"{}\"\npath = \"targets/decoder.rs\"\n", row.name);
         assert!(fuzz.contains(&target), "fuzz/Cargo.toml has no target for {}", row.name);
     }
-}
-
-/// A git repository in a folder of its own.
-struct Repository(tempfile::TempDir);
-
-impl Repository {
-    fn new() -> Self {
-        let new = Self(tempfile::TempDir::new().unwrap());
-        new.git(&["init", "-q", "-b", "main", "."]);
-        new
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        let mut git = std::process::Command::new("git");
-        git.args(["-c", "user.name=A", "-c", "user.email=a@a.invalid"])
-            .args(arguments)
-            .current_dir(self.0.path());
-        let output = git.output().expect("git is there; tests/install.sh installs it");
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    }
-
-    /// Commits a file with this text, and gives the commit's name.
-    fn commit(&self, path: &str, text: &str) -> String {
-        let file = self.0.path().join(path);
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, text).unwrap();
-        self.git(&["add", "-A"]);
-        self.git(&["commit", "-q", "-m", "Change"]);
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    /// Where each finding of an image with all its files stands: path in the repository, members.
-    fn places(&self) -> Vec<Vec<(String, String)>> {
-        let (mut files, mut open) = (Vec::new(), vec![self.0.path().to_path_buf()]);
-        while let Some(folder) = open.pop() {
-            for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-                if entry.path().is_dir() {
-                    open.push(entry.path());
-                } else {
-                    let path = entry.path().strip_prefix(self.0.path()).unwrap().to_str().unwrap().to_owned();
-                    files.push((format!("app/{path}"), fs::read(entry.path()).unwrap()));
-                }
-            }
-        }
-        let files: Vec<_> = files.iter().map(|(path, content)| (&**path, content.clone())).collect();
-        let report = scan(&files, &[]);
-        assert_eq!(report.json["problems"], json!([]));
-        let place = |place: &Value| {
-            let members: Vec<_> =
-                place["inner"].as_array().unwrap().iter().map(|member| member.as_str().unwrap()).collect();
-            (place["path"].as_str().unwrap().to_owned(), members.join("!/"))
-        };
-        let places = |finding: &Value| finding["places"].as_array().unwrap().iter().map(place).collect();
-        report.json["findings"].as_array().unwrap().iter().map(places).collect()
-    }
-}
-
-#[test]
-fn what_only_an_old_commit_has_is_found_with_commit_and_path() {
-    let git = Repository::new();
-    let line = format!("GITHUB_TOKEN={}\n", token());
-    let commit = git.commit("config/prod.env", &line);
-    for version in 0..5 {
-        git.commit("config/prod.env", &format!("{line}VERSION={version}\n"));
-    }
-    git.commit("config/prod.env", "VERSION=last\n");
-    git.git(&["gc", "-q"]);
-    let places = git.places();
-    assert_eq!((places.len(), places[0].len()), (1, 1), "{places:#?}");
-    let (path, member) = &places[0][0];
-    assert!(
-        path.starts_with("app/.git/objects/pack/pack-") && path.strip_suffix(".pack").is_some(),
-        "{path}"
-    );
-    assert_eq!(*member, format!("{commit}:config/prod.env"));
-}
-
-#[test]
-fn what_git_keeps_beside_commits_is_found_too() {
-    let tokens: Vec<_> =
-        (0..5).map(|n| expand("ghp_{base62:30}{github-crc32}", &format!("git {n}"))).collect();
-    let git = Repository::new();
-    git.commit("a.env", &format!("GITHUB_TOKEN={}\n", tokens[0]));
-    fs::write(git.0.path().join("a.env"), "nothing\n").unwrap();
-    git.git(&["commit", "-q", "-a", "--amend", "-m", "Other"]);
-    fs::write(git.0.path().join("a.env"), format!("GITHUB_TOKEN={}\n", tokens[1])).unwrap();
-    git.git(&["stash"]);
-    git.git(&["tag", "-a", "v1", "-m", &format!("token {}", tokens[2])]);
-    git.git(&["remote", "add", "origin", &format!("https://x:{}@git.invalid/a", tokens[3])]);
-    git.git(&["update-ref", "-m", &format!("reset to {}", tokens[4]), "refs/heads/other", "HEAD"]);
-    let mut paths: Vec<_> = git.places().into_iter().flatten().collect();
-    paths.sort();
-    let of = |start: &str| paths.iter().filter(|(path, _)| path.starts_with(start)).count();
-    assert_eq!((of("app/.git/config"), of("app/.git/logs/")), (1, 1), "{paths:#?}");
-    assert_eq!(of("app/.git/objects/"), 3, "{paths:#?}");
 }

@@ -21,6 +21,7 @@ mod leftovers;
 mod limits;
 mod memory;
 mod own_rules;
+mod repositories;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;

@@ -31,6 +31,8 @@ pub(super) struct History {
     /// Bytes that all of it takes, and may take.
     bytes: usize,
     room: usize,
+    /// Whether there was no room for something.
+    full: bool,
 }
 
 /// A commit.
@@ -88,7 +90,7 @@ impl History {
     /// Takes one more commit.
     pub(super) fn add(&mut self, id: Id, commit: &Commit) {
         let bytes = COMMIT + commit.parents.len() * size_of::<u64>();
-        if self.bytes + bytes > self.room || self.known.contains_key(&id.key().get()) {
+        if self.known.contains_key(&id.key().get()) || !self.has_room(bytes) {
             return;
         }
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
@@ -137,6 +139,24 @@ impl History {
         Some(Origin { commit: self.commits[commit].id, age: self.ranks[commit], path })
     }
 
+    /// The keys of all objects that some commit has.
+    pub(super) fn keys(&self) -> impl Iterator<Item = u64> + '_ {
+        let mut keys: Vec<_> = self.by_key.iter().map(|(key, node)| (*node, *key)).collect();
+        keys.sort_unstable();
+        keys.into_iter().map(|(_, key)| key)
+    }
+
+    /// Whether there was no room for all commits and objects.
+    pub(super) fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let fits = self.bytes + bytes <= self.room;
+        self.full |= !fits;
+        fits
+    }
+
     /// Where the commit of a node stands among all.
     fn rank(&self, node: usize) -> usize {
         self.ranks[self.nodes[node].commit as usize]
@@ -160,7 +180,7 @@ impl History {
         let own = u32::try_from(self.nodes.len()).ok()?;
         let parent = parent.map_or(Ok(own), u32::try_from).ok()?;
         let commit = u32::try_from(commit).ok()?;
-        if self.bytes + NODE > self.room || self.by_key.contains_key(&key) {
+        if self.by_key.contains_key(&key) || !self.has_room(NODE) {
             return None;
         }
         let name = self.name(name)?;
@@ -175,7 +195,7 @@ impl History {
             return Some(*number);
         }
         let bytes = NAME + 2 * name.len();
-        if self.bytes + bytes > self.room {
+        if !self.has_room(bytes) {
             return None;
         }
         self.bytes += bytes;

@@ -3,11 +3,16 @@
 use std::io::{self, BufRead, Read};
 
 use super::inflate::{Inflater, Inflating};
-use super::object::{self, Hash, Kind};
+use super::notes::Note;
+use super::object::{self, Commit, Hash, Id, Kind};
 use crate::content::{Fault, Head, Part, Visitor};
+use crate::stream::fill;
 
 /// Bytes of the longest header, with its NUL.
 const HEADER: usize = 32;
+
+/// Bytes of a commit or a tree that are read for what it says of others: some 25,000 files of one folder.
+const MOST: usize = 1 << 20;
 
 /// What the object that begins with `bytes` is.
 pub(super) fn kind(bytes: &[u8]) -> Option<(Kind, u64)> {
@@ -42,12 +47,27 @@ pub(super) fn decode(
 ) -> Result<(), Fault> {
     let mut inflater = Inflater::default();
     let mut content = inflater.read(body, None);
-    let Some((kind, _)) = header(&mut content) else { return Err(Fault::damaged("it is no object")) };
+    let Some((kind, size)) = header(&mut content) else { return Err(Fault::damaged("it is no object")) };
+    let name = name(head.path);
+    let mut start =
+        vec![0; if kind == Kind::Blob { 0 } else { usize::try_from(size).unwrap_or(MOST).min(MOST) }];
+    let (filled, _) = fill(&mut content, &mut start);
+    start.truncate(filled);
+    if let Some(id) = name.as_deref().and_then(Id::of_hex) {
+        let note = match kind {
+            Kind::Commit => Commit::read(&start).map(|commit| Note::commit(id, commit)),
+            Kind::Tree => Some(Note::tree(id, start.clone())),
+            Kind::Blob | Kind::Tag => None,
+        };
+        if let Some(note) = note {
+            visitor.note(note);
+        }
+    }
     if kind == Kind::Tree {
         return io::copy(&mut content, &mut io::sink()).map(drop).map_err(Fault::from);
     }
-    let name = name(head.path).unwrap_or_else(|| b"object".to_vec());
-    let _ = visitor.visit(Part::Member(&name), &mut content);
+    let name = name.unwrap_or_else(|| b"object".to_vec());
+    let _ = visitor.visit(Part::Member(&name), &mut start.chain(content));
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! A file that no commit has any more, an older version of one and the message of a tag are all objects, and each is
 //! shown: a version of a file under `COMMIT:PATH`, with the first commit that has it, which is what `git show` takes; what
 //! no commit leads to and everything else under its own name, which is what `git cat-file` takes. Trees are not shown:
-//! they hold nothing but the names.
+//! they hold nothing but the names. Objects that stand alone are shown under their own names, and tell in notes what they
+//! know of each other.
 //!
 //! What else lies in a repository (`config`, reflogs, `packed-refs`, pointers of LFS) is text as it is.
 
@@ -12,11 +13,15 @@ mod entry;
 mod history;
 mod inflate;
 mod loose;
+mod notes;
 mod object;
 mod pack;
 mod store;
 
 use std::io::BufRead;
+
+pub use notes::Note;
+pub(crate) use notes::{Repository, Version, repository};
 
 use super::{Decoder, Fault, Head, Visitor};
 

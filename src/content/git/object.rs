@@ -113,7 +113,7 @@ impl Id {
         Self { bytes, width: u8::try_from(width).unwrap_or(0) }
     }
 
-    fn of_hex(text: &[u8]) -> Option<Self> {
+    pub(super) fn of_hex(text: &[u8]) -> Option<Self> {
         Hash::of_digits(text.len())?;
         let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let bytes = text.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));
@@ -126,9 +126,19 @@ impl Id {
         NonZeroU64::new(key).unwrap_or(NonZeroU64::MIN)
     }
 
+    /// What it was made with.
+    pub(super) fn hash(&self) -> Hash {
+        if usize::from(self.width) == Hash::Sha256.width() { Hash::Sha256 } else { Hash::Sha1 }
+    }
+
+    /// Its bytes.
+    pub(super) fn raw(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.width)]
+    }
+
     /// Its hexadecimal digits.
     pub(super) fn hex(&self) -> String {
-        hex(&self.bytes[..usize::from(self.width)])
+        hex(self.raw())
     }
 }
 
@@ -139,7 +149,7 @@ impl fmt::Debug for Id {
 }
 
 /// What a commit says besides its message.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Commit {
     pub(super) tree: Id,
     pub(super) parents: Vec<Id>,

@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::io::{self, BufRead, Read};
+use std::num::NonZeroU64;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::entry::{self, Reader};
 use super::history::History;
 use super::inflate::{Inflater, Inflating};
+use super::notes::Note;
 use super::object::{Commit, Hash, Id, Kind};
 use super::store::{Form, Lost, Store};
 use crate::content::{Fault, Head, Part, Visitor};
@@ -61,6 +63,7 @@ pub(super) fn decode(hash: Hash, body: &mut dyn BufRead, visitor: &mut dyn Visit
     if pack.show(true).is_break() {
         return Ok(());
     }
+    pack.note();
     let lost = pack.lost();
     fault.or(lost).map_or(Ok(()), Err)?;
     rest(hash, &mut reader, visitor)
@@ -301,6 +304,18 @@ impl<'p> Pack<'p> {
             Content::Whole(content) => self.visitor.visit(part, &mut &content[..]),
             Content::Packed(mut packed) => {
                 self.visitor.visit(part, &mut self.inflater.read(&mut packed, None))
+            }
+        }
+    }
+
+    /// Tells where the objects were that a commit has and the pack has not: those that a clone fetches when it needs them.
+    fn note(&mut self) {
+        if self.store.has_dropped() {
+            return;
+        }
+        for key in self.history.keys().filter(|key| self.store.find(*key).is_none()) {
+            if let Some((key, origin)) = NonZeroU64::new(key).zip(self.history.origin(key)) {
+                self.visitor.note(Note::place(key, origin));
             }
         }
     }

@@ -106,6 +106,11 @@ impl Store {
         self.objects.len() * OBJECT + self.bytes.len()
     }
 
+    /// Whether objects had to go to make room.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.dropped
+    }
+
     /// The largest object that can be had as a whole: it, its base and the delta between them fit.
     pub(super) fn largest(&self) -> usize {
         self.plain.room / 3
