@@ -3,7 +3,7 @@
 //! Only what the search for strings needs is read, from the first bytes of a stream, so the crates for object files, which
 //! want the file as a whole, are of no use here.
 
-/// Bytes of the start of a file that hold its headers.
+/// Bytes of the start of a file that hold its headers, unless [`needs`] says more.
 pub(super) const HEADERS: usize = 64 << 10;
 
 /// A machine, as far as its code is read.
@@ -120,6 +120,24 @@ pub(super) fn is(bytes: &[u8]) -> bool {
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe | 0xbf, 0, 0, 0, 1..=30, ..] => true,
         _ => false,
     }
+}
+
+/// How many bytes from the start the headers take. Tools that rewrite a program, such as BOLT, put them behind its code.
+pub(super) fn needs(bytes: &[u8]) -> u64 {
+    let end = match bytes {
+        [0x7f, b'E', b'L', b'F', wide, order, ..] => {
+            let (bytes, wide) = (Bytes { bytes, big: *order == 2 }, *wide == 2);
+            let (at, sizes) = if wide { (bytes.u64(32), 54) } else { (bytes.u32(28), 42) };
+            let table = bytes.u16(sizes).zip(bytes.u16(sizes + 2));
+            at.zip(table).map(|(at, (size, count))| at.saturating_add(size * count.min(MOST)))
+        }
+        [first @ (0xcf | 0xce), 0xfa, 0xed, 0xfe, ..] => {
+            let commands = Bytes { bytes, big: false }.u32(20);
+            commands.map(|size| size + if *first == 0xcf { 32 } else { 28 })
+        }
+        _ => None,
+    };
+    end.unwrap_or(0)
 }
 
 /// The layout that `bytes`, the first of a file, tell. None if they tell none.

@@ -26,7 +26,7 @@ const CHUNK: usize = 64 << 10;
 
 fn decode(head: &Head<'_>, mut body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
     let mut reader = Counted { inner: &mut body, headers: Vec::new(), at: 0 };
-    let Some(layout) = reader.layout()? else { return Ok(()) };
+    let Some(layout) = reader.layout(visitor)? else { return Ok(()) };
     let mut interpreter = Watch::interpreter();
     let shown = if layout.images.is_empty() {
         strings(&mut reader, &layout, &mut interpreter, visitor)?
@@ -60,7 +60,7 @@ fn images(reader: &mut Counted<'_>, outer: &Layout, visitor: &mut dyn Visitor) -
         }
         let mut section = Section::new(&mut *reader, *size);
         let mut inner = Counted { inner: &mut section, headers: Vec::new(), at: 0 };
-        if let Some(layout) = inner.layout()?
+        if let Some(layout) = inner.layout(visitor)?
             && !strings(&mut inner, &layout, &mut Watch::interpreter(), visitor)?
         {
             return Ok(false);
@@ -76,7 +76,7 @@ fn strings(
     interpreter: &mut Watch,
     visitor: &mut dyn Visitor,
 ) -> Result<bool, Fault> {
-    let mut strings = Strings::new(layout, visitor.room());
+    let mut strings = Strings::new(layout, visitor.room().saturating_sub(reader.headers.len() as u64));
     let mut chunk = vec![0; CHUNK];
     for region in &layout.regions {
         if !reader.skip_to(region.offset)? {
@@ -133,12 +133,38 @@ struct Counted<'r> {
 
 impl Counted<'_> {
     /// What the headers say.
-    fn layout(&mut self) -> Result<Option<Layout>, Fault> {
-        let mut headers = vec![0; HEADERS];
-        let (length, error) = fill(&mut self.inner, &mut headers);
-        headers.truncate(length);
-        self.headers = headers;
-        error.map_or_else(|| Ok(layout::read(&self.headers)), |error| Err(error.into()))
+    fn layout(&mut self, visitor: &dyn Visitor) -> Result<Option<Layout>, Fault> {
+        self.hold(HEADERS)?;
+        let needs = layout::needs(&self.headers);
+        if needs > HEADERS as u64 && self.headers.len() == HEADERS {
+            if needs > visitor.room() {
+                // What ends before is no program.
+                let mut behind = Counted { inner: &mut *self.inner, headers: Vec::new(), at: HEADERS as u64 };
+                if !behind.skip_to(needs)? {
+                    return Ok(None);
+                }
+                let message = format!("its headers end at byte {needs}: its strings were not taken apart");
+                return Err(Fault::limit(Limit::WholeBytes, message));
+            }
+            self.hold(usize::try_from(needs).unwrap_or(usize::MAX))?;
+        }
+        Ok(layout::read(&self.headers))
+    }
+
+    /// Holds the first `most` bytes, or as many as there are.
+    fn hold(&mut self, most: usize) -> io::Result<()> {
+        while self.headers.len() < most {
+            let start = self.headers.len();
+            self.headers.resize(most.min(start + HEADERS), 0);
+            let (length, error) = fill(&mut self.inner, &mut self.headers[start..]);
+            self.headers.truncate(start + length);
+            match error {
+                Some(error) => return Err(error),
+                None if length == 0 => break,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// Passes over bytes up to `offset`. Returns whether there are so many.

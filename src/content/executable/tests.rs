@@ -130,6 +130,28 @@ fn what_is_appended_is_shown_and_c_has_nothing_to_take_apart() {
 }
 
 #[test]
+fn headers_behind_the_code_are_read_if_they_can_be_held() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("made.rs"), with_tokens(RUST)).unwrap();
+    run(folder.path(), "rustc", &["rustc", "-O", "-Cstrip=symbols", "made.rs", "-o", "made"]);
+    let mut bytes = fs::read(folder.path().join("made")).unwrap();
+    // As BOLT leaves a program that it rewrote.
+    let table = bytes[64..64 + 56 * usize::from(bytes[56])].to_vec();
+    let end = bytes.len();
+    assert!(bytes[32] == 64 && end > HEADERS);
+    bytes[64..64 + table.len()].fill(0);
+    bytes[32..40].copy_from_slice(&(end as u64).to_le_bytes());
+    bytes.extend(&table);
+    assert_apart(&bytes, "headers at the end");
+    assert_eq!(shown(&EXECUTABLE, "", &bytes[..end], 4096).1, Ok(()));
+    let mut visitor = Shown { parts: vec![], faults: vec![], most: 9, room: 100 << 10 };
+    let head = Head { path: b"", bytes: &bytes[..HEAD], size: None };
+    let fault = decode(&head, &mut &bytes[..], &mut visitor).unwrap_err();
+    assert_eq!(fault.kind, crate::content::FaultKind::Limit(Limit::WholeBytes));
+    assert_eq!(decode(&head, &mut &bytes[..end], &mut visitor), Ok(()));
+}
+
+#[test]
 fn any_piece_size_gives_the_same_and_what_is_cut_off_is_no_fault() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("made.rs"), with_tokens(RUST)).unwrap();
