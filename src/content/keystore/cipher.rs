@@ -39,7 +39,7 @@ const AES: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1];
 const TRIPLE_DES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 3, 7];
 /// Sun's own two: the one of JKS, and the one of JCEKS.
 const JKS: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x11, 1, 1];
-const JCEKS: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x13, 1];
+pub(super) const JCEKS: &[u8] = &[0x2b, 6, 1, 4, 1, 0x2a, 2, 0x13, 1];
 
 /// Bytes of a block of the usual ciphers.
 const BLOCK: usize = 16;

@@ -1,7 +1,10 @@
 //! Java's own keystores, JKS and JCEKS: a list of entries, and a hash over all of it.
 
+use memchr::memmem;
+
 use super::pkcs12::locked;
-use super::{Found, cipher};
+use super::tlv::OBJECT;
+use super::{Found, Protected, cipher};
 
 /// The marks of both.
 pub(super) fn is(bytes: &[u8]) -> bool {
@@ -81,7 +84,7 @@ fn entry(reader: &mut Reader<'_>, version: u32, found: &mut Vec<Found>) -> Optio
         2 => {
             certificate(reader, version)?;
         }
-        // A secret key is an object in Java's own notation, which has no length.
+        3 => found.push(Found::Locked { name, key: sealed(reader)?, secret: true }),
         _ => return None,
     }
     Some(())
@@ -92,4 +95,44 @@ fn certificate(reader: &mut Reader<'_>, version: u32) -> Option<Vec<u8>> {
         reader.text()?;
     }
     reader.sized().map(<[u8]>::to_vec)
+}
+
+/// What an object in Java's own notation begins with.
+const OBJECTS: &[u8] = &[0xac, 0xed, 0, 5];
+/// The class of arrays of bytes in that notation, at its first use. The length of the array follows.
+const BYTES_CLASS: &[u8] = b"ur\0\x02[B\xac\xf3\x17\xf8\x06\x08T\xe0\x02\0\0xp";
+/// Bytes before that: the classes of a sealed object.
+const CLASSES: usize = 1000;
+
+/// A secret key: an object that is sealed, with how (salt and rounds), the key, and twice the name of the method.
+fn sealed(reader: &mut Reader<'_>) -> Option<Protected> {
+    let ahead = reader.bytes.get(reader.at..)?;
+    let classes = memmem::find(&ahead[..ahead.len().min(CLASSES)], BYTES_CLASS)?;
+    if !ahead.starts_with(OBJECTS) {
+        return None;
+    }
+    reader.take(classes + BYTES_CLASS.len())?;
+    let parameters = reader.sized()?;
+    // The same class again, by its number.
+    if !reader.take(6)?.starts_with(b"uq") {
+        return None;
+    }
+    let data = reader.sized()?.to_vec();
+    for _ in 0..2 {
+        match reader.take(1)? {
+            b"t" => reader.text().map(drop)?,
+            b"q" => reader.take(4).map(drop)?,
+            b"p" => {}
+            _ => return None,
+        }
+    }
+    let length = u8::try_from(cipher::JCEKS.len()).ok()?;
+    let algorithm = [&[OBJECT, length], cipher::JCEKS, parameters].concat();
+    Some(Protected { algorithm, data })
+}
+
+/// The bytes of a secret key that was unsealed.
+pub(super) fn unsealed(object: &[u8]) -> Option<&[u8]> {
+    let at = memmem::find(object.strip_prefix(OBJECTS)?, BYTES_CLASS)?;
+    Reader { bytes: object, at: at + OBJECTS.len() + BYTES_CLASS.len() }.sized()
 }

@@ -19,7 +19,7 @@ use crate::limits::Limit;
 /// See the module.
 pub(super) const JKS: Decoder = Decoder {
     name: "jks",
-    about: "Java keystores, JKS and JCEKS: private keys without a password or with a default one",
+    about: "Java keystores, JKS and JCEKS: private and secret keys without a password or with a default one",
     is: |head| jks::is(head.bytes),
     decode: decode_jks,
 };
@@ -61,11 +61,14 @@ const ROUNDS: u64 = 4_000_000;
 
 fn decode_jks(head: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
     let bytes = whole(body, visitor)?;
-    let store = jks::read(&bytes);
+    let mut store = jks::read(&bytes);
     let mut attempts = Attempts::new(head.path);
     // Trying the password of the store costs nothing.
     if let Some(index) = attempts.passwords.iter().position(|password| jks::opens(&bytes, password)) {
         attempts.works(index);
+    } else {
+        // A secret key has the password of its store in practice, and costs so much that only few could be tried.
+        store.found.retain(|found| !matches!(found, Found::Locked { secret: true, .. }));
     }
     let text = attempts.text("JKS", &store.found);
     if !text.is_empty() && visitor.visit(Part::Plain(JKS.name), &mut text.as_bytes()).is_break() {
@@ -74,7 +77,9 @@ fn decode_jks(head: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor
     attempts.fault()?;
     match store.stopped {
         None => Ok(()),
-        Some(at) => Err(Fault::unsupported(format!("a secret key, or damage, at byte {at} of the keystore"))),
+        Some(at) => Err(Fault::unsupported(format!(
+            "an entry of another kind, or damage, at byte {at} of the keystore"
+        ))),
     }
 }
 
@@ -153,7 +158,7 @@ impl Attempts {
                     text.push(format!("Keystore ({kind}) without a password, key {}:\n", shown(name)));
                     text.push(pem("PRIVATE KEY", key));
                 }
-                Found::Locked { name, key, secret } => match self.open(key, pkcs12::is_key) {
+                Found::Locked { name, key, secret } => match self.open(key, is_key) {
                     Some(plain) => {
                         open = true;
                         let by = if self.passwords[0].is_empty() { "without a" } else { "with a default" };
@@ -182,9 +187,14 @@ impl Attempts {
     }
 }
 
+/// Whether bytes are a key, private or secret.
+fn is_key(plain: &[u8]) -> bool {
+    pkcs12::is_key(plain) || jks::unsealed(plain).is_some()
+}
+
 /// A secret key: what was imported as a password is text.
 fn secret_text(name: &str, plain: &[u8]) -> String {
-    let key = pkcs12::key(plain).unwrap_or_default();
+    let key = pkcs12::key(plain).or_else(|| jks::unsealed(plain)).unwrap_or_default();
     let printable = key.iter().all(|byte| (b' '..=b'~').contains(byte));
     let value = if printable { String::from_utf8_lossy(key).into_owned() } else { STANDARD.encode(key) };
     format!("{}_secret = \"{value}\"\n", shown(name))

@@ -71,6 +71,44 @@ fn keys_that_a_default_password_opens_are_shown() {
     }
 }
 
+const SECRETS: &str = r#"
+import java.io.*; import java.security.*; import javax.crypto.spec.*;
+public class Made {
+    public static void main(String[] arguments) throws Exception {
+        KeyStore store = KeyStore.getInstance("JCEKS");
+        char[] password = arguments[0].toCharArray();
+        store.load(null, password);
+        byte[] text = "a made-up value of a store".getBytes("UTF-8");
+        store.setKeyEntry("fs.s3a.secret.key", new SecretKeySpec(text, "AES"), password, null);
+        byte[] key = new byte[24];
+        key[0] = (byte) 0xfe;
+        Key des = javax.crypto.SecretKeyFactory.getInstance("DESede").generateSecret(new DESedeKeySpec(key));
+        store.setKeyEntry("binary", des, password, null);
+        store.store(new FileOutputStream("made.jceks"), password);
+    }
+}"#;
+
+#[test]
+fn secret_keys_as_hadoop_keeps_credentials_are_shown_with_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Made.java"), SECRETS).unwrap();
+    let make = |password: &str| {
+        run(folder.path(), "default-jdk-headless", &["java", "Made.java", password]);
+        fs::read(folder.path().join("made.jceks")).unwrap()
+    };
+    let bytes = make("none");
+    let shown = text(&JKS, "user/app/creds.jceks", &bytes);
+    assert!(shown.contains("fs.s3a.secret.key_secret = \"a made-up value of a store\"\n"), "{shown}");
+    assert!(shown.contains("\nbinary_secret = \"/g"), "{shown}");
+    // One that stays locked is no gap: there is nothing to be done without its password.
+    assert_eq!(text(&JKS, "", &make("a-long-made-up-one")), "");
+    for length in 0..bytes.len() {
+        let _ = jks::read(&bytes[..length]);
+    }
+    let ended = crate::content::tests::shown(&JKS, "", &bytes[..700], 100).1;
+    assert_eq!(ended.unwrap_err().kind, crate::content::FaultKind::Unsupported);
+}
+
 #[test]
 fn every_way_of_openssl_is_read() {
     let folder = tempfile::tempdir().unwrap();
