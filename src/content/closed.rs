@@ -9,7 +9,7 @@ use super::{Decoder, Fault, Head, Visitor};
 /// See the module.
 pub(super) const CLOSED: Decoder = Decoder {
     name: "closed",
-    about: "told and not opened: rar, cab, squashfs before version 4, xar, lzip, lzop, lha",
+    about: "told and not opened: rar, squashfs before version 4, xar, lzip, lzop, lha",
     is: |head| format(head.bytes).is_some(),
     decode,
 };
@@ -21,7 +21,6 @@ const FORMATS: &[Format] = &[
     Format("rar archive", |bytes| {
         bytes.starts_with(b"Rar!\x1a\x07\x00") || bytes.starts_with(b"Rar!\x1a\x07\x01\x00")
     }),
-    Format("cabinet", is_cabinet),
     Format("squashfs image", is_squashfs),
     // The size of its header, which is at least that of its fields, and its version.
     Format("xar archive", |bytes| matches!(bytes, [b'x', b'a', b'r', b'!', 0, 28..=255, 0, 1, ..])),
@@ -49,15 +48,6 @@ fn decode(head: &Head<'_>, _: &mut dyn BufRead, _: &mut dyn Visitor) -> Result<(
     }
 }
 
-fn number(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
-}
-
-/// Its version is 1.3, and what is reserved is zero.
-fn is_cabinet(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"MSCF\0\0\0\0") && number(bytes, 12) == Some(0) && bytes.get(24..26) == Some(&[3, 1])
-}
-
 /// What is older than version 4; it may be of another order of bytes.
 fn is_squashfs(bytes: &[u8]) -> bool {
     let Some(version) = bytes.get(28..30) else { return false };
@@ -77,12 +67,10 @@ mod tests {
     fn what_the_tools_write_is_told_by_its_name() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("a"), "some text".repeat(100)).unwrap();
-        let package = "gcab, libarchive-tools";
-        for (command, name) in [
-            ("gcab -c x a", "cabinet"),
-            ("bsdtar -c --format=xar -f x a", "xar archive"),
-            ("bsdtar -c --lzip -f x a", "lzip file"),
-        ] {
+        let package = "libarchive-tools";
+        for (command, name) in
+            [("bsdtar -c --format=xar -f x a", "xar archive"), ("bsdtar -c --lzip -f x a", "lzip file")]
+        {
             let words: Vec<_> = command.split(' ').collect();
             run(folder.path(), package, &words);
             let path = folder.path().join("x");
@@ -105,7 +93,6 @@ mod tests {
     fn texts_that_begin_so_are_none() {
         for text in [
             "Rar! is what a lion says",
-            "MSCF is how a cabinet of Microsoft begins, they say",
             "hsqs are four letters, and four more bytes of a text",
             "LZIP is a program",
             "a -lh5- in a text",

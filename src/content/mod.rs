@@ -10,6 +10,7 @@
 
 mod ar;
 mod asar;
+mod cab;
 mod class;
 mod closed;
 mod compressed;
@@ -64,6 +65,7 @@ pub type Decode = fn(&Head<'_>, &mut dyn BufRead, &mut dyn Visitor) -> Result<()
 /// Every form that is opened. The first row that takes a file for its own has it.
 pub const DECODERS: &[Decoder] = &[
     ar::AR,
+    cab::CAB,
     asar::ASAR,
     class::CLASS,
     closed::CLOSED,
