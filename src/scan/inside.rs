@@ -5,7 +5,7 @@
 //! something of it or not, and counted against the limits. Nothing is kept but one stretch of bytes for each level.
 
 use std::cell::Cell;
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Context;
-use super::matching::Match;
+use super::matching::{EmbeddedFile, Match};
 use super::searcher::{Searched, Searcher};
 use super::whole::Yield;
+use crate::content::encoding::ENCODINGS;
 use crate::content::{Fault, FaultKind, HEAD, Head, Note, Part, Visitor};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
@@ -68,24 +69,42 @@ impl fmt::Display for Inside {
     }
 }
 
-/// Of a credential that is seen at several depths of one file, keeps the deepest: a member that an archive holds as it is
-/// can be seen in the archive's own bytes too, where no line and no name can be told.
+/// Of a credential that is seen at several depths of one file, keeps the deepest: what an archive holds as it is can be seen
+/// in the archive's own bytes too, where no line and no name can be told. What stands as it is at one place and encoded at
+/// another is at two.
 pub(super) fn deepest(found: &mut Vec<Match>) {
-    fn links(found: &Match) -> &[Link] {
-        found.inside.as_ref().map_or(&[], |inside| &inside.0)
-    }
-    fn at<'m>(found: &'m Match, links: &'m [Link]) -> (Option<u64>, &'m [u8], &'m [Link]) {
-        (found.ordinal(), found.what.secret.expose(), links)
+    /// File, credential, members passed, and encodings of text undone, on the way to it.
+    type Way<'m> = (Option<u64>, &'m [u8], Vec<&'m Link>, Vec<&'static str>);
+    fn way(found: &Match) -> (Way<'_>, usize) {
+        let links = found.inside.as_ref().map_or(&[][..], |inside| &inside.0);
+        let members = links.iter().filter(|link| !matches!(link, Link::Plain(_))).collect();
+        let undone =
+            found.inside.iter().flat_map(|inside| inside.decoded()).chain(found.decoded.iter().copied());
+        let encodings = undone.filter_map(family).collect();
+        ((found.ordinal(), found.what.secret.expose(), members, encodings), links.len())
     }
     let content = |found: &Match| matches!(found.kind, PlaceKind::File | PlaceKind::Blob);
-    let around: HashSet<_> = found
-        .iter()
-        .filter(|found| content(found))
-        .flat_map(|found| (0..links(found).len()).map(move |depth| at(found, &links(found)[..depth])))
-        .collect();
-    let stays = |found: &Match| !content(found) || !around.contains(&at(found, links(found)));
+    let mut depths: HashMap<Way<'_>, usize> = HashMap::new();
+    for found in found.iter().filter(|found| content(found) && found.inside.is_some()) {
+        let ((ordinal, secret, members, encodings), depth) = way(found);
+        for fewer in 0..=members.len() {
+            let deepest = (ordinal, secret, members[..fewer].to_vec(), encodings.clone());
+            let deepest = depths.entry(deepest).or_default();
+            *deepest = depth.max(*deepest);
+        }
+    }
+    let stays = |found: &Match| {
+        let (way, depth) = way(found);
+        !content(found) || depths.get(&way).is_none_or(|deepest| *deepest <= depth)
+    };
     let mut stays: VecDeque<bool> = found.iter().map(stays).collect();
     found.retain(|_| stays.pop_front().unwrap_or(true));
+}
+
+/// The encoding of a text, whatever the order of its bytes; none for what a container or a compression is called.
+fn family(undone: &'static str) -> Option<&'static str> {
+    let names = ENCODINGS.iter().flat_map(|row| row.names);
+    names.copied().find(|name| *name == undone).map(|name| name.trim_end_matches("le").trim_end_matches("be"))
 }
 
 impl From<Part<'_>> for Link {
@@ -102,6 +121,20 @@ impl From<Part<'_>> for Link {
 
 /// Looks into the file `entry`, or a blob that is no tar, whose bytes `body` gives. They are searched by somebody else.
 pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut dyn Read) -> Yield {
+    let path = entry.map_or(&[][..], |entry| &entry.path);
+    run(context, entry, &mut |opener| opener.look(path, &mut *body, None))
+}
+
+/// Looks into a file that stands encoded in the content of another.
+pub(super) fn open_embedded(context: &Context<'_>, file: &EmbeddedFile) -> Yield {
+    run(context, file.entry.as_ref(), &mut |opener| {
+        opener.meter.stored.set(file.bytes.len() as u64);
+        opener.embedded(file);
+    })
+}
+
+/// Gives what `look` finds, and says so if it had to stop.
+fn run(context: &Context<'_>, entry: Option<&Arc<Entry>>, look: &mut dyn FnMut(&mut Opener<'_>)) -> Yield {
     let meter = Meter::new(context);
     let mut opener = Opener {
         context,
@@ -111,13 +144,13 @@ pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut
         path: Vec::new(),
         seen: 0,
         members: 0,
+        embedded: 0,
         versions: BTreeSet::new(),
         windows: Share::default(),
         rooms: Share::default(),
         out: Yield::default(),
     };
-    let path = entry.map_or(&[][..], |entry| &entry.path);
-    opener.look(path, body, None);
+    look(&mut opener);
     if let Some(limit) = meter.over.get() {
         let message = format!("it was not looked into any further after {} bytes", meter.inner.get());
         opener.chain.clear();
@@ -137,6 +170,8 @@ struct Opener<'o> {
     /// Parts with at least one byte.
     seen: u64,
     members: u64,
+    /// Files that stand encoded in a text, around the current one.
+    embedded: u32,
     /// What was found in versions of members: by which rule, and where but for the version.
     versions: BTreeSet<(usize, Secret, Vec<Link>)>,
     windows: Share,
@@ -181,8 +216,24 @@ impl Opener<'_> {
             self.tell(fault);
         }
         if let Some(searcher) = searcher {
-            self.take(searcher.finish());
+            let mut text = searcher.finish();
+            let embedded = std::mem::take(&mut text.embedded);
+            self.take(text);
+            for file in &embedded {
+                self.embedded(file);
+            }
         }
+    }
+
+    /// Searches and opens a file that stands encoded in the text where it stands.
+    fn embedded(&mut self, file: &EmbeddedFile) {
+        let outside = self.chain.len();
+        self.chain.extend(file.names.iter().map(|name| Link::Plain(name)));
+        let searcher = Searcher::new(self.context, self.entry.map(|entry| &**entry), b"");
+        self.embedded += 1;
+        self.look(b"", &mut &file.bytes[..], Some(searcher));
+        self.embedded -= 1;
+        self.chain.truncate(outside);
     }
 
     /// Takes what was found in one text.
@@ -232,6 +283,11 @@ impl Opener<'_> {
 
     fn tell(&mut self, fault: Fault) {
         let (kind, remedy) = match fault.kind {
+            // Digits are cut off for many reasons: a line of a log, a page of a database, an example in a manual.
+            FaultKind::Damaged if self.embedded > 0 => (
+                ProblemKind::Note,
+                "nothing, unless it should be whole: what there is of it was searched".to_owned(),
+            ),
             FaultKind::Damaged => (
                 ProblemKind::Damaged,
                 "find out whether it can be opened at all: its bytes as they are were searched".to_owned(),

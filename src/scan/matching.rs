@@ -125,6 +125,18 @@ pub(super) struct Matches {
     pub(super) files: Vec<WholeFile>,
     /// Digests of files with matches.
     pub(super) contents: Vec<(u64, Heads)>,
+    /// Files that stand encoded in texts, to be looked into.
+    pub(super) embedded: Vec<EmbeddedFile>,
+}
+
+/// A file that stands encoded in the content of another.
+#[derive(Debug)]
+pub(super) struct EmbeddedFile {
+    /// The file that it stands in.
+    pub(super) entry: Option<Arc<Entry>>,
+    /// What was undone, outermost first.
+    pub(super) names: Vec<&'static str>,
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Matches everything that `chunk` owns.
@@ -136,6 +148,7 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matc
         hits: Vec::new(),
         found: Vec::new(),
         problems: Vec::new(),
+        embedded: Vec::new(),
         last_header: None,
     };
     for segment in &chunk.segments {
@@ -166,6 +179,7 @@ struct Work<'w> {
     hits: Vec<Hit>,
     found: Vec<Match>,
     problems: Vec<Problem>,
+    embedded: Vec<EmbeddedFile>,
     /// Ordinal of the last entry whose header's texts were matched.
     last_header: Option<u64>,
 }
@@ -284,7 +298,17 @@ impl Work<'_> {
         });
         let contents = contents::of_chunk(chunk, &self.found);
         let Self { found, problems, .. } = self;
-        Matches { found, problems, continued, continued_entry, open, contents, ..Matches::default() }
+        let embedded = self.embedded;
+        Matches {
+            found,
+            problems,
+            continued,
+            continued_entry,
+            open,
+            contents,
+            embedded,
+            ..Matches::default()
+        }
     }
 
     /// Numbers the lines of matches in content.

@@ -14,7 +14,7 @@ use super::copy::{Copier, Feed};
 use super::feed::Feeds;
 use super::lane::Lane;
 use super::matching::{Match, matches};
-use super::whole;
+use super::{inside, whole};
 use crate::digest::{Digest, Hasher};
 use crate::limits::{Limit, Limits};
 use crate::packages::{Heads, Lists};
@@ -184,6 +184,10 @@ impl Stages<'_> {
         let mut matches = matches(context.matcher, &chunk, context.limits);
         matches.files = std::mem::take(&mut chunk.files);
         matches.whole = whole::read(context, &matches.files);
+        for file in std::mem::take(&mut matches.embedded) {
+            let most_noted = context.limits.get_usize(Limit::WholeBytes);
+            matches.whole.append(inside::open_embedded(context, &file), most_noted);
+        }
         context.progress.found(matches.found.len() + matches.whole.found.len());
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {

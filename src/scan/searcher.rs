@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chunk::Chunker;
 use super::collect::{Collected, Collector};
-use super::matching::{Match, matches};
+use super::matching::{EmbeddedFile, Match, matches};
 use super::structured::STRUCTURED;
 use super::whole::{Text, Yield};
 use super::{Context, images};
@@ -30,6 +30,8 @@ pub(super) struct Searcher<'c> {
     /// The text from its start, for readers that want it whole.
     whole: Option<Vec<u8>>,
     bytes: u64,
+    /// Files that stand encoded in it.
+    embedded: Vec<EmbeddedFile>,
 }
 
 /// What one text yields.
@@ -39,6 +41,8 @@ pub(super) struct Searched {
     /// Their place is the text itself.
     pub(super) problems: Vec<Problem>,
     pub(super) dropped: bool,
+    /// Files that stand encoded in it, to be looked into.
+    pub(super) embedded: Vec<EmbeddedFile>,
 }
 
 impl<'c> Searcher<'c> {
@@ -56,6 +60,7 @@ impl<'c> Searcher<'c> {
             begun: false,
             whole: Some(Vec::new()),
             bytes: 0,
+            embedded: Vec::new(),
         }
     }
 
@@ -87,7 +92,7 @@ impl<'c> Searcher<'c> {
     /// What was found, after the last byte.
     pub(super) fn finish(mut self) -> Searched {
         self.search(true);
-        let Self { context, entry, mut collector, whole, bytes, .. } = self;
+        let Self { context, entry, mut collector, whole, bytes, embedded, .. } = self;
         let (mut of_format, mut of_image) = (Yield::default(), Vec::new());
         if let Some(whole) = whole {
             let text = Text { entry: &entry, bytes: &whole, size: bytes };
@@ -101,7 +106,7 @@ impl<'c> Searcher<'c> {
         let told: BTreeSet<_> = of_image.iter().map(|found| found.what.secret.clone()).collect();
         found.retain(|found| !told.contains(&found.what.secret));
         found.extend(of_image);
-        Searched { found, problems, dropped }
+        Searched { found, problems, dropped, embedded }
     }
 
     fn search(&mut self, last: bool) {
@@ -117,7 +122,9 @@ impl<'c> Searcher<'c> {
                 out.segments.push(all.clone());
             }
         });
-        self.collector.add(matches(self.context.matcher, &chunk, self.context.limits));
+        let mut matches = matches(self.context.matcher, &chunk, self.context.limits);
+        self.embedded.append(&mut matches.embedded);
+        self.collector.add(matches);
         self.buffer = chunk.bytes;
         self.new = self.chunker.begin(&mut self.buffer);
     }

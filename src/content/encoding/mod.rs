@@ -9,12 +9,14 @@
 //! the table again.
 
 mod digits;
+mod embedded;
 mod escapes;
 mod run;
 mod wide;
 
 use std::ops::Range;
 
+pub use self::embedded::{Embedded, embedded};
 pub use self::run::Run;
 
 /// One row of [`ENCODINGS`]: encodings that are found together.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::super::encoded::{Bounds, Trail, each_decoded};
-use super::{Work, companions, found, path};
-use crate::content::encoding::Text;
+use super::{EmbeddedFile, Work, companions, found, path};
+use crate::content::encoding::{Text, embedded};
 use crate::matcher::Surroundings;
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
@@ -33,6 +33,7 @@ impl Work<'_> {
             base: Some((self.chunk.base + start as u64).saturating_sub(segment.start)),
         };
         let scene = Scene { segment, start, owned };
+        self.embedded(text.bytes, &scene, &|offset| offset, &[]);
         let bounds = Bounds::new(self.limits, text.bytes.len());
         if let Some(over) = each_decoded(&text, bounds, &mut |trail| self.decoded(trail, &scene)) {
             let place = String::from_utf8_lossy(path(segment));
@@ -40,9 +41,37 @@ impl Work<'_> {
         }
     }
 
+    /// Files that stand encoded in a text of which `names` were undone, and whose bytes stand in the segment where `place` says.
+    fn embedded(
+        &mut self,
+        text: &[u8],
+        scene: &Scene<'_>,
+        place: &dyn Fn(usize) -> usize,
+        names: &[&'static str],
+    ) {
+        let end = self.chunk.base + self.chunk.bytes.len() as u64;
+        let (mut found, mut cut) = (Vec::new(), false);
+        let over = embedded(text, text.len(), &mut |file| {
+            if scene.owned.contains(&(scene.start + place(file.start))) {
+                cut |= file.cut && scene.segment.end > end;
+                let names = names.iter().copied().chain([file.encoding]).collect();
+                found.push(EmbeddedFile { entry: scene.segment.entry.clone(), names, bytes: file.bytes });
+            }
+        });
+        self.embedded.extend(found);
+        if cut || over {
+            let place = String::from_utf8_lossy(path(scene.segment));
+            let message =
+                "a file that stands encoded in it is too long to be decoded; its beginning was looked into";
+            let remedy = "decode it yourself and look at what it holds";
+            self.problems.push(Problem::new(ProblemKind::Limit, place, message, remedy));
+        }
+    }
+
     /// A text that stands encoded in a segment.
     fn decoded(&mut self, trail: &Trail<'_>, scene: &Scene<'_>) {
         let (text, matcher, start) = (trail.text(), self.matcher, scene.start);
+        self.embedded(text, scene, &|offset| trail.offset(offset), &trail.names());
         let path = Some(path(scene.segment));
         matcher.search(text, |candidate| {
             if !scene.owned.contains(&(start + trail.offset(candidate.at))) {
