@@ -19,6 +19,7 @@ mod judged;
 mod layouts;
 mod leftovers;
 mod limits;
+mod matrix;
 mod memory;
 mod own_rules;
 mod repositories;
