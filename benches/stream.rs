@@ -20,13 +20,14 @@ const SIZE: usize = 4 << 20;
 const CHUNK: usize = 1 << 20;
 const SAMPLES: u32 = 20;
 
-const COMPRESSIONS: [Compression; 7] = [
+const COMPRESSIONS: [Compression; 8] = [
     Compression::Gzip,
     Compression::Zstd,
     Compression::Xz,
     Compression::Bzip2,
     Compression::Lz4,
     Compression::Lzma,
+    Compression::Lzip,
     Compression::Compress,
 ];
 
@@ -53,6 +54,7 @@ fn compress(bytes: &[u8], compression: Compression) -> Vec<u8> {
         }
         Compression::Lz4 => tool(&["lz4", "-qzc"], bytes),
         Compression::Lzma => tool(&["xz", "-zc1", "--format=lzma"], bytes),
+        Compression::Lzip => tool(&["lzip", "-c1"], bytes),
         Compression::Compress => tool(&["compress", "-c"], bytes),
     }
 }

@@ -21,6 +21,7 @@ busybox:busybox-static
 xz:xz-utils
 zstd:zstd
 lz4:lz4
+lzip:lzip
 compress:ncompress
 bzip2:bzip2
 jq:jq

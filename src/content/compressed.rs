@@ -9,7 +9,7 @@ use crate::stream::{self, Compression};
 /// See the module.
 pub(super) const COMPRESSED: Decoder = Decoder {
     name: "compressed",
-    about: "gzip, zstd, xz, bzip2, LZ4, LZMA and compress: all members and frames",
+    about: "gzip, zstd, xz, bzip2, LZ4, LZMA, lzip and compress: all members and frames",
     is: |head| Compression::sniff(head.bytes).is_some(),
     decode,
 };

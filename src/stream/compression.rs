@@ -1,5 +1,5 @@
 //! Compressed bytes in, plain bytes out, to the true end: every gzip member, every zstd, xz and LZ4 frame, every bzip2
-//! stream, recognised by magic bytes and never by a media type.
+//! stream, every member of lzip, recognised by magic bytes and never by a media type.
 //!
 //! What follows the last member is not decompressed and not lost either: [`Decoder::into_rest`] gives the reader back,
 //! and the caller looks at the rest as raw bytes. Skippable zstd frames (the tables of zstd:chunked) are kept apart.
@@ -12,6 +12,7 @@ use lzma_rust2::{LzmaReader, XzReader};
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::lz4::{Lz4, is_lz4};
+use super::lzip::{Lzip, is_lzip};
 use super::lzw::{Lzw, is_lzw};
 use super::peeked::Peeked;
 
@@ -30,6 +31,8 @@ pub enum Compression {
     Lz4,
     /// The .lzma format, which was there before .xz.
     Lzma,
+    /// The .lz format of lzip, version 1.
+    Lzip,
     /// The .Z format of compress.
     Compress,
 }
@@ -46,6 +49,7 @@ impl Compression {
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
             head if is_lz4(head) => Some(Self::Lz4),
+            head if is_lzip(head) => Some(Self::Lzip),
             head if is_lzma(head) => Some(Self::Lzma),
             head if is_lzw(head) => Some(Self::Compress),
             _ => None,
@@ -61,6 +65,7 @@ impl Compression {
             Self::Bzip2 => "bzip2",
             Self::Lz4 => "lz4",
             Self::Lzma => "lzma",
+            Self::Lzip => "lzip",
             Self::Compress => "compress",
         }
     }
@@ -116,6 +121,7 @@ enum State<R: BufRead> {
     Bzip2(Box<BzDecoder<Peeked<R>>>),
     Lz4(Box<Lz4<R>>),
     Lzma(Box<LzmaReader<Peeked<R>>>),
+    Lzip(Box<Lzip<R>>),
     Compress(Box<Lzw<R>>),
     End(Peeked<R>),
     /// Only while the state changes, and after an error.
@@ -167,6 +173,9 @@ impl<R: BufRead> Decoder<R> {
                 }
                 (Compression::Lzma, head) if is_lzma(head) => {
                     State::Lzma(Box::new(LzmaReader::new_mem_limit(inner, most, None).map_err(memory)?))
+                }
+                (Compression::Lzip, head) if is_lzip(head) => {
+                    State::Lzip(Box::new(Lzip::new(inner, self.window)?))
                 }
                 (Compression::Compress, head) if is_lzw(head) => State::Compress(Box::new(Lzw::new(inner)?)),
                 _ => State::End(inner),
@@ -220,6 +229,7 @@ impl<R: BufRead> Read for Decoder<R> {
                 State::Bzip2(decoder) => decoder.read(out)?,
                 State::Lz4(decoder) => decoder.read(out)?,
                 State::Lzma(decoder) => decoder.read(out).map_err(memory)?,
+                State::Lzip(decoder) => decoder.read(out)?,
                 State::Compress(decoder) => decoder.read(out)?,
                 State::End(_) | State::Gone => return Ok(0),
                 State::Between(_) => 0,
@@ -239,6 +249,10 @@ impl<R: BufRead> Read for Decoder<R> {
                     inner.back(&ahead);
                     inner
                 }
+                State::Lzip(decoder) => match decoder.into_inner() {
+                    Some(inner) => inner,
+                    None => return Ok(0),
+                },
                 State::Between(inner) => inner,
                 State::End(_) | State::Gone => unreachable!("both returned above"),
             };
@@ -353,6 +367,8 @@ mod tests {
             &["xz", "-zc", "--format=lzma", "-1"],
             &["xz", "-zc"],
             &["bzip2", "-zc"],
+            &["lzip", "-c"],
+            &["lzip", "-c0", "-b", "100000"],
         ] {
             for text in [&short, &long] {
                 let bytes = [&made(command, text)[..], b"zz trailing"].concat();
@@ -396,8 +412,25 @@ mod tests {
     }
 
     #[test]
-    fn lz4_and_lzma_ask_for_no_more_memory_than_they_may_have() {
-        for command in [&["lz4", "-qzc"][..], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma", "-9"]] {
+    fn a_member_of_lzip_agrees_with_its_trailer() {
+        let member = made(&["lzip", "-c"], &text(9000));
+        let length = member.len();
+        assert!(read_all(&[&member[..], &member].concat()).0.unwrap() == text(9000).repeat(2));
+        for at in [300, length - 20, length - 16] {
+            let mut wrong = member.clone();
+            wrong[at] ^= 1;
+            assert!(read_all(&wrong).0.is_err(), "{at}");
+        }
+        for cut in [6, 20, length / 2, length - 1] {
+            assert!(read_all(&member[..cut]).0.is_err(), "{cut}");
+        }
+    }
+
+    #[test]
+    fn lz4_lzma_and_lzip_ask_for_no_more_memory_than_they_may_have() {
+        for command in
+            [&["lz4", "-qzc"][..], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma", "-9"], &["lzip", "-c"]]
+        {
             let bytes = made(command, &text(10));
             let compression = Compression::sniff(&bytes).unwrap();
             let error = Decoder::new(&bytes[..], compression, 1 << 10).read(&mut [0; 10]).unwrap_err();
@@ -407,10 +440,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn changed_bytes_make_no_panic(command in 0usize..4, at in any::<usize>(), byte in any::<u8>()) {
+        fn changed_bytes_make_no_panic(command in 0usize..5, at in any::<usize>(), byte in any::<u8>()) {
             static MADE: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
-                let commands: [&[&str]; 4] =
-                    [&["lz4", "-qzc", "-BD"], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma"], &["compress", "-c"]];
+                let commands: [&[&str]; 5] =
+                    [&["lz4", "-qzc", "-BD"], &["lz4", "-zcl"], &["xz", "-zc", "--format=lzma"], &["compress", "-c"], &["lzip", "-c"]];
                 commands.iter().map(|command| made(command, &text(200))).collect()
             });
             let mut bytes = MADE[command].clone();

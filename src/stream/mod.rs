@@ -8,6 +8,7 @@ mod bounded;
 mod compression;
 pub mod header;
 mod lz4;
+mod lzip;
 mod lzw;
 mod members;
 mod paths;
