@@ -53,6 +53,11 @@ from_python="
 pyinstaller:pyinstaller==6.22.3
 "
 
+# What Rust needs to make WebAssembly.
+if command -v rustup > /dev/null; then
+  rustup --quiet target add wasm32-unknown-unknown 2> /dev/null
+fi
+
 missing=()
 for row in $needed; do
   # Engines live in /usr/sbin, which is not on everybody's path.

@@ -89,6 +89,7 @@ pub const DECODERS: &[Decoder] = &[
     squashfs::SQUASHFS,
     tar::TAR,
     vim::VIM,
+    executable::WASM,
     zip::ZIP,
     // Behind the rows of archives that a script may begin.
     script::SCRIPT,

@@ -3,11 +3,13 @@
 
 mod layout;
 mod strings;
+mod wasm;
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use self::layout::{HEADERS, Layout};
 use self::strings::Strings;
+pub(super) use self::wasm::WASM;
 use super::pyinstaller::{self, Tail, Watch};
 use super::{Decoder, Fault, HEAD, Head, Part, Visitor};
 use crate::limits::Limit;
@@ -98,15 +100,20 @@ fn strings(
         }
         strings.end();
     }
+    Ok(show(strings, visitor))
+}
+
+/// Shows what was taken apart. Returns whether to go on.
+fn show(strings: Strings, visitor: &mut dyn Visitor) -> bool {
     let (text, full) = strings.finish();
     if !text.is_empty() && visitor.visit(Part::Plain("strings"), &mut &text[..]).is_break() {
-        return Ok(false);
+        return false;
     }
     if full {
         let message = "not all strings that stand behind one another without a border were taken apart";
         visitor.fault(Part::Plain("strings"), Fault::limit(Limit::WholeBytes, message));
     }
-    Ok(true)
+    true
 }
 
 /// Shows what stands behind an executable, if it can be opened: its bytes were searched already.

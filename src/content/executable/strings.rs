@@ -128,7 +128,8 @@ impl Strings {
         done
     }
 
-    fn point(&mut self, address: u64) {
+    /// A pointer that could lead into a run.
+    pub(super) fn point(&mut self, address: u64) {
         if address <= self.bounds.0 || address >= self.bounds.1 {
             return;
         }
@@ -141,6 +142,13 @@ impl Strings {
             }
         }
         self.pointers.push(address);
+    }
+
+    /// A pointer with a number beside it that could be the length of a string: where it ends, the next begins.
+    pub(super) fn sized(&mut self, address: u64, length: u64) {
+        if (SHORTEST as u64..1 << 16).contains(&length) {
+            self.point(address.wrapping_add(length));
+        }
     }
 
     /// `lea register, [rip + distance]`.
@@ -225,11 +233,8 @@ impl Strings {
                     self.point(target);
                     self.point(layout.base.wrapping_add(target));
                 }
-                // A string's length stands behind its pointer: where it ends, the next begins.
-                let behind = word.wrapping_add(next);
-                if (SHORTEST as u64..1 << 16).contains(&next) {
-                    self.point(behind);
-                }
+                // A string's length stands behind its pointer.
+                self.sized(word, next);
             }
             at += width;
         }

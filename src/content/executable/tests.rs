@@ -26,7 +26,8 @@ fn alone(bytes: &[u8], text: &str) -> bool {
 }
 
 fn assert_apart(bytes: &[u8], what: &str) {
-    let (shown, ended) = shown(&EXECUTABLE, "bin/made", bytes, 64 << 10);
+    let decoder = if bytes.starts_with(b"\0asm") { &WASM } else { &EXECUTABLE };
+    let (shown, ended) = shown(decoder, "bin/made", bytes, 64 << 10);
     assert_eq!((ended, shown.faults.len()), (Ok(()), 0), "{what}");
     let text = strings(&shown);
     let mut apart = 0;
@@ -92,7 +93,7 @@ fn strings_of_go_are_taken_apart_on_every_system() {
     fs::write(folder.path().join("made.go"), with_tokens(GO)).unwrap();
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/go");
     for (system, machine) in
-        [("linux", "amd64"), ("linux", "arm64"), ("windows", "amd64"), ("darwin", "arm64")]
+        [("linux", "amd64"), ("linux", "arm64"), ("windows", "amd64"), ("darwin", "arm64"), ("js", "wasm")]
     {
         let built = Command::new("go")
             .args(["build", "-o", "made", "made.go"])
@@ -127,6 +128,20 @@ fn what_is_appended_is_shown_and_c_has_nothing_to_take_apart() {
     // What nobody can open was searched with the file.
     let (shown, _) = shown(&EXECUTABLE, "", &[&bytes[..], b"some bytes"].concat(), 4096);
     assert!(shown.parts.is_empty());
+}
+
+#[test]
+fn strings_of_rust_in_webassembly_are_taken_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("made.rs"), with_tokens(RUST)).unwrap();
+    for level in ["-Copt-level=3", "-Copt-level=z"] {
+        let command = ["rustc", "--target=wasm32-unknown-unknown", level, "made.rs", "-o", "made.wasm"];
+        run(folder.path(), "Rust's target wasm32-unknown-unknown", &command);
+        let bytes = fs::read(folder.path().join("made.wasm")).unwrap();
+        assert_apart(&bytes, level);
+        let expected = strings(&shown(&WASM, "", &bytes, 64 << 10).0);
+        assert_eq!(strings(&shown(&WASM, "", &bytes, 7).0), expected, "{level}");
+    }
 }
 
 #[test]
@@ -177,6 +192,18 @@ fn core_dumps_and_class_files_are_none() {
 }
 
 proptest! {
+    #[test]
+    fn no_module_makes_it_panic(
+        code in proptest::collection::vec(any::<u8>(), 0..100), data in proptest::collection::vec(any::<u8>(), 0..100),
+        begin in 0usize..3,
+    ) {
+        let begin: &[u8] = [&b""[..], b"\x01\0\x41\x05\x0b\x30", b"\x02\x02\0\x42\xff\xff\xff\xff\x7f\x0b\xff\xff\x7f"][begin];
+        let data = [begin, &data].concat();
+        let section = |id: u8, bytes: &[u8]| [&[id, bytes.len().to_le_bytes()[0]], bytes].concat();
+        let module = [b"\0asm\x01\0\0\0".to_vec(), section(10, &code), section(11, &data)].concat();
+        let _ = shown(&WASM, "", &module, 64);
+    }
+
     #[test]
     fn no_header_makes_it_panic(bytes in proptest::collection::vec(any::<u8>(), 40..2000), kind in 0usize..6) {
         let begin: &[u8] = [
