@@ -82,8 +82,12 @@ impl Strings {
         let mut at = 0;
         while at < bytes.len() {
             if self.open.is_none() {
-                let Some(skip) = bytes[at..].iter().position(|byte| is_text(*byte)) else { break };
-                at += skip;
+                // Before a byte that is no text, nothing this close is long enough; most of a program is like that.
+                let window = &bytes[at..bytes.len().min(at + SHORTEST_RUN)];
+                if let Some(last) = window.iter().rposition(|byte| !is_text(*byte)) {
+                    at += last + 1;
+                    continue;
+                }
                 self.open = Some(self.text.len());
                 self.runs.push((address.wrapping_add(at as u64), self.text.len()));
             }
@@ -211,6 +215,9 @@ impl Strings {
         let skip = usize::try_from(address.wrapping_neg() % width as u64).unwrap_or(0);
         let read = |at: usize| -> Option<u64> {
             let bytes = bytes.get(at..at + width)?;
+            if let (8, false, Some(word)) = (width, layout.big_endian, bytes.first_chunk()) {
+                return Some(u64::from_le_bytes(*word));
+            }
             let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
             Some(if layout.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
         };
