@@ -3,6 +3,7 @@
 //! Content is made from seeds (see `support`), and every bench checks that it found what stands in it: a figure of a
 //! program that finds nothing is worth nothing. `README.md` beside this file says what each one shows.
 
+mod content;
 mod image;
 mod join;
 mod let_through;

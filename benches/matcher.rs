@@ -4,7 +4,6 @@
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use layersift::content::encoding;
 use layersift::matcher::{Candidate, Hit, Matcher, Surroundings};
 use layersift::signature::{Confidence, RuleSet};
 
@@ -54,16 +53,4 @@ fn check(hits: &[Hit], content: &Content) {
     let likely = hits.iter().filter(|hit| hit.confidence >= Confidence::Likely);
     let found = likely.map(|hit| &content.bytes[hit.secret.clone()]);
     assert!(found.eq(content.secrets.iter().map(String::as_bytes)), "exactly the planted credentials");
-}
-
-/// The search for UTF-16 text in content that has none, and in content that is nothing else.
-#[divan::bench(args = [false, true], sample_count = SAMPLES, sample_size = 1)]
-fn utf16_runs(bencher: Bencher<'_, '_>, wide: bool) {
-    let content = Kind::Binary.content(SIZE, 1).bytes;
-    let bytes = if wide { content.iter().flat_map(|byte| [byte % 95 + b' ', 0]).collect() } else { content };
-    let expected = encoding::runs(&bytes).len();
-    assert_eq!(expected == 1, wide);
-    bencher
-        .counter(BytesCount::of_slice(&bytes))
-        .bench(|| assert_eq!(encoding::runs(&bytes).len(), expected));
 }
