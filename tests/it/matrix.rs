@@ -39,6 +39,9 @@ const FORMS: &[Form] = &[
     Form("ar", Of::Bytes, Of::Bytes, "/"),
     Form("cpio", Of::Bytes, Of::Bytes, "/"),
     Form("7z", Of::Bytes, Of::Bytes, "/"),
+    Form("cab", Of::Bytes, Of::Bytes, "/"),
+    Form("squashfs", Of::Bytes, Of::Bytes, "/"),
+    Form("lzip", Of::Bytes, Of::Bytes, "lzip"),
     Form("sqlite", Of::Bytes, Of::Bytes, "?"),
     Form("base64", Of::Bytes, Of::Text, "base64"),
     Form("base64-url", Of::Bytes, Of::Text, "base64"),
@@ -115,7 +118,7 @@ fn pack(items: &[(String, String, &Chain)]) {
     drop(stdin);
     assert!(
         child.wait().unwrap().success(),
-        "pack.py failed: run tests/install.sh to get zstd, lz4, cpio and 7z"
+        "pack.py failed: run tests/install.sh to get zstd, lz4, cpio, 7z, gcab, mksquashfs and lzip"
     );
 }
 

@@ -75,6 +75,15 @@ const MAGICS: &[Magic] = &[
     hex("303730373031", 0),
     base64("U1FMaXRlIGZvcm1hd", 0),
     base64("UEFDSwAAAA", 0),
+    // Cabinets, squashfs, lzip.
+    base64("TVNDRgAAAA", 0),
+    hex("4d53434600000000", 0),
+    hex("4D53434600000000", 0),
+    base64("aHNxc", 0),
+    hex("68737173", 0),
+    base64("TFpJUA", 0),
+    hex("4c5a495001", 0),
+    hex("4C5A495001", 0),
     // PKCS#12: a sequence of more than 255 bytes with the number 3 and a sequence. JKS: fe ed fe ed.
     base64("IBAzC", 6),
     base64("/u3+7", 0),

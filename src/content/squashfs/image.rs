@@ -31,6 +31,8 @@ pub(super) struct Superblock {
     pub(super) inodes: u64,
     pub(super) folders: u64,
     pub(super) fragments: u64,
+    /// Where it is said where extended attributes are, if some are.
+    attributes: Option<u64>,
 }
 
 impl Superblock {
@@ -49,6 +51,7 @@ impl Superblock {
             inodes: long(head, 64)?,
             folders: long(head, 72)?,
             fragments: long(head, 80)?,
+            attributes: long(head, 56).filter(|at| *at != u64::MAX),
         })
     }
 }
@@ -143,6 +146,15 @@ impl<'i> Image<'i> {
         Ok(())
     }
 
+    /// Names and values of all extended attributes, if there are some.
+    pub(super) fn attributes(&mut self) -> io::Result<Option<Attributes<'_, 'i>>> {
+        let Some(at) = self.head.attributes else { return Ok(None) };
+        // They stand in front of a table of which attributes are whose, and behind that both places are said.
+        let places = self.range(at, 24)?;
+        let [block, end] = [0, 16].map(|at| long(places, at).unwrap_or_default());
+        Ok(Some(Attributes { image: self, block, end, given: 0 }))
+    }
+
     /// What the block of a table that begins at `block` holds, and where the next begins.
     fn table(&mut self, block: u64) -> io::Result<(&[u8], u64)> {
         let kept = self.tables.iter().position(|(at, ..)| *at == block);
@@ -198,6 +210,31 @@ impl<'i> Image<'i> {
         let range = usize::try_from(at).ok().zip(usize::try_from(at.saturating_add(length)).ok());
         let range = range.and_then(|(from, to)| self.bytes.get(from..to));
         range.ok_or_else(|| damage("bytes stand outside of the image, which may be cut off"))
+    }
+}
+
+/// Gives the extended attributes of all files, one behind another.
+pub(super) struct Attributes<'t, 'i> {
+    image: &'t mut Image<'i>,
+    block: u64,
+    end: u64,
+    given: usize,
+}
+
+impl Read for Attributes<'_, '_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.block < self.end {
+            let (held, next) = self.image.table(self.block)?;
+            let left = held.get(self.given..).unwrap_or_default();
+            if !left.is_empty() {
+                let take = left.len().min(out.len());
+                out[..take].copy_from_slice(&left[..take]);
+                self.given += take;
+                return Ok(take);
+            }
+            (self.block, self.given) = (next, 0);
+        }
+        Ok(0)
     }
 }
 

@@ -33,8 +33,8 @@ fn decode(_: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Re
         return Err(Fault::unsupported("its compression (LZO)"));
     }
     let image = Image::new(head, &bytes, visitor.limit(Limit::WindowBytes));
-    let walk = Walk { image, visitor, path: Vec::new(), entered: HashSet::new(), entries: 0 };
-    if walk.all()?.is_break() {
+    let mut walk = Walk { image, visitor, path: Vec::new(), entered: HashSet::new(), entries: 0 };
+    if walk.all()?.is_break() || walk.attributes().is_break() {
         return Ok(());
     }
     // It is filled up with zeros.
@@ -57,7 +57,7 @@ struct Walk<'w, 'i> {
 
 impl Walk<'_, '_> {
     /// Walks all folders.
-    fn all(mut self) -> Result<ControlFlow<()>, Fault> {
+    fn all(&mut self) -> Result<ControlFlow<()>, Fault> {
         // Folders that were not left yet, and how long the path of each is.
         let mut open: Vec<(Listing, usize)> = Vec::new();
         let mut next = Some(self.image.head.root);
@@ -106,6 +106,18 @@ impl Walk<'_, '_> {
             Inode::Link(target) => Looked::Shown(self.visitor.visit(part, &mut &target[..] as &mut dyn Read)),
             Inode::File(_) | Inode::Other => Looked::Shown(ControlFlow::Continue(())),
         })
+    }
+
+    /// Shows what extended attributes say.
+    fn attributes(&mut self) -> ControlFlow<()> {
+        match self.image.attributes() {
+            Ok(Some(mut attributes)) => self.visitor.visit(Part::Rest, &mut attributes),
+            Ok(None) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.visitor.fault(Part::Rest, error.into());
+                ControlFlow::Continue(())
+            }
+        }
     }
 
     fn count(&mut self) -> Result<(), Fault> {

@@ -104,6 +104,24 @@ fn it_is_the_same_in_any_pieces_and_what_follows_is_shown() {
 }
 
 #[test]
+fn extended_attributes_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    // They are taken from a tar, because not every file system has them.
+    let tar = "import tarfile, io\n\
+        tar = tarfile.open('x.tar', 'w', format=tarfile.PAX_FORMAT)\n\
+        a = tarfile.TarInfo('a')\n\
+        a.pax_headers = {'SCHILY.xattr.user.note': 'what an attribute says'}\n\
+        tar.addfile(a)\n\
+        tar.close()\n";
+    run(folder.path(), "python3", &["python3", "-c", tar]);
+    let command = "mksquashfs - image -tar -quiet -no-progress < x.tar";
+    run(folder.path(), "squashfs-tools", &["sh", "-c", command]);
+    let (shown, ended) = shown_in_pieces(&SQUASHFS, "x", &fs::read(folder.path().join("image")).unwrap());
+    assert_eq!((ended, &shown.faults, shown.parts.len()), (Ok(()), &vec![], 1));
+    assert!(String::from_utf8_lossy(&shown.parts[0].1).contains("what an attribute says"));
+}
+
+#[test]
 fn lzo_is_told_and_older_versions_are_none() {
     let folder = folder();
     let bytes = made(folder.path(), "-comp lzo");
@@ -183,7 +201,7 @@ proptest! {
         let mut head = [0; SUPERBLOCK];
         head[..4].copy_from_slice(b"hsqs");
         (head[13], head[20], head[22], head[28]) = (0x10, 1, 12, 4);
-        (head[64], head[72], head[80]) = (tables[0], tables[1], tables[2]);
+        (head[56], head[64], head[72], head[80]) = (tables[2], tables[0], tables[1], tables[2]);
         let _ = shown(&SQUASHFS, "", &[&head[..], &bytes].concat(), 11);
     }
 }
