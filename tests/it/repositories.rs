@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::inside::scan;
 use crate::support::compression::Compression;
+use crate::support::noise::Noise;
 use layersift::signature::template::expand;
 
 fn token(seed: &str) -> String {
@@ -266,6 +267,25 @@ fn commits_for_which_there_is_no_room_are_told() {
     assert_eq!(problems[0]["kind"], "note");
     assert!(problems[0]["place"].as_str().unwrap().ends_with(": app/.git"), "{problems:#?}");
     assert_eq!(report.json["findings"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_large_pack_has_before_its_folders_is_named_too() {
+    let git = Repository::new();
+    let commit = git.commit("a.env", &line("large"));
+    for file in 0..200 {
+        let bytes: Vec<u8> = Noise::new(&file.to_string()).take(5000).collect();
+        fs::write(git.path().join(format!("b{file}")), bytes).unwrap();
+    }
+    git.commit("c", "more\n");
+    git.git(&["gc", "-q"]);
+    fs::remove_file(git.path().join("a.env")).unwrap();
+    let files = git.files();
+    let files: Vec<_> = files.iter().map(|(path, content)| (&**path, content.clone())).collect();
+    let report = scan(&files, &["--max-whole-bytes", "400k"]);
+    let findings = report.json["findings"].as_array().unwrap();
+    assert_eq!((findings.len(), &report.json["problems"]), (1, &json!([])));
+    assert_eq!(findings[0]["places"][0]["inner"], json!([format!("{commit}:a.env")]));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! the oldest of each path first. If the room is too small for the pack this happens as often as it is full, and bases
 //! that are far back may be gone; of a delta on one of those its new bytes are shown, and that this is all is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher};
 use std::io::{self, BufRead, Read};
 use std::num::NonZeroU64;
@@ -89,6 +89,10 @@ struct Pack<'p> {
     /// Bytes of stored objects that are kept before they are shown.
     most: usize,
     lost: BTreeMap<Lost, u64>,
+    /// Blobs that were shown before it was known where they were, by their keys.
+    unnamed: HashSet<u64>,
+    /// How many of those are kept.
+    most_unnamed: usize,
 }
 
 impl<'p> Pack<'p> {
@@ -103,6 +107,8 @@ impl<'p> Pack<'p> {
             inflater: Inflater::default(),
             fresh: Vec::new(),
             most: room / 16 * 9,
+            unnamed: HashSet::new(),
+            most_unnamed: room / 512,
             lost: BTreeMap::new(),
         }
     }
@@ -206,7 +212,7 @@ impl<'p> Pack<'p> {
             self.blob(at, key)?;
         }
         if !last {
-            self.store.shrink(self.most / 2, &self.fresh);
+            self.store.shrink(self.most / 8 * 7, &self.fresh);
         }
         ControlFlow::Continue(())
     }
@@ -283,6 +289,9 @@ impl<'p> Pack<'p> {
 
     fn blob(&mut self, at: u64, key: u64) -> ControlFlow<()> {
         let origin = self.history.origin(key);
+        if origin.is_none() && self.unnamed.len() < self.most_unnamed {
+            self.unnamed.insert(key);
+        }
         let (content, id) = match (self.store.resolve(at), self.store.full(at)) {
             (Ok((kind, content)), _) => {
                 let id = origin.is_none().then(|| self.hash.name(kind, &content));
@@ -308,12 +317,11 @@ impl<'p> Pack<'p> {
         }
     }
 
-    /// Tells where the objects were that a commit has and the pack has not: those that a clone fetches when it needs them.
+    /// Tells where the objects were that a commit has and the pack has not (those that a clone fetches when it needs them),
+    /// and those that came before the trees that name them.
     fn note(&mut self) {
-        if self.store.has_dropped() {
-            return;
-        }
-        for key in self.history.keys().filter(|key| self.store.find(*key).is_none()) {
+        let absent = |key| !self.store.has_dropped() && self.store.find(key).is_none();
+        for key in self.history.keys().filter(|key| self.unnamed.contains(key) || absent(*key)) {
             if let Some((key, origin)) = NonZeroU64::new(key).zip(self.history.origin(key)) {
                 self.visitor.note(Note::place(key, origin));
             }
@@ -322,6 +330,10 @@ impl<'p> Pack<'p> {
 
     /// Shows what the delta at byte `at` adds, and keeps in mind that this is not all.
     fn lose_delta(&mut self, at: u64, lost: Lost) -> ControlFlow<()> {
+        if self.store.lost_a_tree(at) {
+            // There is no text in it; what it names is told by its own name.
+            return ControlFlow::Continue(());
+        }
         self.lose(lost);
         let new = self.store.inserted(at).unwrap_or_default();
         let name = format!("delta at byte {at}");

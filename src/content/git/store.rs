@@ -74,7 +74,13 @@ pub(super) struct Store {
     asked: u64,
     /// Whether an object was dropped.
     dropped: bool,
+    /// Where trees start that were dropped, or could not be resolved because of that.
+    trees: HashSet<u64>,
 }
+
+/// What a row of [`Store::trees`] takes, and how much of the room those may take: one part of so many.
+const TREE: usize = 20;
+const TREES: usize = 16;
 
 /// Bytes that may be resolved on the way to others, whatever was asked for, and for each byte that was.
 const SLACK: u64 = 256 << 20;
@@ -98,12 +104,13 @@ impl Store {
             again: 0,
             asked: 0,
             dropped: false,
+            trees: HashSet::new(),
         }
     }
 
     /// Bytes that what is stored takes.
     pub(super) fn stored(&self) -> usize {
-        self.objects.len() * OBJECT + self.bytes.len()
+        self.objects.len() * OBJECT + self.bytes.len() + self.trees.len() * TREE
     }
 
     /// Whether objects had to go to make room.
@@ -243,6 +250,22 @@ impl Store {
         self.plain.put(at, kind, content);
     }
 
+    /// Whether the object at byte `at`, which cannot be resolved, is a tree because it builds on one.
+    pub(super) fn lost_a_tree(&mut self, at: u64) -> bool {
+        let base = self.index(at).map(|index| self.objects[index].form);
+        let is_tree = matches!(base, Some(Form::OnOffset(base)) if self.trees.contains(&base));
+        if is_tree {
+            self.remember_tree(at);
+        }
+        is_tree
+    }
+
+    fn remember_tree(&mut self, at: u64) {
+        if (self.trees.len() + 1) * TREE <= self.room / TREES {
+            self.trees.insert(at);
+        }
+    }
+
     /// The new bytes of the delta at byte `at`.
     pub(super) fn inserted(&mut self, at: u64) -> Option<Vec<u8>> {
         let stored = &self.objects[self.index(at)?];
@@ -256,8 +279,10 @@ impl Store {
     /// Drops objects until what is stored takes at most `most` bytes, and what could not be resolved, but for the objects at
     /// the bytes `waiting`, which are in order.
     ///
-    /// Objects that are deltas on one another go together. First go those to which nothing was added for long, and of which
-    /// each is large: what changes often will be the base of more.
+    /// Objects that are deltas on one another go together. First go those of which each is large: of two that may be the
+    /// base of more the smaller costs less, and what changes often will be one. Git writes an object and all that builds on
+    /// it together if an older commit has a tag, so what was added to last comes last; else the newest version of every
+    /// file comes first and older ones at the end, so how long ago something was added to says nothing.
     pub(super) fn shrink(&mut self, most: usize, waiting: &[u64]) {
         let mut families: HashMap<u32, Family> = HashMap::new();
         let mut roots: Vec<u32> = Vec::with_capacity(self.objects.len());
@@ -289,10 +314,16 @@ impl Store {
         self.dropped |= !gone.is_empty();
         self.round += 1;
         let mut roots = roots.into_iter();
+        let mut trees = Vec::new();
         self.retain(|stored| {
             let stays = roots.next().is_some_and(|root| !gone.contains(&root)) && stored.key.is_some();
-            stays || waiting.binary_search(&stored.at).is_ok()
+            let stays = stays || waiting.binary_search(&stored.at).is_ok();
+            trees.extend((!stays && stored.kind == Some(Kind::Tree)).then_some(stored.at));
+            stays
         });
+        for at in trees {
+            self.remember_tree(at);
+        }
     }
 
     fn retain(&mut self, mut keep: impl FnMut(&Stored) -> bool) {
@@ -330,10 +361,14 @@ struct Family {
     round: u32,
 }
 
+/// How many times larger a family of the last round may be than one of before.
+const OPEN: u64 = 16;
+
 impl Family {
+    /// What holding it costs for each member, in the round `round`.
     fn cost(&self, round: u32) -> u64 {
-        let age = u64::from(round - self.round) + 1;
-        (self.bytes as u64).saturating_mul(age * age) / self.members as u64
+        let open = if self.round == round { 1 } else { OPEN };
+        (self.bytes as u64).saturating_mul(open) / self.members as u64
     }
 }
 

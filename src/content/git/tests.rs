@@ -1,5 +1,7 @@
 //! Repositories made by git itself.
 
+mod room;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
