@@ -145,6 +145,18 @@ fn strings_of_rust_in_webassembly_are_taken_apart() {
 }
 
 #[test]
+fn the_archive_of_a_program_that_extracts_itself_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.conf"), "some text").unwrap();
+    run(folder.path(), "p7zip-full", &["7z", "a", "-bd", "-sfx", "made", "a.conf"]);
+    let bytes = fs::read(folder.path().join("made")).unwrap();
+    let (shown, ended) = shown(&EXECUTABLE, "made", &bytes, 4096);
+    assert_eq!((ended, &shown.faults), (Ok(()), &vec![]));
+    let (name, archive) = shown.parts.last().unwrap();
+    assert!(name == "(rest)" && archive.starts_with(b"7z\xbc\xaf\x27\x1c"), "{name}");
+}
+
+#[test]
 fn headers_behind_the_code_are_read_if_they_can_be_held() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("made.rs"), with_tokens(RUST)).unwrap();
