@@ -344,10 +344,15 @@ fn lines(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Joined> {
     let start = line_start(text, end)?;
     let soft = text[end] == b'=';
     // Lines of quoted-printable break only where they would be too long.
-    if soft && !(SOFT.0..SOFT.1).contains(&(end - start)) {
+    if soft && !((SOFT.0..SOFT.1).contains(&(end - start)) && is_quoted(&text[start..end])) {
         return None;
     }
     let run = run_before(&text[start..end]);
+    // The last group of base64 ends with that sign too.
+    let digits = digits_before(&text[start..end]);
+    if soft && digits >= PADDED && digits % 4 == 3 {
+        return None;
+    }
     let mut next = past_line_end(text, end, path)?;
     let right = run_behind(&text[next..text.len().min(next + PIECE)]);
     let goes_on = text.get(next + right) == Some(&b'\\');
@@ -382,6 +387,20 @@ fn lines(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Joined> {
             None => return Some(joined),
         }
     }
+}
+
+/// Whether a line could be one of quoted-printable, where each `=` stands before two digits (RFC 2045, section 6.7).
+fn is_quoted(line: &[u8]) -> bool {
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    memchr::memchr_iter(b'=', line).all(|at| hex(line.get(at + 1)) && hex(line.get(at + 2)))
+}
+
+/// Fewest digits of base64 whose last `=` is taken for what fills a group.
+const PADDED: usize = 20;
+
+/// Digits of base64 at the end of `text`.
+fn digits_before(text: &[u8]) -> usize {
+    text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)).count()
 }
 
 /// Lengths of lines that quoted-printable breaks: at most 76 with the sign, and hardly less.

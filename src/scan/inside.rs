@@ -4,17 +4,16 @@
 //! where it stands. Every byte below the file itself passes a [`Tee`]: it is searched there, whether a decoder makes
 //! something of it or not, and counted against the limits. Nothing is kept but one stretch of bytes for each level.
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Context;
 use super::matching::{EmbeddedFile, Match};
 use super::searcher::{Searched, Searcher};
+use super::tee::{Meter, Share, Tee};
 use super::whole::Yield;
 use crate::content::encoding::ENCODINGS;
 use crate::content::{Fault, FaultKind, HEAD, Head, Note, Part, Visitor};
@@ -368,122 +367,5 @@ fn without_extension(path: &[u8]) -> &[u8] {
     match path[name..].iter().rposition(|byte| *byte == b'.') {
         Some(dot) if dot > 0 => &path[..name + dot],
         _ => path,
-    }
-}
-
-/// A bound on memory of which each decoder that asks leaves half to those inside of it.
-#[derive(Debug, Default)]
-struct Share {
-    /// Decoders outside of the current one that asked.
-    outside: u32,
-    /// Whether the current one did.
-    asked: Cell<bool>,
-}
-
-impl Share {
-    /// Begins a decoder; what is returned ends it.
-    fn enter(&mut self) -> (u32, bool) {
-        let before = (self.outside, self.asked.get());
-        self.outside += u32::from(self.asked.replace(false));
-        before
-    }
-
-    fn leave(&mut self, (outside, asked): (u32, bool)) {
-        self.outside = outside;
-        self.asked.set(asked);
-    }
-
-    fn of(&self, bound: u64) -> u64 {
-        self.asked.set(true);
-        bound.checked_shr(self.outside).unwrap_or(0)
-    }
-}
-
-/// Counts what looking into one file costs.
-struct Meter<'m> {
-    context: &'m Context<'m>,
-    /// Bytes of the file itself.
-    stored: Cell<u64>,
-    /// Bytes shown, at all depths.
-    inner: Cell<u64>,
-    began: Instant,
-    /// The limit that was reached.
-    over: Cell<Option<Limit>>,
-}
-
-/// Stored bytes that every file is taken to have more for its ratio: small files of zeros are no bombs.
-const RATIO_SLACK: u64 = 64 << 10;
-
-impl<'m> Meter<'m> {
-    fn new(context: &'m Context<'m>) -> Self {
-        let (stored, inner) = (Cell::new(0), Cell::new(0));
-        Self { context, stored, inner, began: Instant::now(), over: Cell::new(None) }
-    }
-
-    fn count(&self, bytes: u64) {
-        let limits = self.context.limits;
-        let inner = self.inner.get() + bytes;
-        self.inner.set(inner);
-        let seconds = || self.began.elapsed() > Duration::from_secs(limits.get(Limit::FileSeconds));
-        let over = if inner > limits.get(Limit::InnerBytes) {
-            Some(Limit::InnerBytes)
-        } else if inner / (self.stored.get() + RATIO_SLACK) >= limits.get(Limit::Ratio) {
-            Some(Limit::Ratio)
-        } else {
-            seconds().then_some(Limit::FileSeconds)
-        };
-        if over.is_some() {
-            self.over.set(over);
-        }
-    }
-}
-
-/// Gives the bytes of a part to whoever reads it, and shows them to a searcher.
-struct Tee<'t> {
-    body: &'t mut dyn Read,
-    searcher: Option<Searcher<'t>>,
-    meter: &'t Meter<'t>,
-    bytes: u64,
-    failed: Option<Fault>,
-}
-
-impl Tee<'_> {
-    /// Reads what nobody has read.
-    fn drain(&mut self) {
-        let mut buffer = [0; BUFFER];
-        loop {
-            match self.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-impl Read for Tee<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.meter.over.get().is_some() || self.failed.is_some() {
-            return Err(io::Error::other("it is not read any further"));
-        }
-        let read = match self.body.read(out) {
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
-            Err(error) => {
-                let again = io::Error::new(error.kind(), error.to_string());
-                self.failed = Some(error.into());
-                return Err(again);
-            }
-        };
-        self.bytes += read as u64;
-        match &mut self.searcher {
-            None => self.meter.stored.set(self.meter.stored.get() + read as u64),
-            Some(searcher) => {
-                self.meter.count(read as u64);
-                searcher.push(&out[..read]);
-            }
-        }
-        Ok(read)
     }
 }

@@ -27,6 +27,7 @@ mod pump;
 mod searcher;
 mod sighting;
 mod structured;
+mod tee;
 mod texts;
 mod versions;
 mod whole;

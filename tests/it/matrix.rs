@@ -98,6 +98,8 @@ fn shown(chain: &Chain) -> Option<(Vec<&'static str>, Vec<&'static str>)> {
         match form.3 {
             "?" => return None,
             "/" => inner.push("inner.txt"),
+            // In digits the order of the bytes cannot be told, and the first is taken.
+            "utf-16be" if matches!(decoded.last(), Some(&("base64" | "hex"))) => decoded.push("utf-16le"),
             encoding => decoded.push(encoding),
         }
     }

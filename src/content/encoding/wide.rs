@@ -92,9 +92,8 @@ fn is_character(bytes: &[u8], at: usize, width: usize) -> bool {
 fn run(text: &Text<'_>, line: Range<usize>, form: &Form) -> Run {
     // Files in such encodings have their characters at whole multiples of their widths.
     let whole = |base: u64| (base + line.start as u64).is_multiple_of(form.width as u64);
-    // Elsewhere the zeros in front of the first character tell it from what ends with it.
-    let zeros = || line.start >= form.width - 1 && line.start > 0 && text.bytes[line.start - 1] == 0;
-    let little = text.base.map_or_else(|| !zeros(), whole);
+    // Elsewhere nothing tells the two from each other that every chunk sees, and both give the same text.
+    let little = text.base.is_none_or(whole);
     let characters: Vec<u8> = text.bytes[line.clone()].iter().copied().step_by(form.width).collect();
     let mut run = Run::new(form.names[usize::from(!little)]);
     run.push(line, &characters, (if form.width == 2 { 2 } else { 4 }, 1));
