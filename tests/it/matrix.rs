@@ -94,12 +94,13 @@ fn chains(deep: usize) -> Vec<Chain> {
 /// How a report shows a chain: members and encodings, outermost first.
 fn shown(chain: &Chain) -> Option<(Vec<&'static str>, Vec<&'static str>)> {
     let (mut inner, mut decoded) = (Vec::new(), Vec::new());
-    for form in chain.iter().rev() {
+    for (depth, form) in chain.iter().enumerate().rev() {
+        let around = chain.get(depth + 1).map(|form| form.3);
         match form.3 {
             "?" => return None,
             "/" => inner.push("inner.txt"),
             // In digits the order of the bytes cannot be told, and the first is taken.
-            "utf-16be" if matches!(decoded.last(), Some(&("base64" | "hex"))) => decoded.push("utf-16le"),
+            "utf-16be" if matches!(around, Some("base64" | "hex")) => decoded.push("utf-16le"),
             encoding => decoded.push(encoding),
         }
     }
