@@ -18,6 +18,7 @@ mod cpio;
 pub mod encoding;
 mod executable;
 mod git;
+mod hprof;
 mod http_cache;
 mod input;
 mod journald;
@@ -75,6 +76,7 @@ pub const DECODERS: &[Decoder] = &[
     git::BUNDLE,
     git::LOOSE,
     git::PACK,
+    hprof::HPROF,
     http_cache::HTTP_CACHE,
     journald::JOURNALD,
     keystore::JKS,
