@@ -55,7 +55,8 @@ pyinstaller:pyinstaller==6.22.3
 
 # What Rust needs to make WebAssembly.
 if command -v rustup > /dev/null; then
-  rustup --quiet target add wasm32-unknown-unknown 2> /dev/null
+  rustup --quiet target add wasm32-unknown-unknown 2> /dev/null ||
+    echo "install: rustup cannot add the target wasm32-unknown-unknown; the test of WebAssembly will fail" >&2
 fi
 
 missing=()
