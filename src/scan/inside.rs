@@ -127,6 +127,7 @@ pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut
 /// Looks into a file that stands encoded in the content of another.
 pub(super) fn open_embedded(context: &Context<'_>, file: &EmbeddedFile) -> Yield {
     run(context, file.entry.as_ref(), &mut |opener| {
+        // Nothing stands around such a file, so of small ones there can be many: none is taken to have more bytes.
         opener.meter.stored.set(file.bytes.len() as u64);
         opener.embedded(file);
     })

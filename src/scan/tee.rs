@@ -44,7 +44,7 @@ impl Share {
 /// Counts what looking into one file costs.
 pub(super) struct Meter<'m> {
     context: &'m Context<'m>,
-    /// Bytes of the file itself.
+    /// Bytes of the file itself, and what it is taken to have more.
     pub(super) stored: Cell<u64>,
     /// Bytes shown, at all depths.
     pub(super) inner: Cell<u64>,
@@ -53,12 +53,13 @@ pub(super) struct Meter<'m> {
     pub(super) over: Cell<Option<Limit>>,
 }
 
-/// Stored bytes that every file is taken to have more for its ratio: small files of zeros are no bombs.
-const RATIO_SLACK: u64 = 64 << 10;
+/// Stored bytes that every file is taken to have more for its ratio: what a tar takes for the smallest file and its header.
+/// With more, a layer of many small bombs would cost more than one large one.
+const RATIO_SLACK: u64 = 1 << 10;
 
 impl<'m> Meter<'m> {
     pub(super) fn new(context: &'m Context<'m>) -> Self {
-        let (stored, inner) = (Cell::new(0), Cell::new(0));
+        let (stored, inner) = (Cell::new(RATIO_SLACK), Cell::new(0));
         Self { context, stored, inner, began: Instant::now(), over: Cell::new(None) }
     }
 
@@ -69,7 +70,7 @@ impl<'m> Meter<'m> {
         let seconds = || self.began.elapsed() > Duration::from_secs(limits.get(Limit::FileSeconds));
         let over = if inner > limits.get(Limit::InnerBytes) {
             Some(Limit::InnerBytes)
-        } else if inner / (self.stored.get() + RATIO_SLACK) >= limits.get(Limit::Ratio) {
+        } else if inner / self.stored.get().max(1) >= limits.get(Limit::Ratio) {
             Some(Limit::Ratio)
         } else {
             seconds().then_some(Limit::FileSeconds)

@@ -128,6 +128,19 @@ fn bombs_are_told_and_the_scan_goes_on() {
 }
 
 #[test]
+fn many_small_bombs_cost_no_more_than_one_large_one() {
+    // Three megabytes in some hundred bytes, as files and in a text.
+    let bomb = Compression::Zstd.compress(&vec![0; 3 << 20]);
+    assert!(bomb.len() < 500);
+    let line = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &bomb) + "\n\n";
+    for file in [bomb, line.repeat(200).into_bytes()] {
+        let report = scan(&[("small", file)], &[]);
+        assert_eq!(report.problem_kinds(), ["limit"], "{:#}", report.json["problems"]);
+        assert!(report.problems()[0]["remedy"].to_string().contains("--max-ratio"));
+    }
+}
+
+#[test]
 fn what_is_damaged_is_read_as_far_as_it_goes_and_told() {
     let text = [text(1000), Noise::new("more").take(100_000).collect::<Vec<u8>>()].concat();
     let whole = gzip(&text);
