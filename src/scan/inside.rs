@@ -241,9 +241,9 @@ impl Opener<'_> {
         let most = self.context.limits.get_usize(Limit::Matches);
         self.out.dropped |= searched.dropped;
         let inside = Arc::new(Inside(self.chain.clone()));
-        let fault = |problem: Problem| Problem { place: self.place(), ..problem };
-        let problems: Vec<_> = searched.problems.into_iter().map(fault).collect();
-        self.out.problems.extend(problems);
+        for problem in searched.problems {
+            self.push(Problem { place: self.place(), ..problem });
+        }
         let member = self.any_version();
         let mut told = Vec::new();
         for mut found in searched.found {
@@ -303,8 +303,13 @@ impl Opener<'_> {
             ),
             FaultKind::Limit(limit) => (ProblemKind::Limit, limit.remedy()),
         };
+        self.push(Problem::new(kind, self.place(), fault.message, remedy));
+    }
+
+    /// Keeps a problem, or counts it if there are many.
+    fn push(&mut self, problem: Problem) {
         if self.out.problems.len() < PROBLEMS {
-            self.out.problems.push(Problem::new(kind, self.place(), fault.message, remedy));
+            self.out.problems.push(problem);
         } else {
             self.out.untold += 1;
         }
