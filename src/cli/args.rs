@@ -202,6 +202,12 @@ fn flag(setting: &Setting) -> Arg {
         Some(List::Paths) => flag.action(ArgAction::Append).value_hint(ValueHint::AnyPath),
         // One of several may be typed as such.
         Some(List::Names) => flag.action(ArgAction::Append).alias(setting.name.trim_end_matches('s')),
+        Some(List::Reports) => {
+            let values = (setting.values)().join(", ");
+            return flag
+                .action(ArgAction::Append)
+                .help(format!("{} [possible values: {values}]", setting.about));
+        }
         None => flag,
     };
     match (setting.values)() {
@@ -237,6 +243,7 @@ Examples:
   docker save app:latest | layersift scan -       one pass, no temporary file
   layersift scan ./layout --platform linux/arm64  one platform of an OCI layout
   layersift scan --format json -o report.json a.tar b.tar
+  layersift scan --format json=report.json --format table app.tar
   layersift scan --fail-on high --allow-partial app.tar
   layersift scan --baseline known.json app.tar    only what is new
 

@@ -18,6 +18,7 @@ use layersift::signature::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::formats::Chosen;
 use super::settings::{List, SETTINGS, Setting, Settings, limit_named, set_limit};
 
 /// The name of the configuration file.
@@ -78,14 +79,15 @@ pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
         let value = value.to_str().ok_or_else(|| anyhow!("{key} is not UTF-8"))?;
         let items = match Setting::named(name).and_then(|setting| setting.list) {
             Some(List::Paths) => split_paths(value).map(|path| path.display().to_string()).collect(),
+            Some(List::Reports) => value.split(',').map(|item| item.trim().to_owned()).collect(),
             _ => vec![value.to_owned()],
         };
-        for item in items.iter().filter(|item| !item.is_empty()) {
-            apply(&mut settings, name, item).map_err(|message| anyhow!("{key}: {message}"))?;
-        }
+        let items = items.iter().map(String::as_str).filter(|item| !item.is_empty());
+        apply(&mut settings, name, items).map_err(|message| anyhow!("{key}: {message}"))?;
     }
-    for (name, value) in origins.flags {
-        apply(&mut settings, name, value).map_err(|message| anyhow!("--{name}: {message}"))?;
+    for flags in origins.flags.chunk_by(|one, other| one.0 == other.0) {
+        let (name, values) = (flags[0].0, flags.iter().map(|(_, value)| value.as_str()));
+        apply(&mut settings, name, values).map_err(|message| anyhow!("--{name}: {message}"))?;
     }
     let key = variable("LAYERSIFT_FINGERPRINT_KEY");
     let fingerprint_key =
@@ -102,10 +104,18 @@ fn variable_name(name: &str) -> String {
     format!("LAYERSIFT_{}", name.replace('-', "_").to_ascii_uppercase())
 }
 
-fn apply(settings: &mut Settings, name: &str, value: &str) -> Result<(), String> {
+/// Takes all values that one origin has for a setting.
+fn apply<'v>(
+    settings: &mut Settings,
+    name: &str,
+    mut values: impl Iterator<Item = &'v str>,
+) -> Result<(), String> {
     match (Setting::named(name), limit_named(name)) {
-        (Some(setting), _) => setting.set(settings, value),
-        (None, Some(row)) => set_limit(row, settings, value),
+        (Some(setting), _) => {
+            setting.begin(settings);
+            values.try_for_each(|value| setting.set(settings, value))
+        }
+        (None, Some(row)) => values.try_for_each(|value| set_limit(row, settings, value)),
         (None, None) => Err("there is no such setting".into()),
     }
 }
@@ -162,9 +172,11 @@ fn apply_entry(
         DeValue::Array(items) if setting.list.is_some() => items.iter().collect(),
         _ => vec![value],
     };
+    setting.begin(settings);
     items.into_iter().try_for_each(|item| {
         let text = as_text(item).map(|text| match setting.list {
             Some(List::Paths) => folder.join(text).display().to_string(),
+            Some(List::Reports) => Chosen::rebased(&text, folder),
             _ => text,
         });
         let set = text.and_then(|text| setting.set(settings, &text));
@@ -231,6 +243,30 @@ mod tests {
         merge(&Origins { file: None, folder: &deep, environment: &environment, flags })
     }
 
+    fn formats(settings: &Settings) -> Vec<String> {
+        let shown = |chosen: &Chosen| match &chosen.file {
+            Some(file) => format!("{}={}", chosen.format.name, file.display()),
+            None => chosen.format.name.to_owned(),
+        };
+        settings.formats.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn formats_of_a_nearer_origin_replace_the_others() {
+        let file = "format = [\"json=/r/a.json\", \"table\"]";
+        let all = |environment: &[(&str, &str)], flags: &[&str]| {
+            let flags: Vec<_> = flags.iter().map(|value| ("format", (*value).to_owned())).collect();
+            formats(&merged(file, environment, &flags).unwrap().settings)
+        };
+        assert_eq!(all(&[], &[]), ["json=/r/a.json", "table"]);
+        let environment = [("LAYERSIFT_FORMAT", "jsonl=b, table")];
+        assert_eq!(all(&environment, &[]), ["jsonl=b", "table"]);
+        assert_eq!(all(&environment, &["json=x,y"]), ["json=x,y"]);
+        let config = merged("format = \"json=a.json\"", &[], &[]).unwrap();
+        let beside = config.file.unwrap().with_file_name("a.json");
+        assert_eq!(formats(&config.settings), [format!("json={}", beside.display())]);
+    }
+
     fn complaint(file: &str) -> String {
         let error = merged(file, &[], &[]).err().expect("a complaint").to_string();
         let at = error.rfind(FILE).expect("the name of the file");
@@ -245,7 +281,7 @@ mod tests {
         let flags = [("jobs", "5".to_owned())];
         let config = merged(file, &environment, &flags).unwrap();
         let settings = config.settings;
-        assert_eq!(settings.format.name, "json");
+        assert_eq!(formats(&settings), ["json"]);
         assert_eq!(settings.jobs, 5);
         assert_eq!(settings.fail_on.map(layersift::signature::Severity::as_str), Some("critical"));
         assert_eq!(settings.limits.get(Limit::Depth), 9);

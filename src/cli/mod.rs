@@ -5,6 +5,7 @@
 mod args;
 mod config;
 mod exit;
+mod formats;
 mod import;
 mod interrupt;
 mod output;

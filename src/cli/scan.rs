@@ -1,6 +1,7 @@
 //! `layersift scan`: each input in turn, then one report and one exit code.
 
 use std::env::current_dir;
+use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::anyhow;
@@ -15,6 +16,7 @@ use layersift::source::{Input, SourceError};
 use super::args::ScanArgs;
 use super::config::{Config, configured};
 use super::exit::{Exit, Gate, OrStop, Stopped};
+use super::formats::{self, Report};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Bar;
@@ -34,12 +36,18 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let folder = current_dir().unwrap_or_default();
     let suppressions = suppressions(&settings, &folder, &fingerprint_key).or_stop(Exit::Usage)?;
     let interrupt = Interrupt::listen();
-    let open = |path, private| Output::open(path, private, &interrupt).or_stop(Exit::Failed);
-    let output = open(args.output.as_deref(), args.show_secrets)?;
+    let open =
+        |path: Option<&Path>, private: bool| Output::open(path, private, &interrupt).or_stop(Exit::Failed);
+    let reports =
+        formats::open(&settings.formats, args.output.as_deref(), |path| open(path, args.show_secrets))?;
     let baseline = args.write_baseline.as_deref();
     let new_baseline = baseline.map(|path| open(Some(path), false)).transpose()?;
-    let mut options = report_options(&settings, &rules, args.output.is_some(), args.show_secrets);
-    options.tool.fingerprint_key = Some(fingerprint_key.check());
+    let options = |on_stdout: bool| {
+        let mut options = report_options(&settings, &rules, !on_stdout, args.show_secrets);
+        options.tool.fingerprint_key = Some(fingerprint_key.check());
+        options
+    };
+    let (to_stdout, to_file) = (options(true), options(false));
     let scanner = Scanner::new(rules, scan_options(&settings, &fingerprint_key, suppressions));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
@@ -51,11 +59,15 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     }
     settle(&mut outcomes);
     // Errors were told already, and a person needs no table of them.
-    let nothing_to_show =
-        unreadable == inputs.len() && settings.format.name == "table" && args.output.is_none();
-    if !nothing_to_show {
-        output.write(|out| (settings.format.write)(out, &outcomes, &options)).or_stop(Exit::Failed)?;
-    }
+    let nothing_to_show = unreadable == inputs.len();
+    let reports = reports.into_iter().filter(|report| !(nothing_to_show && report.is_table_on_stdout()));
+    let write = |report: Report| {
+        let options = if report.on_stdout { &to_stdout } else { &to_file };
+        report.write(&outcomes, options)
+    };
+    // One that cannot be written does not keep the others from it.
+    let written: Vec<_> = reports.map(write).collect();
+    written.into_iter().collect::<anyhow::Result<()>>().or_stop(Exit::Failed)?;
     if let Some(file) = new_baseline {
         if unreadable > 0 {
             complain("the baseline was not written, because not every image could be read");

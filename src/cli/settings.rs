@@ -9,14 +9,17 @@ use std::str::FromStr;
 
 use layersift::image::Selection;
 use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
-use layersift::report::{Detail, FORMATS, Format};
+use layersift::report::{Detail, FORMATS};
 use layersift::signature::{Choice, Confidence, Severity};
+
+use super::formats::Chosen;
 
 /// What all settings amount to.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Settings {
-    pub(crate) format: &'static Format,
+    /// Reports to write; at least one.
+    pub(crate) formats: Vec<Chosen>,
     pub(crate) selection: Selection,
     /// None: no finding fails the run.
     pub(crate) fail_on: Option<Severity>,
@@ -43,7 +46,7 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            format: &FORMATS[0],
+            formats: vec![Chosen { format: &FORMATS[0], file: None }],
             selection: Selection::default(),
             fail_on: Some(Severity::Low),
             min_confidence: Confidence::Likely,
@@ -76,7 +79,7 @@ pub(crate) struct Setting {
     pub(crate) about: &'static str,
     /// Every value, where there is a list of them.
     pub(crate) values: fn() -> Vec<&'static str>,
-    /// What it is a list of; such a setting adds to what was set before, and is set item by item.
+    /// What it is a list of; such a setting is set item by item.
     pub(crate) list: Option<List>,
     set: fn(&mut Settings, &str) -> Result<(), String>,
 }
@@ -84,10 +87,14 @@ pub(crate) struct Setting {
 /// What a setting may be a list of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum List {
-    /// Files or folders: in the file relative to its own folder, in the environment separated as in `PATH`.
+    /// Files or folders: in the file relative to its own folder, in the environment separated as in `PATH`. They add to
+    /// what was set before.
     Paths,
-    /// Names, which commas separate.
+    /// Names, which commas separate. They add to what was set before.
     Names,
+    /// Reports, in the environment separated by commas, each perhaps with a file as in [`List::Paths`]. They replace what
+    /// was set elsewhere.
+    Reports,
 }
 
 const SWITCH: Setting = Setting {
@@ -112,14 +119,11 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         name: "format",
         short: Some('f'),
-        value: "FORMAT",
-        about: "How to write the report [default: table]",
+        value: "FORMAT[=FILE]",
+        about: "How to write the report, and to which file; may be repeated [default: table]",
         values: || FORMATS.iter().map(|format| format.name).collect(),
-        list: None,
-        set: |settings, text| {
-            settings.format = Format::named(text).ok_or("there is no such format")?;
-            Ok(())
-        },
+        list: Some(List::Reports),
+        set: |settings, text| Chosen::parse(text).map(|chosen| settings.formats.push(chosen)),
     },
     Setting {
         name: "platform",
@@ -291,9 +295,17 @@ impl Setting {
         self.value.is_empty()
     }
 
+    /// Forgets what was set elsewhere, if its values do not add to that.
+    pub(crate) fn begin(&self, settings: &mut Settings) {
+        if self.list == Some(List::Reports) {
+            settings.formats.clear();
+        }
+    }
+
     /// Takes a value as it was typed.
     pub(crate) fn set(&self, settings: &mut Settings, text: &str) -> Result<(), String> {
-        (self.set)(settings, text).map_err(|message| complain(text, &message, &(self.values)()))
+        let values = || if self.list == Some(List::Reports) { Vec::new() } else { (self.values)() };
+        (self.set)(settings, text).map_err(|message| complain(text, &message, &values()))
     }
 }
 

@@ -89,6 +89,20 @@ fn settings_come_from_the_folder_the_environment_and_the_flags() {
 }
 
 #[test]
+fn several_reports_are_written_at_once() {
+    let folder = images();
+    let mut run =
+        layersift(&folder, "scan leaky.tar --format json=a.json --format jsonl=b.jsonl --format table");
+    let output = run.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let alone =
+        |format: &str| layersift(&folder, &format!("scan leaky.tar --format {format}")).output().unwrap();
+    assert_eq!(output.stdout, alone("table").stdout);
+    assert_eq!(fs::read(folder.path().join("a.json")).unwrap(), alone("json").stdout);
+    assert_eq!(fs::read(folder.path().join("b.jsonl")).unwrap(), alone("jsonl").stdout);
+}
+
+#[test]
 fn a_report_is_written_to_a_file_and_nothing_else_stays_there() {
     let folder = images();
     let output = layersift(&folder, "scan leaky.tar -f json -o report.json").output().unwrap();
