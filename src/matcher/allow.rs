@@ -4,10 +4,11 @@
 //! that, the part around the match counts.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
-use regex_automata::meta::Regex;
 
+use super::pattern::{Pattern, Scratch};
 use super::verify::{Scene, compile};
 use super::{AFTER, BEFORE};
 use crate::signature::Allow;
@@ -16,16 +17,18 @@ use crate::signature::Allow;
 #[derive(Debug)]
 pub(super) struct Allowed {
     all: bool,
-    secret: Vec<Regex>,
-    matched: Vec<Regex>,
-    line: Vec<Regex>,
-    path: Vec<Regex>,
+    secret: Vec<Pattern>,
+    matched: Vec<Pattern>,
+    line: Vec<Pattern>,
+    path: Vec<Pattern>,
     words: Option<AhoCorasick>,
 }
 
 impl Allowed {
-    pub(super) fn new(allow: &Allow) -> Self {
-        let compiled = |patterns: &[String]| patterns.iter().map(|pattern| compile(pattern)).collect();
+    /// Those of `allow`, whose working memory `scratch` counts.
+    pub(super) fn new(allow: &Allow, scratch: &Arc<Scratch>) -> Self {
+        let counted = |pattern: &String| Pattern::new(compile(pattern), scratch);
+        let compiled = |patterns: &[String]| patterns.iter().map(counted).collect();
         let words = || {
             let words = AhoCorasick::builder().ascii_case_insensitive(true).build(&allow.words);
             words.expect("a list of words is bounded when a rule is made")
@@ -40,10 +43,15 @@ impl Allowed {
         }
     }
 
+    /// All its patterns.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        [&self.secret, &self.matched, &self.line, &self.path].into_iter().flatten()
+    }
+
     /// Whether the match `whole` with its credential `secret` may pass.
     pub(super) fn lets_pass(&self, scene: Scene<'_>, whole: &Range<usize>, secret: &Range<usize>) -> bool {
         let text = scene.text;
-        let any = |patterns: &[Regex], text: &[u8]| patterns.iter().any(|pattern| pattern.is_match(text));
+        let any = |patterns: &[Pattern], text: &[u8]| patterns.iter().any(|pattern| pattern.is_match(text));
         let word = |words: &AhoCorasick| words.is_match(&text[secret.clone()]);
         let kinds = [
             (!self.secret.is_empty()).then(|| any(&self.secret, &text[secret.clone()])),

@@ -82,6 +82,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::super::keyed::Memo;
+    use super::super::pattern::Scratch;
     use super::super::verify::Compiled;
     use super::super::{Matcher, Surroundings};
     use super::*;
@@ -122,7 +123,7 @@ mod tests {
             let Shape::Keyed { words, and, .. } = rule.shape() else { continue };
             let name = [words[0].as_str(), and.first().map_or("key", String::as_str)].join("_");
             let secret = expand(&rule.finds()[0].secret, rule.id());
-            let compiled = Compiled::new(rule);
+            let compiled = Compiled::new(rule, &Scratch::new(Scratch::DEFAULT));
             for notation in NOTATIONS {
                 let text = notation.replace("NAME", &name).replace("VALUE", &secret).into_bytes();
                 for candidate in matcher.candidates(&text) {

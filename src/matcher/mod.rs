@@ -17,6 +17,7 @@ pub mod judge;
 mod keyed;
 mod mark;
 mod parts;
+mod pattern;
 pub mod placeholder;
 mod prefilter;
 pub mod reference;
@@ -34,6 +35,7 @@ pub use self::joined::JoinedHit;
 use self::keyed::Memo;
 pub use self::mark::{Mark, REACH};
 pub use self::parts::{Companion, Join, NEAR, joins};
+use self::pattern::Scratch;
 pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, rank, resolve, specific};
@@ -58,6 +60,8 @@ pub struct Matcher {
     guards: Vec<OnceLock<Guard>>,
     /// Patterns, compiled when the first candidate needs them.
     compiled: Vec<OnceLock<Compiled>>,
+    /// The working memory of all of them.
+    scratch: Arc<Scratch>,
     /// The formats whose fields rules ask for, each with these rules.
     asking: Vec<(&'static Structure, Vec<usize>)>,
 }
@@ -89,11 +93,17 @@ pub struct Hit {
 impl Matcher {
     /// Prepares `rules` for matching.
     pub fn new(rules: Arc<RuleSet>) -> Self {
+        Self::with_scratch(rules, Scratch::DEFAULT)
+    }
+
+    /// Prepares `rules` for matching. Searching patterns takes working memory, which is kept for the next search as long as
+    /// it is no more than about `most` bytes in all.
+    pub fn with_scratch(rules: Arc<RuleSet>, most: usize) -> Self {
         let prefilter = Prefilter::new(rules.rules());
         let guards = rules.rules().iter().map(|_| OnceLock::new()).collect();
         let compiled = rules.rules().iter().map(|_| OnceLock::new()).collect();
         let asking = asking(rules.rules());
-        Self { rules, prefilter, guards, compiled, asking }
+        Self { rules, prefilter, guards, compiled, scratch: Scratch::new(most), asking }
     }
 
     /// The rules.
@@ -162,10 +172,22 @@ impl Matcher {
             let Tier { confidence, facts } = tier;
             out.push(Hit { rule: index, secret, confidence, key, facts });
         });
+        if self.scratch.is_over() {
+            self.shed();
+        }
     }
 
     fn compiled(&self, index: usize) -> &Compiled {
-        self.compiled[index].get_or_init(|| Compiled::new(&self.rules.rules()[index]))
+        self.compiled[index].get_or_init(|| Compiled::new(&self.rules.rules()[index], &self.scratch))
+    }
+
+    /// Gives up working memory: of patterns that were not used since the last time, and if that is not enough, of all.
+    fn shed(&self) {
+        for stale in [true, false] {
+            if self.scratch.is_over() {
+                self.compiled.iter().filter_map(OnceLock::get).for_each(|compiled| compiled.shed(stale));
+            }
+        }
     }
 
     /// Both stages over a whole text, one hit for each credential.

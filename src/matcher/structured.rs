@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::judge::{self, Setting};
-use super::verify::{Compiled, Tier, tier};
+use super::verify::{Tier, tier};
 use super::{Matcher, Style, Surroundings};
 use crate::signature::checksum::Fact;
 use crate::signature::structure::{self, Field, SETTING, Structure, VALUE, VARIABLE};
@@ -75,7 +75,7 @@ impl Matcher {
         };
         for index in rules {
             let rule = &self.rules.rules()[*index];
-            let compiled = self.compiled[*index].get_or_init(|| Compiled::new(rule));
+            let compiled = self.compiled(*index);
             let around = Surroundings { path: Some(path), pair: None };
             let fits = self.guard(*index).fits_path(Some(path)) && compiled.fits_value(&field.value, around);
             if !fits || !is_called(rule, field) {

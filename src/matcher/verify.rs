@@ -1,8 +1,8 @@
 //! The second stage: whether a candidate is a credential, judged from a bounded window around it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 
 use super::allow::Allowed;
@@ -11,6 +11,7 @@ use super::escape;
 use super::famous::known_key;
 use super::judge::{Setting, is_login};
 use super::keyed::{self, Memo, Wish};
+use super::pattern::{Pattern, Scratch};
 use super::placeholder::{WORD, placeholder};
 use super::reference::reference;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
@@ -20,12 +21,12 @@ use crate::signature::{Confidence, Part, Rule, Shape, compile_pattern};
 /// A rule's patterns, compiled.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    pattern: Regex,
+    pattern: Pattern,
     /// Index of the group `secret` in `pattern`.
     secret: usize,
     allowed: Vec<Allowed>,
     /// Of the value of a field.
-    value: Option<Regex>,
+    value: Option<Pattern>,
     /// Those of the rule's parts that have one, with their places among the parts.
     parts: Vec<(usize, PartPattern)>,
 }
@@ -33,29 +34,25 @@ pub(super) struct Compiled {
 /// The pattern of a text that belongs to a credential.
 #[derive(Debug)]
 pub(super) struct PartPattern {
-    pattern: Regex,
+    pattern: Pattern,
     /// Index of the group `part`.
     part: usize,
 }
 
 impl PartPattern {
-    fn new(pattern: &str) -> Self {
-        let pattern = compile(pattern);
+    fn new(pattern: &str, scratch: &Arc<Scratch>) -> Self {
+        let pattern = Pattern::new(compile(pattern), scratch);
         let part = group(&pattern, "part");
         Self { pattern, part }
     }
 
     /// Every match in `side` of `text`.
     pub(super) fn find_all(&self, text: &[u8], side: Range<usize>) -> Vec<Range<usize>> {
-        let input = Input::new(text).span(side);
-        self.pattern
-            .captures_iter(input)
-            .filter_map(|found| Some(found.get_group(self.part)?.range()))
-            .collect()
+        self.pattern.find_all(Input::new(text).span(side), self.part)
     }
 }
 
-fn group(pattern: &Regex, name: &str) -> usize {
+fn group(pattern: &Pattern, name: &str) -> usize {
     let index = pattern.group_info().to_index(regex_automata::PatternID::ZERO, name);
     index.expect("the groups of patterns were checked when the rule was made")
 }
@@ -95,13 +92,15 @@ type MatchSink<'s> = dyn FnMut(Matched) + 's;
 pub(super) const FEW_STARTS: usize = 16;
 
 impl Compiled {
-    pub(super) fn new(rule: &Rule) -> Self {
-        let pattern = compile(&rule.shape().pattern());
+    /// Those of `rule`, whose working memory `scratch` counts.
+    pub(super) fn new(rule: &Rule, scratch: &Arc<Scratch>) -> Self {
+        let counted = |pattern: &str| Pattern::new(compile(pattern), scratch);
+        let pattern = counted(&rule.shape().pattern());
         let secret = group(&pattern, "secret");
         let parts = rule.parts().iter().map(Part::pattern).enumerate();
-        let parts = parts.filter_map(|(at, pattern)| Some((at, PartPattern::new(pattern?))));
-        let allowed = rule.allow().iter().map(Allowed::new).collect();
-        let value = rule.value().map(|value| compile(&format!("^(?:{value})$")));
+        let parts = parts.filter_map(|(at, pattern)| Some((at, PartPattern::new(pattern?, scratch))));
+        let allowed = rule.allow().iter().map(|allow| Allowed::new(allow, scratch)).collect();
+        let value = rule.value().map(|value| counted(&format!("^(?:{value})$")));
         Self { pattern, secret, allowed, parts: parts.collect(), value }
     }
 
@@ -111,9 +110,17 @@ impl Compiled {
 
     /// The same without its list `number` of what may pass.
     pub(super) fn without_allow(rule: &Rule, number: usize) -> Self {
-        let mut compiled = Self::new(rule);
+        let mut compiled = Self::new(rule, &Scratch::new(Scratch::DEFAULT));
         compiled.allowed.remove(number);
         compiled
+    }
+
+    /// Gives up working memory that nobody uses now; if `stale`, only that of patterns that were not used of late.
+    pub(super) fn shed(&self, stale: bool) {
+        let own = [&self.pattern].into_iter().chain(&self.value);
+        let parts = self.parts.iter().map(|(_, part)| &part.pattern);
+        let allowed = self.allowed.iter().flat_map(Allowed::patterns);
+        own.chain(parts).chain(allowed).for_each(|pattern| pattern.shed(stale));
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
@@ -231,8 +238,7 @@ impl Compiled {
     /// The whole match and its groups, if the group `secret` holds something.
     fn capture(&self, input: &Input<'_>) -> Option<Matched> {
         self.pattern.search_half(input)?;
-        let mut captures = self.pattern.create_captures();
-        self.pattern.search_captures(input, &mut captures);
+        let captures = self.pattern.captures(input)?;
         let whole = captures.get_match()?.range();
         let secret = captures.get_group(self.secret)?.range();
         let named = NAMED.map(|name| captures.get_group_by_name(name).map(|group| group.range()));
@@ -319,6 +325,6 @@ pub(super) fn try_compile(rule: &Rule) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn compile(pattern: &str) -> Regex {
+pub(super) fn compile(pattern: &str) -> regex_automata::meta::Regex {
     compile_pattern(pattern).expect("the patterns of a rule set were compiled when it was made or tested")
 }

@@ -28,7 +28,8 @@ fn told(pattern: &str, at: usize, what: &dyn std::fmt::Display) -> String {
 pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, String> {
     Regex::builder()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(AUTOMATON)))
+        // The automaton that matches in one pass costs more memory than it saves time: matches are short, and rare.
+        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(AUTOMATON)).onepass(false))
         .build(pattern)
         .map_err(|error| match error.size_limit() {
             Some(_) => format!(
