@@ -1,17 +1,18 @@
 //! The map step: one blob, from its stored bytes to a report that depends on nothing else.
 //!
-//! The stack of readers stands in [`map`], from the stored bytes up: counted, hashed, decompressed, pumped. At the end
+//! The stack of readers stands in [`read`], from the stored bytes up: counted and hashed, decompressed, pumped. At the end
 //! the rest is read too: only the true end of a stream proves its digest, and what stands behind the compressed data is
 //! searched like everything else.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, Read};
+use std::sync::atomic::AtomicU64;
 
+use super::Context;
 use super::matching::Match;
 use super::pump::{Plain, pump};
 use super::sighting::Sighting;
-use super::{Context, Progress};
+use super::stored::{Hashes, Stored};
 use crate::digest::Digest;
 use crate::findings::{Ledger, Skipped};
 use crate::image::PlaceKind;
@@ -20,7 +21,7 @@ use crate::matcher::Surroundings;
 use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
-use crate::stream::{Aside, Compression, Decoder, Hashed, PathIndex, Peeked};
+use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked};
 
 /// What a blob yields.
 #[derive(Debug)]
@@ -46,26 +47,55 @@ pub(crate) struct BlobReport {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// Bytes read from a source at a time.
-const READ: usize = 128 << 10;
-
 /// Maps the blob called `name`, whose stored bytes `stored` gives.
 pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> BlobReport {
-    let count = AtomicU64::new(0);
-    let counted = Counted { inner: stored, count: &count, progress: context.progress };
-    let mut stored = Peeked::new(BufReader::with_capacity(READ, Hashed::new(counted)));
-    let mut problems = Vec::new();
+    let (count, hashes) = (AtomicU64::new(0), Hashes::default());
+    let read = rayon::in_place_scope_fifo(|scope| {
+        let hash = |number, block| {
+            let hashes = &hashes;
+            scope.spawn_fifo(move |_| hashes.hash(number, block));
+        };
+        read(context, Stored::new(stored, &count, context.progress).hashed(&hashes, &hash), &count)
+    });
+    let digest = if read.compression.is_some() { hashes.finish() } else { read.plain.digest };
+    report(context, name, read, (digest, count.into_inner()))
+}
+
+/// A blob whose bytes were all read.
+struct Whole {
+    compression: Option<Compression>,
+    plain: Plain,
+    /// What stands behind the compressed data.
+    rest: Option<Plain>,
+    aside: Aside,
+}
+
+/// The stack of readers.
+fn read(context: &Context<'_>, stored: Stored<'_>, count: &AtomicU64) -> Whole {
+    let mut stored = Peeked::new(stored);
     let compression = stored.peek().ok().and_then(Compression::sniff);
-    let (mut plain, rest, aside) = match compression {
-        None => (pump(context, &mut stored, &count, false), None, Aside::default()),
-        Some(compression) => {
-            let window = context.limits.get(Limit::WindowBytes);
-            let mut decoder = Decoder::new(&mut stored, compression, window);
-            let plain = pump(context, &mut decoder, &count, false);
-            let (rest, aside) = decoder.into_rest();
-            (plain, Some(rest.map(|mut rest| pump(context, &mut rest, &count, true))), aside)
-        }
+    let Some(by) = compression else {
+        // The plain bytes are those that are stored.
+        stored.inner_mut().unhashed();
+        let plain = pump(context, &mut stored, count, false);
+        return Whole { compression, plain, rest: None, aside: Aside::default() };
     };
+    let mut decoder = Decoder::new(&mut stored, by, context.limits.get(Limit::WindowBytes));
+    let plain = pump(context, &mut decoder, count, false);
+    let (rest, aside) = decoder.into_rest();
+    let rest = match rest {
+        Some(mut rest) => pump(context, &mut rest, count, true),
+        // After an error nothing was given back.
+        None => pump(context, &mut stored, count, true),
+    };
+    stored.into_inner().finish();
+    Whole { compression, plain, rest: Some(rest), aside }
+}
+
+/// What is told of a blob with the digest and the number of its stored bytes.
+fn report(context: &Context<'_>, name: &str, read: Whole, stored: (Digest, u64)) -> BlobReport {
+    let Whole { compression, mut plain, rest, aside } = read;
+    let mut problems = Vec::new();
     problems.append(&mut plain.problems);
     problems.extend(plain.error.take().map(|error| cut(compression, &error)));
     let plain_complete = plain.complete;
@@ -74,15 +104,13 @@ pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> B
     matches.extend(beside(context, &aside, &mut skipped, &mut problems));
     let mut stored_complete = plain_complete;
     if let Some(rest) = rest {
-        // After an error nothing was given back.
-        let rest = rest.unwrap_or_else(|| pump(context, &mut stored, &count, true));
         stored_complete = rest.error.is_none() && rest.complete;
         if plain_complete && rest.content {
             problems.push(behind(rest.bytes));
         }
         matches.extend(rest.matches.into_iter().map(|found| Match { kind: PlaceKind::Padding, ..found }));
     }
-    let (digest, stored_bytes) = stored.into_inner().into_inner().finish();
+    let (digest, stored_bytes) = stored;
     let ledger = Ledger {
         blob: name.to_owned(),
         digest: Some(digest),
@@ -159,20 +187,4 @@ fn beside(
         mark: None,
     };
     hits.into_iter().map(found).collect()
-}
-
-/// Counts what is read, for the ratio and for the progress.
-struct Counted<'c> {
-    inner: &'c mut dyn Read,
-    count: &'c AtomicU64,
-    progress: &'c dyn Progress,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
-        self.count.fetch_add(read as u64, Ordering::Relaxed);
-        self.progress.advance(read as u64);
-        Ok(read)
-    }
 }

@@ -1,25 +1,27 @@
-//! The memory of a scan: a fixed number of chunk buffers, shared by all layers.
+//! The memory of what is in flight: chunks and the files that travel with them, of all layers together.
 //!
-//! A chunk holds a ticket from when it is filled until it is matched and hashed, and there are so many tickets and no
-//! more. A thread that needs one and finds none helps with the chunks that have one, so that waiting is never idle and
-//! never for good: a chunk with a ticket needs nothing but a thread.
+//! A chunk holds a part of the budget from when it is filled until it is matched and hashed. A thread that needs some and
+//! finds none helps with the chunks that have theirs, so that waiting is never idle and never for good: such a chunk needs
+//! nothing but a thread.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How long a thread with nothing to help with waits before it looks again: less than matching a chunk takes.
-const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
+pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
 
-/// Chunk buffers and tickets.
+/// Chunk buffers, and how much may be in flight.
 #[derive(Debug)]
 pub(super) struct Budget {
     free: Mutex<Vec<Vec<u8>>>,
-    tickets: AtomicUsize,
+    /// Bytes.
+    total: usize,
+    left: AtomicUsize,
     /// Whether a thread died with a chunk.
     broken: AtomicBool,
 }
 
-/// Held while a chunk is worked on: if that panics, its ticket never comes back, and nobody may wait for it.
+/// Held while a chunk is worked on: if that panics, its part never comes back, and nobody may wait for it.
 #[must_use]
 pub(super) struct Watch<'b>(&'b Budget);
 
@@ -32,23 +34,22 @@ impl Drop for Watch<'_> {
 }
 
 impl Budget {
-    /// A budget of `tickets` chunks in flight, beside the one that each reading thread fills.
-    pub(super) fn new(tickets: usize) -> Self {
-        Self {
-            free: Mutex::new(Vec::new()),
-            tickets: AtomicUsize::new(tickets),
-            broken: AtomicBool::new(false),
-        }
+    /// A budget of `total` bytes in flight, beside the chunk that each reading thread fills.
+    pub(super) fn new(total: usize) -> Self {
+        let (free, left) = (Mutex::default(), AtomicUsize::new(total));
+        Self { free, total, left, broken: AtomicBool::new(false) }
     }
 
-    /// Takes a ticket; until there is one, works on what others wait for.
-    pub(super) fn take(&self) {
-        while !self.try_take() {
+    /// Takes `bytes`, or all there is if that is less; until it can, works on what others wait for. Returns what was taken.
+    pub(super) fn take(&self, bytes: usize) -> usize {
+        let bytes = bytes.min(self.total);
+        while !self.try_take(bytes) {
             assert!(!self.broken.load(Ordering::Acquire), "another thread has panicked");
             if rayon::yield_now() != Some(rayon::Yield::Executed) {
                 std::thread::sleep(PAUSE);
             }
         }
+        bytes
     }
 
     /// Sees to it that nobody waits for good if the calling thread panics.
@@ -56,20 +57,19 @@ impl Budget {
         Watch(self)
     }
 
-    fn try_take(&self) -> bool {
-        self.tickets.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_ok()
+    fn try_take(&self, bytes: usize) -> bool {
+        self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(bytes)).is_ok()
     }
 
-    /// An empty buffer.
+    /// A buffer, whatever is in it.
     pub(super) fn buffer(&self) -> Vec<u8> {
         self.lock().pop().unwrap_or_default()
     }
 
-    /// Gives a ticket and its buffer back.
-    pub(super) fn put_back(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    /// Gives back a buffer and the bytes that were taken for it.
+    pub(super) fn put_back(&self, buffer: Vec<u8>, bytes: usize) {
         self.lock().push(buffer);
-        self.tickets.fetch_add(1, Ordering::AcqRel);
+        self.left.fetch_add(bytes, Ordering::AcqRel);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
@@ -82,22 +82,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tickets_run_out_and_come_back() {
-        let budget = Budget::new(2);
-        assert!(budget.try_take() && budget.try_take() && !budget.try_take());
-        budget.put_back(Vec::new());
-        assert!(budget.try_take());
+    fn bytes_run_out_and_come_back() {
+        let budget = Budget::new(20);
+        assert_eq!((budget.take(12), budget.try_take(9)), (12, false));
+        budget.put_back(Vec::new(), 12);
+        assert_eq!(budget.take(100), 20, "who wants more than there is waits for all");
     }
 
     #[test]
     fn nobody_waits_for_a_thread_that_panicked() {
         let budget = Budget::new(1);
-        budget.take();
+        budget.take(1);
         let panics = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
         assert!(panics(&|| {
             let _watch = budget.watch();
             panic!("with a chunk");
         }));
-        assert!(panics(&|| budget.take()));
+        assert!(panics(&|| {
+            budget.take(1);
+        }));
     }
 }

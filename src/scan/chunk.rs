@@ -19,6 +19,9 @@ pub(super) const KEPT: usize = BEFORE + REACH;
 /// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
 pub(super) const LEFT: usize = AFTER + REACH;
 
+/// Bytes that a buffer for chunks has room for.
+pub(super) const CAPACITY: usize = KEPT + LEFT + CHUNK;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
@@ -38,6 +41,15 @@ pub(super) struct Chunk {
     pub(super) texts: Vec<Text>,
     /// Files that were wanted whole and end here.
     pub(super) files: Vec<WholeFile>,
+    /// Bytes that it holds of the budget.
+    pub(super) weight: usize,
+}
+
+impl Chunk {
+    /// Bytes that it holds, with the files that travel with it.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.files.iter().map(|file| file.bytes.capacity()).sum::<usize>()
+    }
 }
 
 /// Cuts a stream into chunks.
@@ -65,15 +77,18 @@ pub(super) struct Filled {
 }
 
 impl Chunker {
-    /// Fills `buffer` with the next chunk. `walk` is shown the new bytes once and says what they are.
+    /// Fills `buffer` with the next chunk, whatever is in it. `walk` is shown the new bytes once and says what they are.
     pub(super) fn fill(
         &mut self,
         reader: &mut dyn Read,
         mut buffer: Vec<u8>,
         walk: &mut dyn FnMut(&[u8], &mut Walked),
     ) -> Filled {
-        let new = self.begin(&mut buffer);
+        // What is in the buffer is overwritten, so that filling it with zeros is for those that are new.
+        buffer.reserve_exact(CAPACITY.saturating_sub(buffer.len()));
+        let new = self.carry.len();
         buffer.resize(new + CHUNK, 0);
+        buffer[..new].copy_from_slice(&self.carry);
         let (filled, error) = fill(reader, &mut buffer[new..]);
         buffer.truncate(new + filled);
         let last = filled < CHUNK;
@@ -109,6 +124,7 @@ impl Chunker {
             segments: self.segments_of(&buffer),
             texts: walked.texts,
             files: Vec::new(),
+            weight: 0,
             bytes: buffer,
         };
         self.prepare_next(&chunk, last);

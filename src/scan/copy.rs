@@ -12,6 +12,9 @@ use super::{Context, contents};
 use crate::content::{HEAD, Head};
 use crate::stream::{Entry, Segment, SegmentKind};
 
+/// Bytes of a file that are fed at a time.
+const PIECE: usize = 256 << 10;
+
 /// Starts to look into a file whose bytes come piece by piece.
 pub(super) type Feed<'c> = &'c dyn Fn(Option<Arc<Entry>>) -> SyncSender<Vec<u8>>;
 
@@ -88,6 +91,7 @@ impl<'c> Copier<'c> {
         let here = open.of(new, self.offset);
         if here.len() >= open.head() {
             open.state = self.state(&open, here);
+            open.reserve();
             return (most > 0 || !matches!(open.state, State::Closed)).then_some(open);
         }
         Some(open)
@@ -133,6 +137,7 @@ impl<'c> Copier<'c> {
             let _ = feed.send(open.bytes.clone());
         }
         open.bytes.truncate(open.keeps());
+        open.reserve();
     }
 
     /// The open file has ended, or is cut off.
@@ -167,6 +172,12 @@ impl Open {
         if matches!(self.state, State::Kept) { usize::MAX } else { self.most }
     }
 
+    /// Makes room for what it keeps, once that is decided, so that its buffer is not moved and has no more than it needs.
+    fn reserve(&mut self) {
+        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
+        self.bytes.reserve_exact(size.min(self.keeps()).saturating_sub(self.bytes.len()));
+    }
+
     /// Takes its next bytes, once it is decided what becomes of them.
     fn take(&mut self, content: &[u8]) {
         if matches!(self.state, State::Begun) || content.is_empty() {
@@ -176,7 +187,9 @@ impl Open {
         self.bytes.extend_from_slice(&content[..content.len().min(room)]);
         if let State::Fed(feed) = &self.state {
             // Nobody takes it if the other thread has panicked, of which the scope tells.
-            let _ = feed.send(content.to_vec());
+            for piece in content.chunks(PIECE) {
+                let _ = feed.send(piece.to_vec());
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ mod proof;
 mod pump;
 mod searcher;
 mod sighting;
+mod stored;
 mod structured;
 mod tee;
 mod texts;
@@ -148,6 +149,9 @@ pub(crate) struct Gathered {
     problems: Vec<Problem>,
 }
 
+/// Bytes in flight for each thread: two chunks and some files.
+const IN_FLIGHT: usize = 2 * chunk::CAPACITY + (2 << 20);
+
 impl Scanner {
     /// A scanner for `rules`.
     pub fn new(rules: Arc<RuleSet>, options: Options) -> Self {
@@ -167,13 +171,13 @@ impl Scanner {
             .build()
             .map_err(|source| ScanError::Threads { jobs: *jobs, source })?;
         let threads = pool.current_num_threads();
-        let budget = Budget::new(2 * threads);
+        let budget = Budget::new(threads * IN_FLIGHT);
         let context = Context { matcher: &self.matcher, limits, budget, progress };
         pool.install(|| {
             let (gathered, folder) = match source::open(input, limits)? {
                 Opened::Blobs(blobs) => {
                     let folder = blobs.folder;
-                    (self.gather(&context, blobs, threads), folder)
+                    (self.gather(&context, blobs), folder)
                 }
                 Opened::Stream(stream) => (drain(&context, stream), false),
             };
@@ -182,7 +186,7 @@ impl Scanner {
     }
 
     /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
-    fn gather(&self, context: &Context<'_>, blobs: Blobs, threads: usize) -> Gathered {
+    fn gather(&self, context: &Context<'_>, blobs: Blobs) -> Gathered {
         let mut gathered = Gathered { problems: blobs.problems, ..Gathered::default() };
         let mut queue: Vec<Blob> = Vec::new();
         for blob in blobs.blobs {
@@ -206,7 +210,7 @@ impl Scanner {
         context.progress.expect(queue.iter().map(|blob| blob.size).sum());
         // The largest first: it is the critical path.
         queue.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
-        for (name, report) in map_all(context, &queue, threads) {
+        for (name, report) in map_all(context, &queue) {
             match report {
                 Ok(report) => drop(gathered.reports.insert(name, report)),
                 Err(error) => gathered.problems.push(unreadable(&name, &error)),
@@ -278,27 +282,19 @@ fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathe
     }
 }
 
-/// Maps blobs on `threads` threads; each takes the next one when it is done with its last.
+/// Maps blobs on all threads of the pool; each takes the next one when it is done with its last.
 ///
 /// A thread that waits for its chunks helps others with theirs, but never starts a second blob on top of the first:
-/// there are only as many loops as threads, and that bounds the memory.
-fn map_all(
-    context: &Context<'_>,
-    queue: &[Blob],
-    threads: usize,
-) -> Vec<(String, std::io::Result<BlobReport>)> {
+/// each thread has a loop of its own, which no other takes over, and that bounds the memory.
+fn map_all(context: &Context<'_>, queue: &[Blob]) -> Vec<(String, std::io::Result<BlobReport>)> {
     let next = AtomicUsize::new(0);
     let done = std::sync::Mutex::new(Vec::new());
-    rayon::scope(|scope| {
-        for _ in 0..threads.min(queue.len()) {
-            scope.spawn(|_| {
-                while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let report = blob.open().map(|mut stored| blob::map(context, &blob.name, &mut stored));
-                    context.progress.layer();
-                    let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    done.push((blob.name.clone(), report));
-                }
-            });
+    rayon::broadcast(|_| {
+        while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let report = blob.open().map(|mut stored| blob::map(context, &blob.name, &mut stored));
+            context.progress.layer();
+            let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            done.push((blob.name.clone(), report));
         }
     });
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,7 +1,7 @@
 //! Pumps a stream of plain bytes through the walker, the matcher and the hash.
 //!
 //! The calling thread reads; what it reads goes out in chunks to any thread of the pool, as many at a time as the budget
-//! has tickets. Chunks may finish in any order: hashing and counting take them in turn.
+//! allows. Chunks may finish in any order: hashing and counting take them in turn.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -101,7 +101,7 @@ fn chunks(
         bytes += (chunk.bytes.len() - chunk.new) as u64;
         let over = limit(context, bytes, stored.load(Ordering::Relaxed));
         chunk.files = walk.copier.take(last || over.is_some());
-        context.budget.take();
+        chunk.weight = context.budget.take(chunk.held());
         run(chunk);
         if last || over.is_some() {
             let complete = last && error.is_none() && over.is_none();
@@ -192,7 +192,7 @@ impl Stages<'_> {
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {
             hasher.update(&chunk.bytes[chunk.new..]);
-            context.budget.put_back(chunk.bytes);
+            context.budget.put_back(chunk.bytes, chunk.weight);
         });
     }
 }

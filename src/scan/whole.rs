@@ -1,7 +1,7 @@
 //! Some small files are wanted whole: their format is read, which no window of a chunk can give.
 //!
 //! Who wants which files is a row of [`READERS`]. While the reading thread pumps, it copies the content of such files
-//! (see `copy`), whatever chunks they cross. A file that ends (or is cut) travels with its chunk, whose ticket so bounds the
+//! (see `copy`), whatever chunks they cross. A file that ends (or is cut) travels with its chunk, whose part of the budget so bounds the
 //! memory, and is read on whatever thread has the chunk. What it yields depends on the file's bytes only.
 
 use std::sync::Arc;

@@ -1,41 +1,6 @@
-//! Readers that count, hash and bound what passes; a bound that bites is an error, never an early end.
+//! Readers that bound what passes; a bound that bites is an error, never an early end.
 
 use std::io::{self, Read};
-
-use crate::digest::{Digest, Hasher};
-
-/// Counts and hashes what passes. What it says counts only after the end of the stream was reached.
-pub struct Hashed<R> {
-    inner: R,
-    hasher: Hasher,
-    bytes: u64,
-}
-
-impl<R: Read> Hashed<R> {
-    /// Hashes what is read from `inner`.
-    pub fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::default(), bytes: 0 }
-    }
-
-    /// Bytes that passed so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Digest and length of everything that passed.
-    pub fn finish(self) -> (Digest, u64) {
-        (self.hasher.finish(), self.bytes)
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(out)?;
-        self.hasher.update(&out[..read]);
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
 
 /// Reads at most `bound` bytes, the next bytes of a stream.
 pub struct Section<R> {
@@ -122,13 +87,5 @@ mod tests {
         let mut section = Section::new(&b"12345"[..], 3);
         assert_eq!(fill(&mut section, &mut buffer).0, 3);
         assert_eq!(section.left(), 0);
-    }
-
-    #[test]
-    fn the_hash_is_of_all_that_passed() {
-        let mut hashed = Hashed::new(&b"abc"[..]);
-        let mut buffer = [0; 2];
-        while hashed.read(&mut buffer).unwrap() > 0 {}
-        assert_eq!(hashed.finish(), (Digest::of(b"abc"), 3));
     }
 }

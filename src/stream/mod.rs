@@ -1,7 +1,7 @@
 //! The reader stack: from stored bytes to the entries of a tar, one reader with one job on top of another.
 //!
-//! For a layer, from the bottom: the source's bytes, [`Hashed`] (digest and size as stored), [`Decoder`] (all members),
-//! then chunks of plain bytes that are hashed again (`diff_id`) and pushed through a [`Walker`]. At the end the rest is
+//! For a layer, from the bottom: the source's bytes, which are hashed as stored, [`Decoder`] (all members), then chunks of
+//! plain bytes that are hashed again (`diff_id`) and pushed through a [`Walker`]. At the end the rest is
 //! read too, because only the true end of a stream proves its digest. For an archive: [`Members`].
 
 mod bounded;
@@ -15,7 +15,7 @@ mod paths;
 mod peeked;
 mod walker;
 
-pub use self::bounded::{Hashed, Section, fill, read_bounded};
+pub use self::bounded::{Section, fill, read_bounded};
 pub use self::compression::{Aside, Compression, Decoder};
 pub use self::members::{ArchiveError, Body, Forward, Members, Streamed};
 pub use self::paths::{Effect, Link, PathIndex, key};

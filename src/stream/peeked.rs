@@ -19,6 +19,11 @@ impl<R: BufRead> Peeked<R> {
         Self { inner, ahead: Vec::new(), from: 0 }
     }
 
+    /// The reader itself, of which nothing may be read past what was looked at.
+    pub fn inner_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     /// The reader itself; what was looked at and not read is lost.
     pub fn into_inner(self) -> R {
         self.inner
