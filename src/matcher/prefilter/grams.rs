@@ -3,8 +3,8 @@
 //! Every second place of a text is looked at, so a literal has to be found by two of its grams: one at an even offset and
 //! one at an odd one. Of each kind the rarest is taken, by how often grams stand in real files (`grams.txt`). A gram is
 //! looked up in a table of bits, which fits the second-level cache and is asked without a branch; what it lets pass is
-//! asked again by another hash, and only what is left is compared with literals. Case is folded by setting one bit of
-//! every byte, which makes some other bytes equal too; comparing tells them apart. What a place costs is bounded by the
+//! asked again by another hash, and only what is left is compared with literals, eight bytes at once. Case is folded by
+//! setting one bit of every byte, which makes some other bytes equal too; comparing tells them apart. What a place costs is bounded by the
 //! number of literals that share a gram, whatever the text is.
 
 use std::collections::HashMap;
@@ -29,6 +29,14 @@ const PIECE: usize = 4096;
 /// How far into a literal its grams are looked for.
 const DEEPEST: usize = 24;
 
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Literal {
+    pub(super) bytes: Vec<u8>,
+    /// Whether it must stand just so; else case does not count.
+    pub(super) exact: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Grams {
@@ -36,10 +44,26 @@ pub(super) struct Grams {
     second: Box<[u64; WORDS]>,
     /// Where in `lists` the grams of a hash begin.
     starts: Box<[u32]>,
-    /// Indexes into `all`.
-    lists: Box<[u32]>,
-    all: Box<[Gram]>,
+    /// The literals whose grams have a hash, one behind the other.
+    lists: Box<[Suspect]>,
 }
+
+/// A literal of which a gram was found, as its first bytes tell it.
+#[derive(Debug, Clone, Copy)]
+struct Suspect {
+    /// The first bytes, in lower case where case does not count; 0 behind the literal's end.
+    head: u64,
+    /// The bit of each of them that tells the cases apart, where case does not count.
+    fold: u64,
+    /// Bytes of `head`.
+    length: u8,
+    /// Where its gram begins in the literal.
+    offset: i8,
+    literal: u32,
+}
+
+/// Bytes of a literal that are compared at once.
+pub(super) const HEAD: usize = 8;
 
 /// Four places of a literal.
 #[derive(Debug, Clone, Copy)]
@@ -50,30 +74,29 @@ struct Gram {
     known: u32,
     /// Offset in the literal of the first place: -1 for the one before it.
     offset: i8,
-    literal: u32,
 }
 
 impl Grams {
-    /// Of literals of two bytes or more; case does not count.
-    pub(super) fn new(literals: &[Vec<u8>]) -> Self {
+    /// Of literals of two bytes or more.
+    pub(super) fn new(literals: &[Literal]) -> Self {
         let frequent = frequent();
-        let grams: Vec<Gram> = (0..)
-            .zip(literals)
-            .flat_map(|(number, literal)| [0, 1].map(|parity| rarest(number, literal, parity, &frequent)))
-            .collect();
         let (mut first, mut second) = (table(), table());
         let mut lists = vec![Vec::new(); 1 << LIST_BITS];
-        for (index, gram) in (0..).zip(&grams) {
-            gram.expand(|bytes| {
-                for (table, multiplier) in [(&mut first, FIRST), (&mut second, SECOND)] {
-                    let hash = hash(bytes, multiplier);
-                    table[hash >> 6] |= 1 << (hash & 63);
-                }
-                let list: &mut Vec<u32> = &mut lists[hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS)];
-                if list.last() != Some(&index) {
-                    list.push(index);
-                }
-            });
+        for (number, Literal { bytes, exact }) in (0..).zip(literals) {
+            for parity in [0, 1] {
+                let gram = rarest(bytes, parity, &frequent);
+                let suspect = Suspect::new(number, bytes, *exact, gram.offset);
+                gram.expand(|bytes| {
+                    for (table, multiplier) in [(&mut first, FIRST), (&mut second, SECOND)] {
+                        let hash = hash(bytes, multiplier);
+                        table[hash >> 6] |= 1 << (hash & 63);
+                    }
+                    let list: &mut Vec<Suspect> = &mut lists[hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS)];
+                    if list.last().is_none_or(|last| (last.literal, last.offset) != (number, gram.offset)) {
+                        list.push(suspect);
+                    }
+                });
+            }
         }
         let mut starts = vec![0];
         starts.extend(lists.iter().scan(0, |end, list| {
@@ -81,10 +104,11 @@ impl Grams {
             Some(*end)
         }));
         let lists = lists.concat().into_boxed_slice();
-        Self { first, second, starts: starts.into_boxed_slice(), lists, all: grams.into_boxed_slice() }
+        Self { first, second, starts: starts.into_boxed_slice(), lists }
     }
 
-    /// Shows each place of `text` at which a literal may start, with the literal; each once. Only the gram was compared.
+    /// Shows each place of `text` at which a literal may start, with the literal; each once. Of a literal its first
+    /// [`HEAD`] bytes were compared.
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
         let mut places = [0_u16; PIECE / 2];
         for from in (0..text.len()).step_by(PIECE) {
@@ -163,18 +187,53 @@ impl Grams {
     }
 
     /// Shows the literals that have a gram at `place`.
+    #[inline]
     fn at(&self, text: &[u8], place: usize, found: &mut impl FnMut(usize, usize)) {
-        let bytes = gram_at(text, place);
-        let list = hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS);
+        let list = hash(gram_at(text, place), FIRST) >> (TABLE_BITS - LIST_BITS);
         let range = self.starts[list] as usize..self.starts[list + 1] as usize;
-        for index in &self.lists[range] {
-            let gram = self.all[*index as usize];
-            if bytes & gram.known == gram.bytes
-                && let Some(start) = place.checked_add_signed(-isize::from(gram.offset))
-            {
-                found(start, gram.literal as usize);
+        for suspect in &self.lists[range] {
+            let Some(start) = place.checked_add_signed(-isize::from(suspect.offset)) else { continue };
+            if suspect.is_at(text, start) {
+                found(start, suspect.literal as usize);
             }
         }
+    }
+}
+
+impl Suspect {
+    fn new(number: u32, literal: &[u8], exact: bool, offset: i8) -> Self {
+        let (mut head, mut fold) = ([0; HEAD], [0; HEAD]);
+        for ((head, fold), byte) in head.iter_mut().zip(&mut fold).zip(literal) {
+            let folds = !exact && byte.is_ascii_alphabetic();
+            *head = if folds { byte.to_ascii_lowercase() } else { *byte };
+            *fold = if folds { 0x20 } else { 0 };
+        }
+        let length = u8::try_from(literal.len().min(HEAD)).expect("at most HEAD");
+        Self {
+            head: u64::from_le_bytes(head),
+            fold: u64::from_le_bytes(fold),
+            length,
+            offset,
+            literal: number,
+        }
+    }
+
+    #[inline]
+    fn is_at(&self, text: &[u8], start: usize) -> bool {
+        let here = match text.get(start..start + HEAD) {
+            Some(here) => u64::from_le_bytes(here.try_into().expect("eight bytes")),
+            None => {
+                let Some(rest) = text.get(start..) else { return false };
+                if rest.len() < usize::from(self.length) {
+                    return false;
+                }
+                let mut here = [0; HEAD];
+                here[..rest.len()].copy_from_slice(rest);
+                u64::from_le_bytes(here)
+            }
+        };
+        let known = u64::MAX >> (64 - 8 * u32::from(self.length));
+        (here | self.fold) & known == self.head
     }
 }
 
@@ -200,7 +259,7 @@ fn gram_at(text: &[u8], place: usize) -> u32 {
 
 impl Gram {
     /// The gram at `offset` of a literal.
-    fn of(number: u32, literal: &[u8], offset: i8) -> Self {
+    fn of(literal: &[u8], offset: i8) -> Self {
         let (mut bytes, mut known) = (0, 0);
         for place in 0..GRAM {
             let at = isize::from(offset).checked_add_unsigned(place).and_then(|at| usize::try_from(at).ok());
@@ -209,7 +268,7 @@ impl Gram {
                 known |= 0xff << (8 * place);
             }
         }
-        Self { bytes, known, offset, literal: number }
+        Self { bytes, known, offset }
     }
 
     fn unknown(self) -> u32 {
@@ -232,7 +291,7 @@ impl Gram {
 }
 
 /// The gram of a literal at an offset of this parity that stands most rarely elsewhere.
-fn rarest(number: u32, literal: &[u8], parity: usize, frequent: &HashMap<u32, usize>) -> Gram {
+fn rarest(literal: &[u8], parity: usize, frequent: &HashMap<u32, usize>) -> Gram {
     let last = i8::try_from(literal.len().min(DEEPEST)).unwrap_or(i8::MAX) - 1;
     let offsets = (-i8::from(parity == 1)..last).step_by(2);
     let score = |gram: &Gram| {
@@ -240,9 +299,9 @@ fn rarest(number: u32, literal: &[u8], parity: usize, frequent: &HashMap<u32, us
         (std::cmp::Reverse(gram.unknown()), rank, -gram.offset.abs())
     };
     offsets
-        .map(|offset| Gram::of(number, literal, offset))
+        .map(|offset| Gram::of(literal, offset))
         .max_by_key(score)
-        .unwrap_or_else(|| Gram::of(number, literal, -i8::from(parity == 1)))
+        .unwrap_or_else(|| Gram::of(literal, -i8::from(parity == 1)))
 }
 
 /// Grams that are frequent in files of images, in lines: those of the first stand twice as often as those of the second,
@@ -267,10 +326,10 @@ mod tests {
     #[test]
     fn a_literal_is_found_by_its_rarest_grams() {
         let frequent = frequent();
-        let gram = |parity| rarest(0, b"functionxyz", parity, &frequent).offset;
+        let gram = |parity| rarest(b"functionxyz", parity, &frequent).offset;
         assert_eq!((gram(0), gram(1)), (6, 5));
         let gram = |literal: &[u8], parity| {
-            let gram = rarest(0, literal, parity, &frequent);
+            let gram = rarest(literal, parity, &frequent);
             (gram.offset, gram.unknown())
         };
         assert_eq!((gram(b"ghp_", 0), gram(b"ghp_", 1)), ((0, 0), (1, 1)));
@@ -280,7 +339,7 @@ mod tests {
 
     #[test]
     fn an_unknown_byte_may_be_any() {
-        let gram = Gram::of(0, b"ab", -1);
+        let gram = Gram::of(b"ab", -1);
         let mut all = Vec::new();
         gram.expand(|bytes| all.push(bytes));
         all.sort_unstable();

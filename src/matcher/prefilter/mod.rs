@@ -4,15 +4,14 @@
 
 mod grams;
 
-use self::grams::Grams;
+use self::grams::{Grams, HEAD, Literal};
 use crate::signature::Rule;
 
 /// Looks for the literals of all rules at once.
 #[derive(Debug)]
 pub(super) struct Prefilter {
     grams: Grams,
-    /// Every literal, in lower case.
-    literals: Vec<Vec<u8>>,
+    literals: Vec<Literal>,
     /// For each literal: the rules that ask for it.
     wanted: Vec<Vec<Wanted>>,
 }
@@ -47,19 +46,22 @@ impl Candidate {
 
 impl Prefilter {
     pub(super) fn new(rules: &[Rule]) -> Self {
-        let mut literals: Vec<Vec<u8>> = Vec::new();
+        let mut literals: Vec<Literal> = Vec::new();
         let mut wanted: Vec<Vec<Wanted>> = Vec::new();
         let mut known = std::collections::HashMap::new();
         for (index, rule) in rules.iter().enumerate() {
             let anchor = rule.anchor();
             for literal in &anchor.literals {
-                let lower = literal.to_ascii_lowercase();
-                let slot = *known.entry(lower.clone()).or_insert_with(|| {
-                    literals.push(lower);
+                let asked = Literal { bytes: literal.clone(), exact: !anchor.fold };
+                let slot = *known.entry(literal.to_ascii_lowercase()).or_insert_with(|| {
+                    literals.push(asked.clone());
                     wanted.push(Vec::new());
                     literals.len() - 1
                 });
-                let exact = (!anchor.fold).then(|| literal.clone());
+                if literals[slot] != asked {
+                    literals[slot] = Literal { bytes: literal.to_ascii_lowercase(), exact: false };
+                }
+                let exact = asked.exact.then_some(asked.bytes);
                 wanted[slot].push(Wanted { rule: index, exact });
             }
         }
@@ -69,13 +71,18 @@ impl Prefilter {
     /// Shows every literal in `text`, each once. One that starts behind another may be shown before it.
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(Candidate)) {
         self.grams.search(text, |at, literal| {
-            let length = self.literals[literal].len();
-            if text
-                .get(at..at + length)
-                .is_some_and(|here| here.eq_ignore_ascii_case(&self.literals[literal]))
-            {
-                found(Candidate { at, length, literal });
+            let Literal { bytes, exact } = &self.literals[literal];
+            let length = bytes.len();
+            if length > HEAD {
+                let rest = text.get(at + HEAD..at + length);
+                let is = |rest: &[u8]| {
+                    if *exact { *rest == bytes[HEAD..] } else { rest.eq_ignore_ascii_case(&bytes[HEAD..]) }
+                };
+                if !rest.is_some_and(is) {
+                    return;
+                }
             }
+            found(Candidate { at, length, literal });
         });
     }
 
@@ -113,8 +120,9 @@ mod tests {
 
     /// Every literal at every place, one by one.
     fn naive(prefilter: &Prefilter, text: &[u8]) -> Vec<(usize, usize)> {
-        let ends = |at: usize, literal: &[u8]| {
-            text.get(at..at + literal.len()).is_some_and(|here| here.eq_ignore_ascii_case(literal))
+        let ends = |at: usize, Literal { bytes, exact }: &Literal| {
+            text.get(at..at + bytes.len())
+                .is_some_and(|here| if *exact { here == bytes } else { here.eq_ignore_ascii_case(bytes) })
         };
         let at = |at| {
             (0..)
@@ -126,7 +134,10 @@ mod tests {
     }
 
     fn of(literals: &[&str]) -> Prefilter {
-        let literals: Vec<Vec<u8>> = literals.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+        // Case counts in every third one.
+        let literal =
+            |(n, text): (usize, &&str)| Literal { bytes: text.as_bytes().to_vec(), exact: n % 3 == 2 };
+        let literals: Vec<Literal> = literals.iter().enumerate().map(literal).collect();
         Prefilter { grams: Grams::new(&literals), wanted: vec![Vec::new(); literals.len()], literals }
     }
 
@@ -135,10 +146,12 @@ mod tests {
         let prefilter = Prefilter::new(RuleSet::embedded().rules());
         for (number, literal) in prefilter.literals.iter().enumerate() {
             for (before, after) in [(0, 0), (1, 0), (0, 1), (61, 3), (62, 9), (63, 1), (4093, 7), (4096, 0)] {
-                let upper = if before % 2 == 0 { literal.to_ascii_uppercase() } else { literal.clone() };
+                let Literal { bytes, exact } = literal;
+                let upper =
+                    if before % 2 == 0 && !exact { bytes.to_ascii_uppercase() } else { bytes.clone() };
                 let text = [vec![b'\xff'; before], upper, vec![b' '; after]].concat();
                 let found = searched(&prefilter, &text);
-                assert!(found.contains(&(before, number)), "{} at {before}", literal.escape_ascii());
+                assert!(found.contains(&(before, number)), "{} at {before}", bytes.escape_ascii());
             }
         }
     }
@@ -155,14 +168,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_found_is_what_a_naive_search_finds(
-            pieces in prop::collection::vec((0..2607_usize, 0..9_usize, any::<u8>()), 0..40),
+            pieces in prop::collection::vec((0..5000_usize, 0..9_usize, any::<u8>()), 0..40),
             shift in 0..130_usize,
         ) {
             let prefilter = all();
             let mut text = vec![b'.'; shift];
             for (number, cut, byte) in pieces {
                 // Literals, beginnings of literals, and bytes between them.
-                let literal = &prefilter.literals[number % prefilter.literals.len()];
+                let literal = &prefilter.literals[number % prefilter.literals.len()].bytes;
                 text.extend_from_slice(&literal[..literal.len() - cut.min(literal.len())]);
                 if byte < 0xa0 {
                     text.push(byte);
