@@ -5,6 +5,9 @@
 /// Length of the longest escape that is looked for: `\u0026`.
 const LONGEST: usize = 8;
 
+/// What the last byte of an escape may be.
+pub(super) const LAST: &[u8] = b"0123456789abcdefABCDEFnrtvm";
+
 /// Whether `text` ends with an escape whose last byte is a letter or a digit.
 pub(super) fn ends(text: &[u8]) -> bool {
     let tail = &text[text.len().saturating_sub(LONGEST)..];
@@ -65,6 +68,7 @@ mod tests {
         for text in ["a\\n", "\\t", "x=1%26", "%3d", "\\u0026", "\\x3d", "\u{1b}[31m", "\\u001b[0m", "\\040"]
         {
             assert!(ends(text.as_bytes()), "{text}");
+            assert!(LAST.contains(text.as_bytes().last().unwrap()), "{text}");
         }
         for text in ["", "n", "an", "%2", "u0026", "x3d", "from", "\\\"", "040", "\\q"] {
             assert!(!ends(text.as_bytes()), "{text}");

@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr3_iter, memmem, memrchr, memrchr2};
+use memchr::{memchr, memchr_iter, memchr3_iter, memmem, memrchr, memrchr2};
 
 use super::{Hit, Matcher, Surroundings};
 use crate::signature::Shape;
@@ -74,13 +74,11 @@ impl Matcher {
             }
         }
         let reach = text.len().min(within.end + 2);
-        for sign in [&b"\\\n"[..], b"\\\r\n", b"=\n", b"=\r\n"] {
-            for at in memmem::find_iter(&text[within.start..reach], sign).map(|at| at + within.start) {
-                if at < within.end
-                    && let Some(joined) = lines(text, at, around.path)
-                {
-                    self.search_joined(&joined, around, sink);
-                }
+        for line_end in memchr_iter(b'\n', &text[within.start..reach]).map(|at| at + within.start) {
+            if let Some(at) = sign_before(text, line_end).filter(|at| within.contains(at))
+                && let Some(joined) = lines(text, at, around.path)
+            {
+                self.search_joined(&joined, around, sink);
             }
         }
     }
@@ -165,7 +163,20 @@ fn is_quote(byte: u8) -> bool {
 
 /// Whether a token may have the byte.
 fn in_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_-./+=:@%!~".contains(&byte)
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = matches!(
+                byte as u8,
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
+                    | b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b':' | b'@' | b'%' | b'!' | b'~'
+            );
+            byte += 1;
+        }
+        table
+    };
+    TOKEN[usize::from(byte)]
 }
 
 /// Bytes at the end of `text` that a token may have, escapes apart.
@@ -261,19 +272,6 @@ fn literal_before(text: &[u8], end: usize) -> Option<Range<usize>> {
 
 /// What ties the literal that ends before `from` to the next, and where that one's quotation mark stands.
 fn between(text: &[u8], from: usize) -> Option<(Tie, usize)> {
-    const SIGNS: [(&[u8], Tie); 11] = [
-        (b"++", Tie::Said),
-        (b"+", Tie::Said),
-        (b"..", Tie::Said),
-        (b".", Tie::Said),
-        (b"||", Tie::Said),
-        (b"<>", Tie::Said),
-        (b"<<", Tie::Said),
-        (b"&", Tie::Said),
-        (b"~", Tie::Said),
-        (b"^", Tie::Said),
-        (b",", Tie::Listed),
-    ];
     let gap = text.get(from..text.len().min(from + GAP))?;
     let blanks = space(gap);
     // Behind blanks most often something else stands.
@@ -283,11 +281,15 @@ fn between(text: &[u8], from: usize) -> Option<(Tie, usize)> {
     {
         return None;
     }
-    let sign = SIGNS.iter().find(|(sign, _)| gap[blanks..].starts_with(sign));
-    // Two marks without anything between are one that is escaped, as SQL has it.
-    let (tie, length) = sign.map_or((Tie::Beside, 0), |(sign, tie)| (*tie, sign.len()));
+    let (tie, length) = match &gap[blanks..] {
+        [b'+', b'+', ..] | [b'.', b'.', ..] | [b'|', b'|', ..] | [b'<', b'>' | b'<', ..] => (Tie::Said, 2),
+        [b'+' | b'.' | b'&' | b'~' | b'^', ..] => (Tie::Said, 1),
+        [b',', ..] => (Tie::Listed, 1),
+        _ => (Tie::Beside, 0),
+    };
     let mut at = blanks + length;
     at += space(&gap[at..]);
+    // Two marks without anything between are one that is escaped, as SQL has it.
     if at == 0 && from > 0 && gap.first() == Some(&text[from - 1]) {
         return None;
     }

@@ -24,6 +24,7 @@ pub mod reference;
 mod resolve;
 mod structured;
 mod verify;
+mod words;
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};

@@ -5,6 +5,10 @@
 //! digits for letters; of one letter said over and over; of runs along the alphabet or the keyboard; of brackets around
 //! a description. Random letters give none of these by chance; how likely it is bounds each rule by the value's length.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::entropy::{distinct, surprise};
 use super::famous::famous;
 use crate::signature::checksum;
@@ -166,13 +170,16 @@ fn step(a: u8, b: u8) -> i8 {
 }
 
 /// Words of five letters and more that mark a placeholder wherever they stand.
-const MARKS: &str = "example|changeme|change_me|change-me|changeit|change_it|change_this|changethis|placeholder|\
+static MARKS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    const MARKS: &str = "example|changeme|change_me|change-me|changeit|change_it|change_this|changethis|placeholder|\
     redacted|replace_|replace-|replaceme|replace with|replacewith|dummy|_here|-here|goeshere|foobar|\
     deadbeef|cafebabe|baadf00d|not-a-real|not_a_real|notareal|notreal|not_real|notasecret|not-a-secret|\
     not_a_secret|thisisa|thisismy|this-is-a|this_is_a|insert_|insert-|insertyour|enter_your|enter-your|\
     enteryour|yourpass|yoursecret|yourtoken|yourapi|yourkey|keyboard cat|notsosecret|somerandom|\
     sample_|sample-|samplekey|lorem ipsum|django-insecure|do-not-use|do_not_use|donotuse|fake_|fake-|\
     fakekey|faketoken|fakesecret|build-time-only|correcthorse|known after apply|sensitive value";
+    AhoCorasick::new(MARKS.split('|')).expect("the list is bounded")
+});
 
 /// Words that mark one if they stand between separators or begin the value.
 const SEGMENTS: &str = "your fake todo fixme mock mocked sample tbd changeme foo xxx stub";
@@ -185,8 +192,7 @@ fn marked(value: &[u8], lower: &[u8]) -> Option<&'static str> {
     if made_of_words(value) {
         return Some("words of a placeholder");
     }
-    let has = |mark: &str| memchr::memmem::find(lower, mark.as_bytes()).is_some();
-    if MARKS.split('|').any(has) || memchr::memmem::find(value, b"EXAMPLE").is_some() {
+    if MARKS.is_match(lower) || memchr::memmem::find(value, b"EXAMPLE").is_some() {
         return Some(WORD);
     }
     let mut segments = lower.split(|b| !b.is_ascii_alphanumeric()).filter(|segment| !segment.is_empty());

@@ -157,14 +157,9 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matc
             work.joined(segment);
         }
     }
-    let owned = &chunk.owned;
-    let searched = owned.start..chunk.bytes.len().min(owned.end + MAX_LITERAL);
-    matcher.search(&chunk.bytes[searched.clone()], |candidate| {
-        let candidate = candidate.moved(candidate.at + searched.start);
-        if candidate.at < owned.end {
-            work.candidate(candidate);
-        }
-    });
+    for segment in &chunk.segments {
+        work.search(segment);
+    }
     work.texts();
     work.finish()
 }
@@ -185,19 +180,24 @@ struct Work<'w> {
 }
 
 impl Work<'_> {
-    fn candidate(&mut self, candidate: Candidate) {
-        let at = self.chunk.base + candidate.at as u64;
-        let index = self.chunk.segments.partition_point(|segment| segment.end <= at);
-        let Some(segment) = self.chunk.segments.get(index).filter(|segment| segment.start <= at) else {
+    /// What stands in a segment. Each is searched by itself, because what stands before its start is none of its text.
+    fn search(&mut self, segment: &Segment) {
+        let Range { start, end } = self.local(segment);
+        let owned = self.chunk.owned.start.max(start)..self.chunk.owned.end.min(end);
+        if owned.is_empty() {
             return;
-        };
-        match segment.kind {
-            SegmentKind::Header => {
-                let entry = segment.entry.clone();
-                self.header(entry.as_ref());
-            }
-            SegmentKind::Content | SegmentKind::Padding => self.bytes(candidate, segment),
         }
+        let (matcher, chunk) = (self.matcher, self.chunk);
+        matcher.search(&chunk.bytes[owned.start..end.min(owned.end + MAX_LITERAL)], |candidate| {
+            let candidate = candidate.moved(candidate.at + owned.start);
+            if candidate.at >= owned.end {
+                return;
+            }
+            match segment.kind {
+                SegmentKind::Header => self.header(segment.entry.as_ref()),
+                SegmentKind::Content | SegmentKind::Padding => self.bytes(candidate, segment),
+            }
+        });
     }
 
     /// A candidate in content or padding.

@@ -15,11 +15,13 @@ pub struct Class {
 }
 
 impl Class {
-    pub(super) const ANY: Self = Self { bytes: [u64::MAX; 4], edge: true };
+    /// Anything.
+    pub(crate) const ANY: Self = Self { bytes: [u64::MAX; 4], edge: true };
     const NONE: Self = Self { bytes: [0; 4], edge: false };
     const EDGE: Self = Self { bytes: [0; 4], edge: true };
 
-    fn of(bytes: impl IntoIterator<Item = u8>) -> Self {
+    /// These bytes, and no end of a text.
+    pub(crate) fn of(bytes: impl IntoIterator<Item = u8>) -> Self {
         let mut class = Self::default();
         for byte in bytes {
             class.bytes[usize::from(byte >> 6)] |= 1 << (byte & 63);
@@ -35,7 +37,9 @@ impl Class {
         Self::of((0..=u8::MAX).filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'))
     }
 
-    fn or(mut self, other: Self) -> Self {
+    /// What belongs to either.
+    #[must_use]
+    pub(crate) fn or(mut self, other: Self) -> Self {
         self.bytes.iter_mut().zip(other.bytes).for_each(|(own, other)| *own |= other);
         self.edge |= other.edge;
         self
@@ -47,6 +51,11 @@ impl Class {
 
     fn within(self, other: Self) -> bool {
         self.or(other) == other
+    }
+
+    /// Whether the end of the text belongs to it.
+    pub(crate) fn has_edge(&self) -> bool {
+        self.edge
     }
 
     /// Whether `byte` belongs to it.
@@ -221,6 +230,11 @@ impl Span {
     /// This, then nobody knows what.
     pub(super) fn open(self, horizon: usize) -> Self {
         self.then(&Self::anything(horizon), horizon)
+    }
+
+    /// What can stand at the first place.
+    pub(super) fn first(&self) -> Class {
+        self.at.first().filter(|_| self.min > 0).copied().unwrap_or(Class::ANY)
     }
 
     /// The places that every match has, as far as they say something.

@@ -23,6 +23,8 @@ pub struct Anchor {
     pub length_max: usize,
     /// Whether the literals were derived from the pattern, which then says what must stand around them.
     pub derived: bool,
+    /// What can stand right before and right behind the literals, where some are short; otherwise nobody asked.
+    pub beside: Option<[Class; 2]>,
 }
 
 /// Most bytes of a match that may stand before its literal.
@@ -32,6 +34,8 @@ pub const MAX_BEFORE: usize = 1 << 10;
 const MIN_LITERAL: usize = 3;
 /// Most literals one pattern may ask for.
 const MAX_LITERALS: usize = 64;
+/// Literals with fewer bytes are looked for together with what stands beside them.
+const SHORT: usize = 5;
 /// Longest literal that is kept; the prefilter gains nothing from more.
 const MAX_LENGTH: usize = 24;
 
@@ -39,6 +43,9 @@ const MAX_LENGTH: usize = 24;
 pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
     let best = required(hir, Scope::LITERALS).best?;
     let length_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
+    let short = best.set.strings.iter().any(|string| string.len() < SHORT);
+    let near = short.then(|| required(hir, Scope { horizon: 1, ..Scope::LITERALS }).best).flatten();
+    let beside = near.map(|best| [best.before.first(), best.after.first()]);
     Some(Anchor {
         fold: best.set.fold,
         literals: best.set.strings,
@@ -46,6 +53,7 @@ pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
         before_max: best.before_max.unwrap_or(MAX_BEFORE).min(MAX_BEFORE),
         length_max,
         derived: true,
+        beside,
     })
 }
 
@@ -69,6 +77,7 @@ pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
         before_max: pattern_max.min(MAX_BEFORE),
         length_max: pattern_max,
         derived: false,
+        beside: None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! the last word that names a thing: `db_password_prod` names a password, `password_file` a file. Languages other than
 //! English are known for the words of passwords only.
 
+use crate::matcher::words::Words;
+
 /// What a name calls its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -36,13 +38,12 @@ pub(super) fn called(name: &str) -> Option<(Role, bool)> {
     let tail = name.char_indices().rev().nth(127).map_or(name, |(at, _)| &name[at..]);
     let words = words(tail);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if words.first().is_some_and(|first| listed(VERBS, first)) {
+    if words.first().is_some_and(|first| VERBS.has(first)) {
         return None;
     }
     // Digits, stages and encodings behind the noun do not change what it is.
     let mut end = words.len();
-    while end > 0 && (listed(MODIFIERS, words[end - 1]) || words[end - 1].bytes().all(|b| b.is_ascii_digit()))
-    {
+    while end > 0 && (MODIFIERS.has(words[end - 1]) || words[end - 1].bytes().all(|b| b.is_ascii_digit())) {
         end -= 1;
     }
     let (noun, before) = words[..end].split_last()?;
@@ -77,8 +78,8 @@ fn first_noun(words: &[&str]) -> Option<Role> {
         "password passwd pwd passphrase token secret apikey senha passwort clave contrasena motdepasse",
         first,
     );
-    let harmless = rest.len() <= 2
-        && rest.iter().all(|word| word.len() > 1 && !listed(OTHERS, word) && !listed(VERBS, word));
+    let harmless =
+        rest.len() <= 2 && rest.iter().all(|word| word.len() > 1 && !OTHERS.has(word) && !VERBS.has(word));
     (strong && harmless).then(|| role(first, &[])).flatten()
 }
 
@@ -88,9 +89,9 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
     if listed("passphrase mnemonic", noun) || (noun == "phrase" && listed("pass seed recovery", last)) {
         return Some(Role::Passphrase);
     }
-    if listed(PASSWORDS, noun)
+    if PASSWORDS.has(noun)
         || ends("password passwd pwd pw passwort passphrase kennwort senha wachtwoord contrasena")
-        || listed(JOINED_PASS, noun)
+        || JOINED_PASS.has(noun)
     {
         return Some(Role::Password);
     }
@@ -111,7 +112,7 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
         return Some(Role::Secret);
     }
     if matches!(noun, "token" | "jwt" | "authtoken") || ends("token") {
-        let other = before.iter().any(|word| listed(OTHER_TOKENS, word))
+        let other = before.iter().any(|word| OTHER_TOKENS.has(word))
             || noun == "nexttoken"
             || noun.contains("csrf")
             || noun.contains("xsrf");
@@ -156,11 +157,9 @@ fn connection(noun: &str, last: &str) -> Option<Role> {
 fn key(noun: &str, before: &[&str]) -> Option<Role> {
     let joined = noun.strip_suffix("keys").or_else(|| noun.strip_suffix("key"))?;
     let kind = if joined.is_empty() { before.last().copied().unwrap_or_default() } else { joined };
-    if listed(SECRET_KEYS, kind)
+    if SECRET_KEYS.has(kind)
         || (!joined.is_empty()
-            && SECRET_KEYS
-                .split_ascii_whitespace()
-                .any(|k| (k.len() > 3 || k == "api") && joined.ends_with(k)))
+            && SECRET_KEYS.iter().any(|k| (k.len() > 3 || k == "api") && joined.ends_with(k)))
     {
         let public =
             before.iter().any(|word| matches!(*word, "public" | "publishable" | "pub" | "site" | "client"))
@@ -169,39 +168,49 @@ fn key(noun: &str, before: &[&str]) -> Option<Role> {
     }
     let many = noun == "keys";
     let named = joined.is_empty() && !before.is_empty() && !many;
-    let other = before.iter().any(|word| listed(OTHER_KEYS, word));
-    (named && !other && before.iter().all(|word| !listed(VERBS, word))).then_some(Role::SomeKey)
+    let other = before.iter().any(|word| OTHER_KEYS.has(word));
+    (named && !other && before.iter().all(|word| !VERBS.has(word))).then_some(Role::SomeKey)
 }
 
+/// Whether `word` is one of the few of a list.
 fn listed(list: &str, word: &str) -> bool {
     list.split_ascii_whitespace().any(|known| known == word)
 }
 
-const PASSWORDS: &str = "password passwords passwd passwort pwd pswd passcode passw passwrd pasword kennwort senha \
+static PASSWORDS: Words = Words::new(
+    "password passwords passwd passwort pwd pswd passcode passw passwrd pasword kennwort senha \
     contrasena contrase\u{f1}a contrasenia clave motdepasse wachtwoord parola haslo has\u{142}o heslo jelszo jelsz\u{f3} sifre \
     \u{15f}ifre l\u{f6}senord losenord passord adgangskode salasana \u{43f}\u{430}\u{440}\u{43e}\u{43b}\u{44c} \u{5bc6}\u{7801} \
     \u{5bc6}\u{78bc} \u{30d1}\u{30b9}\u{30ef}\u{30fc}\u{30c9} \u{c554}\u{d638} \u{be44}\u{bc00}\u{bc88}\u{d638} requirepass masterauth \
-    secretpassword sshpass identified pgpassword psk";
+    secretpassword sshpass identified pgpassword psk",
+);
 
 /// `pass` as the end of a longer word, which `bypass` and `compass` are not.
-const JOINED_PASS: &str = "dbpass userpass rootpass smtppass ftppass sshpass adminpass mypass mailpass sqlpass redispass \
+static JOINED_PASS: Words = Words::new(
+    "dbpass userpass rootpass smtppass ftppass sshpass adminpass mypass mailpass sqlpass redispass \
     repopass authpass httppass proxypass ldappass vncpass webpass keypass storepass bindpass srcstorepass deststorepass \
-    dbpasswd basicpass accountpass userpw rootpw dbpw adminpw mqttpass wifipass pgpass mysqlpass";
+    dbpasswd basicpass accountpass userpw rootpw dbpw adminpw mqttpass wifipass pgpass mysqlpass",
+);
 
 /// What follows a noun without changing it.
-const MODIFIERS: &str = "prod production prd dev devel development staging stage stg test testing qa uat local live sandbox \
+static MODIFIERS: Words = Words::new(
+    "prod production prd dev devel development staging stage stg test testing qa uat local live sandbox \
     primary secondary main backup old new default current value val b64 base64 plain plaintext cleartext clear raw str env \
-    hex us eu v1 v2 v3 a b one two ro rw db unencrypted decoded";
+    hex us eu v1 v2 v3 a b one two ro rw db unencrypted decoded",
+);
 
 /// Words that make of a name an action or a question.
-const VERBS: &str = "is has had get gets show hide toggle forgot forget reset change changed update validate verify check \
+static VERBS: Words = Words::new(
+    "is has had get gets show hide toggle forgot forget reset change changed update validate verify check \
     compare generate create hash encrypt decrypt require requires required need needs no without enter missing invalid \
     wrong bad ask read load find parse fetch request obtain lookup delete remove revoke refreshes allow disallow use uses \
     using can should must skip ignore disable enable match matches make print mask redact strip clear not how why \
-    weak strong empty confirm repeat retype re incorrect expired unknown";
+    weak strong empty confirm repeat retype re incorrect expired unknown",
+);
 
 /// Words behind a noun that name something else: `password_file`, `token_type`.
-const OTHERS: &str = "file files filename path dir directory folder url urls uri endpoint host hostname server port name \
+static OTHERS: Words = Words::new(
+    "file files filename path dir directory folder url urls uri endpoint host hostname server port name \
     names id ids type types kind length len size min max count limit limits ttl expiry expires expiration expire expired \
     age lifetime timeout duration interval date time timestamp at on in by of to for from with and or field fields column \
     input inputs label labels placeholder hint prompt title text message messages error errors err msg regex regexp pattern \
@@ -220,24 +229,30 @@ const OTHERS: &str = "file files filename path dir directory folder url urls uri
     backend driver client user username users owner auth authentication authorizer protection management access stream \
     tree table row cell level order literal char string utils ring rotation refresh renewal grant endpoint verification \
     verifier check checker tests test case cases analyzer filter filters tokenizer loader spec specs identifier expr offset \
-    kinds stack sequence pair pairs line lines span spans value values entropy usage";
+    kinds stack sequence pair pairs line lines span spans value values entropy usage",
+);
 
 /// Tokens of parsers, models, pages and forms.
-const OTHER_TOKENS: &str = "csrf xsrf pad bos eos unk mask cls sep max min num total prompt completion next page pagination \
+static OTHER_TOKENS: Words = Words::new(
+    "csrf xsrf pad bos eos unk mask cls sep max min num total prompt completion next page pagination \
     continuation continue sync cancel cancellation parse parser syntax lexer lex design start end stop special first last \
     prev previous public reserved keyword operator string number comment whitespace ident identifier cancellationtoken \
     input output word sub expected unexpected peek open close left right current literal mapper skip antiforgery forgery \
-    request verification nonce per list is separator delimiter lookahead";
+    request verification nonce per list is separator delimiter lookahead",
+);
 
 /// What a key is secret with.
-const SECRET_KEYS: &str = "api access secret private priv signing sign encryption encrypt encode enc cookie serial function functions storage master auth authentication \
+static SECRET_KEYS: Words = Words::new(
+    "api access secret private priv signing sign encryption encrypt encode enc cookie serial function functions storage master auth authentication \
     account shared license licence deploy service app application admin session crypt cipher aes hmac jwt webhook \
     integration write server subscription consumer root vault unseal fernet crypto security activation ssl tls wrapping \
     data machine preshared psk userapi restapi apisecret management ingest licensing upload publish push bot client \
-    instrumentation storageaccount apiaccess";
+    instrumentation storageaccount apiaccess",
+);
 
 /// What is called a key in programs and databases, and what is public.
-const OTHER_KEYS: &str = "primary foreign public pub sort cache partition hot row column index lookup map dict object group \
+static OTHER_KEYS: Words = Words::new(
+    "primary foreign public pub sort cache partition hot row column index lookup map dict object group \
     hash registry unique composite idempotency translation i18n message state query event config item kv route gpg pgp \
     apt rpm signed known host hosts ssh id cache keyboard press down up shift ctrl alt arrow enter escape return tab any \
     option parent child child field json yaml attr attribute property param label name type data table dedupe dedup \
@@ -246,7 +261,8 @@ const OTHER_KEYS: &str = "primary foreign public pub sort cache partition hot ro
     default custom raw map env meta settings setting variable var input output request response route section menu item \
     list page view form selector filter path file url uri color theme style count number int str string byte char word \
     websocket socket image build artifact asset component content block transaction trace span correlation surrogate document layer \
-    release revision commit cursor continuation upload thread room topic";
+    release revision commit cursor continuation upload thread room topic",
+);
 
 /// The words of a name, in lower case. Letters of any language are letters.
 pub(super) fn words(name: &str) -> Vec<String> {
@@ -276,18 +292,20 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Whether a word is one of those that names of things in programs are made of.
 pub(super) fn technical(word: &str) -> bool {
-    [OTHERS, VERBS, MODIFIERS, PASSWORDS, OTHER_TOKENS, OTHER_KEYS, SECRET_KEYS, TECHNICAL]
+    [&OTHERS, &VERBS, &MODIFIERS, &PASSWORDS, &OTHER_TOKENS, &OTHER_KEYS, &SECRET_KEYS, &TECHNICAL]
         .iter()
-        .any(|list| listed(list, word))
+        .any(|list| list.has(word))
 }
 
 /// More words of names in programs and of things that run.
-const TECHNICAL: &str = "password secret secrets token tokens credential credentials creds auth login logout user admin \
+static TECHNICAL: Words = Words::new(
+    "password secret secrets token tokens credential credentials creds auth login logout user admin \
     cluster release chart deployment container image pod job task worker service svc server web frontend backend api gateway \
     proxy ingress cert certs certificate tls ssl ca letsencrypt wildcard letter upper lower number sha sha1 sha2 sha256 sha512 \
     md5 aes rsa hmac gcm cbc ctr scram bcrypt argon argon2 argon2id pbkdf scrypt utf utf8 ascii mysql postgres postgresql redis mongo kafka \
     rabbitmq ldap oauth saml sso jwt vault aws gcp azure kv db sql http https json yaml xml html java javax org com net io springframework \
-    apache plain native caching text code email mail account session cookie registry docker k8s kube kubernetes my your the a";
+    apache plain native caching text code email mail account session cookie registry docker k8s kube kubernetes my your the a",
+);
 
 #[cfg(test)]
 mod tests {

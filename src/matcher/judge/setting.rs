@@ -1,5 +1,7 @@
 //! What kind of text a pair stands in, told by the file's name and by the lines around the pair.
 
+use crate::matcher::words::Words;
+
 /// What kind of text a pair stands in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Setting {
@@ -22,20 +24,31 @@ pub enum Setting {
     Unknown,
 }
 
-const CONFIG: &str = "yaml yml json ini cfg conf config properties toml xml env tfvars tfstate hcl tf plist reg cnf rc npmrc \
-    netrc pypirc service desired settings repo list sources ovpn pgpass htpasswd credentials auth envrc dockercfg gradle";
-const SHELL: &str = "sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile containerfile mk makefile fish exp profile bashrc zshrc history \
-    bash_history zsh_history ash_history";
-const SOURCE: &str = "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp hpp cxx m mm cs vb fs php phtml rb \
+static CONFIG: Words = Words::new(
+    "yaml yml json ini cfg conf config properties toml xml env tfvars tfstate hcl tf plist reg cnf rc npmrc \
+    netrc pypirc service desired settings repo list sources ovpn pgpass htpasswd credentials auth envrc dockercfg gradle",
+);
+static SHELL: Words = Words::new(
+    "sh bash zsh ksh fish ps1 psm1 bat cmd dockerfile containerfile mk makefile fish exp profile bashrc zshrc history \
+    bash_history zsh_history ash_history",
+);
+static SOURCE: Words = Words::new(
+    "py pyi js mjs cjs jsx ts tsx java kt kts scala groovy go rs c h cc cpp hpp cxx m mm cs vb fs php phtml rb \
     erb pl pm t lua r jl swift dart ex exs erl hs clj sql vue svelte html htm jsp asp aspx cshtml coffee proto graphql pyx \
-    ipynb ejs hbs tpl jinja j2 css scss less tcl el vim pyc class so";
-const PROSE: &str = "md markdown rst adoc txt csv eml org wiki";
-const DOCUMENTATION: &str = "1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
-    sample tmpl template dist map tex";
+    ipynb ejs hbs tpl jinja j2 css scss less tcl el vim pyc class so",
+);
+static PROSE: Words = Words::new("md markdown rst adoc txt csv eml org wiki");
+static DOCUMENTATION: Words = Words::new(
+    "1 2 3 4 5 6 7 8 pod html htm man texi info po pot mo xlf xliff example \
+    sample tmpl template dist map tex",
+);
 
 /// Folders of texts for people.
 const FOLDERS: &str =
     "share/doc/ share/man/ /examples/ /example/ share/info/ /locale/ /locales/ /i18n/ /lang/ /translations/";
+
+/// Words of paths of what shows how something is done.
+static EXAMPLES: Words = Words::new("example examples sample samples tutorial tutorials quickstart");
 
 /// Folders of texts that came with a package if that is where they stand.
 const MANUALS: &str = "/docs/ /doc/";
@@ -74,22 +87,21 @@ impl Setting {
         let told = begins(&[b"changelog", b"changes", b"news", b"copying", b"license"])
             || (begins(&[b"readme"]) && vendored(&lower))
             || matches!(file, b"metadata" | b"pkg-info")
-            || has_word(&lower, "example examples sample samples tutorial tutorials quickstart");
+            || has_word(&lower, &EXAMPLES);
         let shipped = || tested(&lower) || MANUALS.split_ascii_whitespace().any(has);
         if told || FOLDERS.split_ascii_whitespace().any(has) || (vendored(&lower) && shipped()) {
             return Self::Documentation;
         }
         let extension = file.iter().rposition(|b| *b == b'.').map_or(file, |dot| &file[dot + 1..]);
-        let listed = |list: &str| list.split_ascii_whitespace().any(|known| known.as_bytes() == extension);
-        if listed(SHELL) || begins(&[b"dockerfile", b"makefile"]) {
+        if SHELL.has(extension) || begins(&[b"dockerfile", b"makefile"]) {
             Self::Shell
-        } else if listed(SOURCE) {
+        } else if SOURCE.has(extension) {
             Self::Source
-        } else if listed(CONFIG) {
+        } else if CONFIG.has(extension) {
             Self::Config
-        } else if listed(PROSE) && !vendored(&lower) {
+        } else if PROSE.has(extension) && !vendored(&lower) {
             Self::Prose
-        } else if listed(DOCUMENTATION) || listed(PROSE) {
+        } else if DOCUMENTATION.has(extension) || PROSE.has(extension) {
             Self::Documentation
         } else if settings(&lower, file) {
             Self::Config
@@ -114,15 +126,16 @@ fn vendored(lower: &[u8]) -> bool {
 }
 
 /// Whether one of `words` stands between the separators of a path.
-fn has_word(lower: &[u8], words: &str) -> bool {
+fn has_word(lower: &[u8], words: &Words) -> bool {
     let separator = |b: &u8| matches!(b, b'/' | b'_' | b'-' | b'.');
-    lower.split(separator).any(|part| words.split(' ').any(|word| word.as_bytes() == part))
+    lower.split(separator).any(|part| words.has(part))
 }
 
 /// Whether a path is one of tests.
 fn tested(lower: &[u8]) -> bool {
-    const WORDS: &str = "test tests testing testdata fixtures fixture spec specs mocks cassettes";
-    has_word(lower, WORDS)
+    static WORDS: Words =
+        Words::new("test tests testing testdata fixtures fixture spec specs mocks cassettes");
+    has_word(lower, &WORDS)
 }
 
 /// Bytes to each side in which a line end is looked for.

@@ -15,7 +15,7 @@ pub(super) use self::block::BLOCK;
 pub(super) use self::name::may_be_word;
 use self::name::{Says, is_word};
 use super::assign::{Assignment, Bounds, Style, around};
-use super::judge::{Context, Setting, judge};
+use super::judge::{Context, Setting, judge, name_says_secret};
 use super::verify::Scene;
 use super::{AFTER, BEFORE, Candidate};
 use crate::signature::Confidence;
@@ -124,6 +124,9 @@ fn pair(name: usize, text: &[u8]) -> Assignment {
 
 fn judged(assignment: Assignment, scene: &Scene<'_>) -> Option<Found> {
     let Scene { text, around: surroundings, .. } = *scene;
+    let key = std::str::from_utf8(&text[assignment.key.clone()]).ok()?;
+    // Most names say nothing of the kind, and are asked before it costs anything to know where they stand.
+    name_says_secret(key).filter(|_| assignment.literal)?;
     let setting = match surroundings.pair.filter(|name| assignment.key == (0..*name)) {
         Some(_) => Setting::Environment,
         None => Setting::of(surroundings.path, text, assignment.key.start),
@@ -131,7 +134,6 @@ fn judged(assignment: Assignment, scene: &Scene<'_>) -> Option<Found> {
     let quoted = assignment.quote.is_some() || assignment.embedded;
     let (bare, literal) = (assignment.quote.is_none(), assignment.literal);
     let context = Context { setting, style: assignment.style, quoted, bare, literal };
-    let key = std::str::from_utf8(&text[assignment.key.clone()]).ok()?;
     let judgement = judge(key, &text[assignment.value.clone()], &context)?;
     Some(Found { key: assignment.key, value: assignment.value, confidence: Some(judgement.confidence) })
 }

@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 
+use crate::signature::context::Class;
+
 /// Bytes of a gram.
 const GRAM: usize = 4;
 /// Bits of an index into the tables of bits.
@@ -25,16 +27,30 @@ const SECOND: u32 = 0x85eb_ca6b;
 /// Places of a text that are looked at together.
 const BLOCK: usize = 64;
 /// Bytes after which what was found is compared.
-const PIECE: usize = 4096;
+const PIECE: usize = 1024;
 /// How far into a literal its grams are looked for.
 const DEEPEST: usize = 24;
 
 /// What is looked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Literal {
     pub(super) bytes: Vec<u8>,
     /// Whether it must stand just so; else case does not count.
     pub(super) exact: bool,
+    /// What can stand right before it, if something does.
+    pub(super) before: Class,
+    /// What can stand right behind it, if something does.
+    pub(super) after: Class,
+}
+
+impl Literal {
+    /// Is asked for once more, in these bytes and between these neighbours.
+    pub(super) fn widen(&mut self, bytes: &[u8], exact: bool, [before, after]: [Class; 2]) {
+        if self.exact != exact || self.bytes != bytes {
+            *self = Self { bytes: bytes.to_ascii_lowercase(), exact: false, ..self.clone() };
+        }
+        (self.before, self.after) = (self.before.or(before), self.after.or(after));
+    }
 }
 
 /// See the module.
@@ -82,11 +98,11 @@ impl Grams {
         let frequent = frequent();
         let (mut first, mut second) = (table(), table());
         let mut lists = vec![Vec::new(); 1 << LIST_BITS];
-        for (number, Literal { bytes, exact }) in (0..).zip(literals) {
+        for (number, literal) in (0..).zip(literals) {
             for parity in [0, 1] {
-                let gram = rarest(bytes, parity, &frequent);
-                let suspect = Suspect::new(number, bytes, *exact, gram.offset);
-                gram.expand(|bytes| {
+                let gram = rarest(literal, parity, &frequent);
+                let suspect = Suspect::new(number, literal, gram.offset);
+                for bytes in gram.expanded(literal) {
                     for (table, multiplier) in [(&mut first, FIRST), (&mut second, SECOND)] {
                         let hash = hash(bytes, multiplier);
                         table[hash >> 6] |= 1 << (hash & 63);
@@ -95,7 +111,7 @@ impl Grams {
                     if list.last().is_none_or(|last| (last.literal, last.offset) != (number, gram.offset)) {
                         list.push(suspect);
                     }
-                });
+                }
             }
         }
         let mut starts = vec![0];
@@ -201,7 +217,8 @@ impl Grams {
 }
 
 impl Suspect {
-    fn new(number: u32, literal: &[u8], exact: bool, offset: i8) -> Self {
+    fn new(number: u32, literal: &Literal, offset: i8) -> Self {
+        let Literal { bytes: literal, exact, .. } = literal;
         let (mut head, mut fold) = ([0; HEAD], [0; HEAD]);
         for ((head, fold), byte) in head.iter_mut().zip(&mut fold).zip(literal) {
             let folds = !exact && byte.is_ascii_alphabetic();
@@ -275,42 +292,56 @@ impl Gram {
         self.known.count_zeros() / 8
     }
 
-    /// Every folded gram that it may be in a text.
-    fn expand(self, mut each: impl FnMut(u32)) {
-        let open: Vec<u32> = (0..32).step_by(8).filter(|shift| self.known & 0xff << shift == 0).collect();
-        // A folded byte has 128 values.
-        for number in 0..1_u32 << (7 * open.len()) {
-            let mut bytes = self.bytes;
-            for (index, shift) in (0..).zip(&open) {
-                let seven = number >> (7 * index) & 0x7f;
-                bytes |= (seven & 0x1f | (seven & 0x60) << 1 | 0x20) << shift;
-            }
-            each(bytes);
+    /// Every folded gram that it may be in a text: what the literal does not say, its neighbours do.
+    fn expanded(self, literal: &Literal) -> Vec<u32> {
+        let mut all = vec![self.bytes];
+        for place in (0..GRAM).filter(|place| self.known & 0xff << (8 * place) == 0) {
+            let at = isize::from(self.offset).saturating_add_unsigned(place);
+            let class = match at {
+                -1 => literal.before,
+                _ if usize::try_from(at) == Ok(literal.bytes.len()) => literal.after,
+                _ => Class::ANY,
+            };
+            // A folded byte has 128 values.
+            let folded = (0..=u8::MAX)
+                .filter(|byte| byte & 0x20 != 0 && (class.has(*byte) || class.has(byte & !0x20)));
+            let folded: Vec<u32> = folded.map(|byte| u32::from(byte) << (8 * place)).collect();
+            all = all.iter().flat_map(|gram| folded.iter().map(move |byte| gram | byte)).collect();
         }
+        all
     }
 }
 
-/// The gram of a literal at an offset of this parity that stands most rarely elsewhere.
-fn rarest(literal: &[u8], parity: usize, frequent: &HashMap<u32, usize>) -> Gram {
-    let last = i8::try_from(literal.len().min(DEEPEST)).unwrap_or(i8::MAX) - 1;
+/// The gram of a literal at an offset of this parity that is to be expected most rarely.
+fn rarest(literal: &Literal, parity: usize, frequent: &HashMap<u32, u64>) -> Gram {
+    let last = i8::try_from(literal.bytes.len().min(DEEPEST)).unwrap_or(i8::MAX) - 1;
     let offsets = (-i8::from(parity == 1)..last).step_by(2);
-    let score = |gram: &Gram| {
-        let rank = frequent.get(&gram.bytes).copied().unwrap_or(usize::MAX);
-        (std::cmp::Reverse(gram.unknown()), rank, -gram.offset.abs())
+    let count = |bytes: u32| frequent.get(&bytes).copied().unwrap_or(1);
+    let expected = |gram: &Gram| match gram.unknown() {
+        0 => count(gram.bytes),
+        _ => gram.expanded(literal).into_iter().map(count).sum(),
     };
-    offsets
-        .map(|offset| Gram::of(literal, offset))
-        .max_by_key(score)
-        .unwrap_or_else(|| Gram::of(literal, -i8::from(parity == 1)))
+    let grams: Vec<Gram> = offsets.map(|offset| Gram::of(&literal.bytes, offset)).collect();
+    let least = grams.iter().map(|gram| gram.unknown()).min();
+    grams
+        .into_iter()
+        .filter(|gram| Some(gram.unknown()) == least)
+        .min_by_key(|gram| (expected(gram), gram.offset.abs()))
+        .unwrap_or_else(|| Gram::of(&literal.bytes, -i8::from(parity == 1)))
 }
 
-/// Grams that are frequent in files of images, in lines: those of the first stand twice as often as those of the second,
-/// and so on. Gives the line of each.
-fn frequent() -> HashMap<u32, usize> {
-    let lines = include_str!("grams.txt").lines().enumerate();
-    let grams = lines.flat_map(|(line, grams)| grams.split(' ').map(move |gram| (gram, line)));
-    grams.map(|(gram, line)| (gram_at(gram.as_bytes(), 0), line)).collect()
+/// How often grams stand in files of images, where one that is rare counts as 1. They are kept in lines: those of the
+/// first stand twice as often as those of the second, and so on.
+fn frequent() -> HashMap<u32, u64> {
+    let lines: Vec<&str> = include_str!("grams.txt").lines().collect();
+    let count = |line: usize| LEAST << (lines.len() - 1 - line);
+    let grams = |(line, grams): (usize, &'static str)| grams.split(' ').map(move |gram| (gram, line));
+    let grams = lines.iter().copied().enumerate().flat_map(grams);
+    grams.map(|(gram, line)| (gram_at(gram.as_bytes(), 0), count(line))).collect()
 }
+
+/// How often the grams of the last line stand, compared with those of none.
+const LEAST: u64 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -326,13 +357,19 @@ mod tests {
     #[test]
     fn a_literal_is_found_by_its_rarest_grams() {
         let frequent = frequent();
-        let gram = |parity| rarest(b"functionxyz", parity, &frequent).offset;
+        let literal = |bytes: &[u8]| Literal {
+            bytes: bytes.to_vec(),
+            exact: false,
+            before: Class::ANY,
+            after: Class::ANY,
+        };
+        let gram = |parity| rarest(&literal(b"functionxyz"), parity, &frequent).offset;
         assert_eq!((gram(0), gram(1)), (6, 5));
-        let gram = |literal: &[u8], parity| {
-            let gram = rarest(literal, parity, &frequent);
+        let gram = |bytes: &[u8], parity| {
+            let gram = rarest(&literal(bytes), parity, &frequent);
             (gram.offset, gram.unknown())
         };
-        assert_eq!((gram(b"ghp_", 0), gram(b"ghp_", 1)), ((0, 0), (1, 1)));
+        assert_eq!((gram(b"ghp_", 0), gram(b"ghp_", 1)), ((0, 0), (-1, 1)));
         assert_eq!((gram(b"abc", 0), gram(b"abc", 1)), ((0, 1), (-1, 1)));
         assert_eq!((gram(b"ab", 0), gram(b"ab", 1)), ((0, 2), (-1, 2)));
     }
@@ -340,8 +377,8 @@ mod tests {
     #[test]
     fn an_unknown_byte_may_be_any() {
         let gram = Gram::of(b"ab", -1);
-        let mut all = Vec::new();
-        gram.expand(|bytes| all.push(bytes));
+        let (before, after) = (Class::ANY, Class::ANY);
+        let mut all = gram.expanded(&Literal { bytes: b"ab".to_vec(), exact: false, before, after });
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 128 * 128);

@@ -5,7 +5,10 @@
 mod grams;
 
 use self::grams::{Grams, HEAD, Literal};
+use crate::matcher::escape;
 use crate::signature::Rule;
+use crate::signature::context::Class;
+use crate::signature::literal::Anchor;
 
 /// Looks for the literals of all rules at once.
 #[derive(Debug)]
@@ -23,6 +26,15 @@ pub(super) struct Wanted {
     pub(super) rule: usize,
     /// The literal as it must stand, unless case does not count.
     exact: Option<Vec<u8>>,
+}
+
+/// What can stand right before and right behind the literals of an anchor, if something does.
+fn beside(anchor: &Anchor) -> [Class; 2] {
+    let [before, after] = anchor.beside.unwrap_or([Class::ANY; 2]);
+    // At its end a text may be cut.
+    let after = if after.has_edge() { Class::ANY } else { after };
+    // An escape that ends there is no part of what the pattern sees.
+    [before.or(Class::of(escape::LAST.iter().copied())), after]
 }
 
 /// A literal found in a text.
@@ -51,18 +63,16 @@ impl Prefilter {
         let mut known = std::collections::HashMap::new();
         for (index, rule) in rules.iter().enumerate() {
             let anchor = rule.anchor();
-            for literal in &anchor.literals {
-                let asked = Literal { bytes: literal.clone(), exact: !anchor.fold };
-                let slot = *known.entry(literal.to_ascii_lowercase()).or_insert_with(|| {
-                    literals.push(asked.clone());
+            let [before, after] = beside(anchor);
+            for bytes in &anchor.literals {
+                let exact = !anchor.fold;
+                let slot = *known.entry(bytes.to_ascii_lowercase()).or_insert_with(|| {
+                    literals.push(Literal { bytes: bytes.clone(), exact, before, after });
                     wanted.push(Vec::new());
                     literals.len() - 1
                 });
-                if literals[slot] != asked {
-                    literals[slot] = Literal { bytes: literal.to_ascii_lowercase(), exact: false };
-                }
-                let exact = asked.exact.then_some(asked.bytes);
-                wanted[slot].push(Wanted { rule: index, exact });
+                literals[slot].widen(bytes, exact, [before, after]);
+                wanted[slot].push(Wanted { rule: index, exact: exact.then(|| bytes.clone()) });
             }
         }
         Self { grams: Grams::new(&literals), literals, wanted }
@@ -71,7 +81,7 @@ impl Prefilter {
     /// Shows every literal in `text`, each once. One that starts behind another may be shown before it.
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(Candidate)) {
         self.grams.search(text, |at, literal| {
-            let Literal { bytes, exact } = &self.literals[literal];
+            let Literal { bytes, exact, .. } = &self.literals[literal];
             let length = bytes.len();
             if length > HEAD {
                 let rest = text.get(at + HEAD..at + length);
@@ -118,25 +128,53 @@ mod tests {
         sorted(all)
     }
 
-    /// Every literal at every place, one by one.
-    fn naive(prefilter: &Prefilter, text: &[u8]) -> Vec<(usize, usize)> {
-        let ends = |at: usize, Literal { bytes, exact }: &Literal| {
-            text.get(at..at + bytes.len())
-                .is_some_and(|here| if *exact { here == bytes } else { here.eq_ignore_ascii_case(bytes) })
+    /// Every literal at every place, one by one: those that have to be found, for their neighbours allow it, and the others.
+    fn naive(prefilter: &Prefilter, text: &[u8]) -> [Vec<(usize, usize)>; 2] {
+        let is_at = |at: usize, literal: &Literal| {
+            let here = text.get(at..at + literal.bytes.len());
+            here.is_some_and(|here| match literal.exact {
+                true => here == literal.bytes,
+                false => here.eq_ignore_ascii_case(&literal.bytes),
+            })
         };
-        let at = |at| {
-            (0..)
-                .zip(&prefilter.literals)
-                .filter(move |(_, literal)| ends(at, literal))
-                .map(move |(n, _)| (at, n))
+        let allowed = |at: usize, literal: &Literal| {
+            let before = at.checked_sub(1).is_none_or(|before| literal.before.has(text[before]));
+            let after = text.get(at + literal.bytes.len());
+            before && after.map_or(literal.after == Class::ANY, |after| literal.after.has(*after))
         };
-        sorted((0..text.len()).flat_map(at).collect())
+        let (mut must, mut may) = (Vec::new(), Vec::new());
+        for at in 0..text.len() {
+            let first = text[at].to_ascii_lowercase();
+            for (number, literal) in prefilter.literals.iter().enumerate() {
+                if literal.bytes[0].to_ascii_lowercase() == first && is_at(at, literal) {
+                    if allowed(at, literal) { &mut must } else { &mut may }.push((at, number));
+                }
+            }
+        }
+        [must, may]
     }
 
-    fn of(literals: &[&str]) -> Prefilter {
+    /// Whether `found` is all that has to be found, and nothing that does not stand there.
+    fn complete(prefilter: &Prefilter, text: &[u8]) -> Result<(), String> {
+        let found = searched(prefilter, text);
+        let [must, may] = naive(prefilter, text);
+        let shown = |(at, number): &(usize, usize)| {
+            format!("{} at {at} of {}", prefilter.literals[*number].bytes.escape_ascii(), text.escape_ascii())
+        };
+        let missed = must.iter().find(|place| !found.contains(place)).map(shown);
+        let wrong = found.iter().find(|place| !must.contains(place) && !may.contains(place)).map(shown);
+        let twice = found.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| shown(&pair[0]));
+        missed.or(wrong).or(twice).map_or(Ok(()), Err)
+    }
+
+    fn of(literals: &[&str], neighbours: Class) -> Prefilter {
         // Case counts in every third one.
-        let literal =
-            |(n, text): (usize, &&str)| Literal { bytes: text.as_bytes().to_vec(), exact: n % 3 == 2 };
+        let literal = |(n, text): (usize, &&str)| Literal {
+            bytes: text.as_bytes().to_vec(),
+            exact: n % 3 == 2,
+            before: neighbours,
+            after: neighbours,
+        };
         let literals: Vec<Literal> = literals.iter().enumerate().map(literal).collect();
         Prefilter { grams: Grams::new(&literals), wanted: vec![Vec::new(); literals.len()], literals }
     }
@@ -144,25 +182,43 @@ mod tests {
     #[test]
     fn every_literal_of_every_rule_is_found_at_any_place() {
         let prefilter = Prefilter::new(RuleSet::embedded().rules());
+        let any_of = |class: &Class| {
+            // Bytes that no literal has first.
+            let byte = (0x80..=0xff).chain(0..0x80).find(|byte| class.has(*byte));
+            byte.expect("some byte can stand there")
+        };
         for (number, literal) in prefilter.literals.iter().enumerate() {
-            for (before, after) in [(0, 0), (1, 0), (0, 1), (61, 3), (62, 9), (63, 1), (4093, 7), (4096, 0)] {
-                let Literal { bytes, exact } = literal;
-                let upper =
-                    if before % 2 == 0 && !exact { bytes.to_ascii_uppercase() } else { bytes.clone() };
-                let text = [vec![b'\xff'; before], upper, vec![b' '; after]].concat();
+            let Literal { bytes, exact, before, after } = literal;
+            for (left, right) in [(0, 0), (1, 0), (0, 1), (61, 3), (62, 9), (63, 1), (1021, 7), (1024, 0)] {
+                if right == 0 && *after != Class::ANY {
+                    continue;
+                }
+                let folded = left % 2 == 0 && !exact;
+                let literal = if folded { bytes.to_ascii_uppercase() } else { bytes.clone() };
+                let text = [vec![any_of(before); left], literal, vec![any_of(after); right]].concat();
                 let found = searched(&prefilter, &text);
-                assert!(found.contains(&(before, number)), "{} at {before}", bytes.escape_ascii());
+                assert!(found.contains(&(left, number)), "{} at {left}", bytes.escape_ascii());
             }
         }
     }
 
     #[test]
     fn literals_in_literals_are_all_found() {
-        let prefilter = of(&["ab", "abc", "bcab", "abcabcabcabc", "_x_", "aaaa"]);
+        let prefilter = of(&["ab", "abc", "bcab", "abcabcabcabc", "_x_", "aaaa"], Class::ANY);
         for text in ["", "a", "ab", "abcab", "abcabcabcabcabcab", "ABCAB_X_x_", "aaaaaaaaaaaaaaaaaaaab"] {
-            let text = text.repeat(300);
-            assert_eq!(searched(&prefilter, text.as_bytes()), naive(&prefilter, text.as_bytes()), "{text}");
+            complete(&prefilter, text.repeat(300).as_bytes()).unwrap();
         }
+    }
+
+    #[test]
+    fn neighbours_of_short_literals_are_derived_from_their_patterns() {
+        let all = all();
+        let literal = |bytes: &[u8]| all.literals.iter().find(|literal| literal.bytes == bytes).unwrap();
+        // `\bAKIA[A-Z2-7]{16}`
+        let key = literal(b"AKIA");
+        assert!(!key.before.has(b'Z') && key.before.has(b'"') && key.before.has(b'n'));
+        assert!(!key.after.has(b' ') && key.after.has(b'Q'));
+        assert_eq!(literal(b"jira").before, Class::ANY);
     }
 
     proptest! {
@@ -181,13 +237,14 @@ mod tests {
                     text.push(byte);
                 }
             }
-            prop_assert_eq!(searched(prefilter, &text), naive(prefilter, &text));
+            complete(prefilter, &text).map_err(TestCaseError::fail)?;
         }
 
         #[test]
-        fn short_literals_are_found_among_few_letters(text in "[abc_A]{0,400}") {
-            let prefilter = of(&["ab", "a_", "abc", "_ab", "aab_", "abcab", "__________", "cbacba"]);
-            prop_assert_eq!(searched(&prefilter, text.as_bytes()), naive(&prefilter, text.as_bytes()));
+        fn short_literals_are_found_among_few_letters(text in "[abc_A]{0,400}", told in any::<bool>()) {
+            let neighbours = if told { Class::of(*b"a_") } else { Class::ANY };
+            let literals = ["ab", "a_", "abc", "_ab", "aab_", "abcab", "__________", "cbacba"];
+            complete(&of(&literals, neighbours), text.as_bytes()).map_err(TestCaseError::fail)?;
         }
     }
 
