@@ -164,15 +164,11 @@ fn is_quote(byte: u8) -> bool {
 /// Whether a token may have the byte.
 fn in_token(byte: u8) -> bool {
     const TOKEN: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            table[byte] = matches!(
-                byte as u8,
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
-                    | b'_' | b'-' | b'.' | b'/' | b'+' | b'=' | b':' | b'@' | b'%' | b'!' | b'~'
-            );
-            byte += 1;
+        let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+=:@%!~";
+        let (mut table, mut at) = ([false; 256], 0);
+        while at < letters.len() {
+            table[letters[at] as usize] = true;
+            at += 1;
         }
         table
     };

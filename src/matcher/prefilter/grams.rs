@@ -27,7 +27,7 @@ const SECOND: u32 = 0x85eb_ca6b;
 /// Places of a text that are looked at together.
 const BLOCK: usize = 64;
 /// Bytes after which what was found is compared.
-const PIECE: usize = 1024;
+const PIECE: usize = 32 << 10;
 /// How far into a literal its grams are looked for.
 const DEEPEST: usize = 24;
 
@@ -126,19 +126,22 @@ impl Grams {
     /// Shows each place of `text` at which a literal may start, with the literal; each once. Of a literal its first
     /// [`HEAD`] bytes were compared.
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
-        let mut places = [0_u16; PIECE / 2];
+        let mut places = vec![0; text.len().min(PIECE).div_ceil(2)];
+        let mut all = Vec::new();
         for from in (0..text.len()).step_by(PIECE) {
             // A gram may begin in this piece and end in the next.
             let piece = &text[from..text.len().min(from + PIECE + GRAM)];
             let count = self.twice(piece, self.likely(piece, &mut places), &mut places);
             for place in &places[..count] {
-                self.at(text, from + usize::from(*place), &mut found);
+                self.at(text, from + usize::from(*place), &mut all);
             }
+            // What comes of it needs the caches that the tables are in, so that is done for many at once.
+            all.drain(..).for_each(|(at, literal)| found(at, literal));
         }
     }
 
     /// The places of a piece whose grams the first table has; how many.
-    fn likely(&self, piece: &[u8], places: &mut [u16; PIECE / 2]) -> usize {
+    fn likely(&self, piece: &[u8], places: &mut [u16]) -> usize {
         let mut count = 0;
         let end = piece.len().min(PIECE);
         let mut at = 0;
@@ -191,7 +194,7 @@ impl Grams {
     }
 
     /// Keeps those of the first `count` places that the second table has too; how many.
-    fn twice(&self, piece: &[u8], count: usize, places: &mut [u16; PIECE / 2]) -> usize {
+    fn twice(&self, piece: &[u8], count: usize, places: &mut [u16]) -> usize {
         let mut kept = 0;
         for index in 0..count {
             let place = places[index];
@@ -202,15 +205,15 @@ impl Grams {
         kept
     }
 
-    /// Shows the literals that have a gram at `place`.
+    /// Adds the literals that have a gram at `place`.
     #[inline]
-    fn at(&self, text: &[u8], place: usize, found: &mut impl FnMut(usize, usize)) {
+    fn at(&self, text: &[u8], place: usize, all: &mut Vec<(usize, usize)>) {
         let list = hash(gram_at(text, place), FIRST) >> (TABLE_BITS - LIST_BITS);
         let range = self.starts[list] as usize..self.starts[list + 1] as usize;
         for suspect in &self.lists[range] {
             let Some(start) = place.checked_add_signed(-isize::from(suspect.offset)) else { continue };
             if suspect.is_at(text, start) {
-                found(start, suspect.literal as usize);
+                all.push((start, suspect.literal as usize));
             }
         }
     }
@@ -237,17 +240,16 @@ impl Suspect {
 
     #[inline]
     fn is_at(&self, text: &[u8], start: usize) -> bool {
-        let here = match text.get(start..start + HEAD) {
-            Some(here) => u64::from_le_bytes(here.try_into().expect("eight bytes")),
-            None => {
-                let Some(rest) = text.get(start..) else { return false };
-                if rest.len() < usize::from(self.length) {
-                    return false;
-                }
-                let mut here = [0; HEAD];
-                here[..rest.len()].copy_from_slice(rest);
-                u64::from_le_bytes(here)
+        let here = if let Some(here) = text.get(start..start + HEAD) {
+            u64::from_le_bytes(here.try_into().expect("HEAD bytes"))
+        } else {
+            let rest = text.get(start..).unwrap_or_default();
+            let mut here = [0; HEAD];
+            here[..rest.len()].copy_from_slice(rest);
+            if rest.len() < usize::from(self.length) {
+                return false;
             }
+            u64::from_le_bytes(here)
         };
         let known = u64::MAX >> (64 - 8 * u32::from(self.length));
         (here | self.fold) & known == self.head
@@ -322,10 +324,10 @@ fn rarest(literal: &Literal, parity: usize, frequent: &HashMap<u32, u64>) -> Gra
         _ => gram.expanded(literal).into_iter().map(count).sum(),
     };
     let grams: Vec<Gram> = offsets.map(|offset| Gram::of(&literal.bytes, offset)).collect();
-    let least = grams.iter().map(|gram| gram.unknown()).min();
+    let fewest = grams.iter().map(|gram| gram.unknown()).min();
     grams
         .into_iter()
-        .filter(|gram| Some(gram.unknown()) == least)
+        .filter(|gram| Some(gram.unknown()) == fewest)
         .min_by_key(|gram| (expected(gram), gram.offset.abs()))
         .unwrap_or_else(|| Gram::of(&literal.bytes, -i8::from(parity == 1)))
 }
