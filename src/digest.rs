@@ -21,6 +21,11 @@ impl Digest {
         hasher.finish()
     }
 
+    /// The digest of that hash.
+    pub fn of_hash(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     /// The 32 bytes of the hash.
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0

@@ -3,10 +3,10 @@
 //! A [`Problem`] names its place, what happened there and what to do about it. Whether it leaves a gap, so that
 //! "no finding" would not mean "clean", is a property of its kind.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The kinds of problems, as the reports name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ProblemKind {

@@ -1,58 +1,132 @@
 //! The text of a credential, which stays inside.
 //!
 //! [`Secret`] redacts by type: `Debug`, `Display` and `Serialize` give the redacted form, and [`Secret::expose`] is
-//! the one way to the text. What may leave the process instead is the redacted form and a [`Fingerprint`].
+//! the one way to the text. What may leave the process instead is the redacted form and a [`Fingerprint`]. A credential
+//! can be [sealed](Secret::seal): then there is no text any more.
 
+mod seal;
+
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+pub use self::seal::{Imprint, SealKey, Sealed, SealedForm, width};
 use crate::digest::hex;
 
 /// The bytes of a credential, as they would be used (decoded, unescaped). Wiped from memory when dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<Vec<u8>>);
+///
+/// Two credentials are equal if their texts are, or if both are sealed with one key and their texts were.
+#[derive(Clone)]
+pub struct Secret(Content);
+
+#[derive(Clone)]
+enum Content {
+    Text(Zeroizing<Vec<u8>>),
+    Sealed(Arc<Sealed>),
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Secret {}
 
 impl PartialOrd for Secret {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Secret {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.expose().cmp(other.expose())
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Content::Text(a), Content::Text(b)) => a.as_slice().cmp(b.as_slice()),
+            (Content::Sealed(a), Content::Sealed(b)) => a.imprint.cmp(&b.imprint),
+            (Content::Text(_), Content::Sealed(_)) => Ordering::Less,
+            (Content::Sealed(_), Content::Text(_)) => Ordering::Greater,
+        }
     }
 }
 
 impl std::hash::Hash for Secret {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.expose().hash(state);
+        match &self.0 {
+            Content::Text(text) => text.as_slice().hash(state),
+            Content::Sealed(sealed) => sealed.imprint.hash(state),
+        }
+    }
+}
+
+impl From<Arc<Sealed>> for Secret {
+    fn from(sealed: Arc<Sealed>) -> Self {
+        Self(Content::Sealed(sealed))
     }
 }
 
 impl Secret {
     /// Takes the bytes of a credential.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
-        Self(Zeroizing::new(bytes.into()))
+        Self(Content::Text(Zeroizing::new(bytes.into())))
     }
 
-    /// The credential itself. Whoever calls this answers for where it goes.
+    /// The same credential without its text. Its fingerprint is from then on that under `fingerprints`.
+    #[must_use]
+    pub fn seal(&self, key: &SealKey, fingerprints: &FingerprintKey) -> Self {
+        match &self.0 {
+            Content::Text(_) => Arc::new(Sealed::new(self, key, fingerprints)).into(),
+            Content::Sealed(_) => self.clone(),
+        }
+    }
+
+    /// What is left of it, if it is sealed.
+    pub fn sealed(&self) -> Option<&Arc<Sealed>> {
+        match &self.0 {
+            Content::Text(_) => None,
+            Content::Sealed(sealed) => Some(sealed),
+        }
+    }
+
+    /// The credential itself; nothing if it is sealed. Whoever calls this answers for where it goes.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Content::Text(text) => text,
+            Content::Sealed(_) => &[],
+        }
     }
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        self.0.len()
+        match &self.0 {
+            Content::Text(text) => text.len(),
+            Content::Sealed(sealed) => usize::try_from(sealed.length).unwrap_or(usize::MAX),
+        }
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// The forms in which it can stand in a text: as it is, as JSON and shell write it, and on one line, as facts are.
+    /// None that is shorter than two bytes.
+    pub fn forms(&self) -> Vec<Vec<u8>> {
+        let text = self.expose();
+        let escaped = serde_json::to_string(&String::from_utf8_lossy(text)).unwrap_or_default();
+        let escaped = escaped.trim_matches('"').as_bytes().to_vec();
+        let blank = |c: char| if c.is_control() { ' ' } else { c };
+        let line: String = String::from_utf8_lossy(text).chars().map(blank).collect();
+        let mut forms = vec![text.to_vec(), escaped, line.trim().as_bytes().to_vec()];
+        forms.sort();
+        forms.dedup();
+        forms.retain(|form| form.len() >= 2);
+        forms
     }
 
     /// A form that lets its owner recognise the credential and nobody use it: for a token a few characters of both
@@ -61,6 +135,9 @@ impl Secret {
     /// At most a quarter of the characters is shown, and nothing of a text under 16 bytes, because short texts are
     /// passwords that people chose.
     pub fn redacted(&self) -> String {
+        if let Content::Sealed(sealed) = &self.0 {
+            return sealed.redacted.clone();
+        }
         let bytes = self.expose();
         let printable = |b: &u8| b.is_ascii_graphic();
         let (head, tail) = match bytes.len() {
@@ -81,8 +158,12 @@ impl Secret {
         format!("{}…{} ({} bytes)", text(&bytes[..head]), text(&bytes[bytes.len() - tail..]), bytes.len())
     }
 
-    /// The name under which this credential is known to baselines, caches and databases.
+    /// The name under which this credential is known to baselines, caches and databases. That of a sealed one is the one
+    /// that it was sealed with.
     pub fn fingerprint(&self, key: &FingerprintKey) -> Fingerprint {
+        if let Content::Sealed(sealed) = &self.0 {
+            return sealed.fingerprint();
+        }
         let mut out = [0; 16];
         pbkdf2::pbkdf2_hmac::<Sha256>(self.expose(), key.0.as_slice(), FINGERPRINT_ROUNDS, &mut out);
         Fingerprint(out)

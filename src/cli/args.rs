@@ -7,7 +7,9 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
 use layersift::limits::LIMITS;
 
-use super::settings::{IGNORE_SETTINGS, List, RULE_SETTINGS, SETTINGS, Setting, typed_default};
+use super::settings::{
+    CACHE_SETTINGS, IGNORE_SETTINGS, List, RULE_SETTINGS, SETTINGS, Setting, typed_default,
+};
 
 /// Finds every credential that a container image leaks: in its layers, deleted files, build history and config.
 #[derive(Parser)]
@@ -21,6 +23,7 @@ pub(crate) struct Cli {
 pub(crate) enum Subcommands {
     Scan(ScanArgs),
     Rules(RulesArgs),
+    Cache(CacheArgs),
 }
 
 /// Scan saved images.
@@ -90,6 +93,44 @@ pub(crate) enum RulesCommand {
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
     },
+}
+
+/// Look at what earlier scans left for later ones, or remove it.
+#[derive(clap::Args)]
+#[command(after_help = CACHE_MORE)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+
+    /// The folder of the cache, instead of the user's own
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, global = true)]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Take the settings of this file instead of the nearest layersift.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Say where the cache is and how much is in it
+    Stats {
+        /// How to write it
+        #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = ["table", "json"])]
+        format: String,
+    },
+    /// Remove what was not asked for lately, and more than there is room for; every scan does so too
+    Prune {
+        /// Days after which a report goes that no scan asked for [default: 90]
+        #[arg(long, value_name = "DAYS")]
+        max_age: Option<u64>,
+
+        /// Bytes that may stay, such as 200MiB [default: 1GiB]
+        #[arg(long, value_name = "BYTES")]
+        max_size: Option<String>,
+    },
+    /// Remove everything, the key too
+    Clear,
 }
 
 /// How to look at rules, and at which.
@@ -184,6 +225,7 @@ fn flag(setting: &Setting) -> Arg {
     let heading = |name: &str| match name {
         name if RULE_SETTINGS.contains(&name) => Some("Rules"),
         name if IGNORE_SETTINGS.contains(&name) => Some("Not shown"),
+        name if CACHE_SETTINGS.contains(&name) => Some("Cache"),
         _ => None,
     };
     let flag = match heading(setting.name) {
@@ -231,6 +273,16 @@ Exit codes:
   3  a file could not be read or written
   4  something was left out";
 
+const CACHE_MORE: &str = "\
+The cache holds what each layer yielded under its digest, for the rules, limits
+and program that found it, and no credential: only redacted forms and keyed
+hashes. The key is the file `key` beside it.
+
+Exit codes:
+  0  done
+  2  the command line or a setting is wrong
+  3  the cache could not be read or written";
+
 const ABOUT_MORE: &str = "\
 Examples:
   docker save app:latest | layersift scan -
@@ -274,7 +326,7 @@ mod tests {
     fn typed(line: &str) -> Result<ScanArgs, clap::Error> {
         match Cli::try_parse_from(line.split(' '))?.command {
             Subcommands::Scan(args) => Ok(args),
-            Subcommands::Rules(_) => panic!("not a scan: {line}"),
+            _ => panic!("not a scan: {line}"),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Each subcommand is a file with a `run`. Errors end here: one line that says what, where and why, on standard error.
 
 mod args;
+mod cache;
 mod config;
 mod exit;
 mod formats;
@@ -33,6 +34,7 @@ use self::terminal::complain;
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::try_parse() {
         Ok(Cli { command: Subcommands::Scan(args) }) => scan::run(&args),
+        Ok(Cli { command: Subcommands::Cache(args) }) => cache::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(),
         Err(error) => {

@@ -14,6 +14,7 @@ use layersift::secret::FingerprintKey;
 use layersift::source::{Input, SourceError};
 
 use super::args::ScanArgs;
+use super::cache;
 use super::config::{Config, configured};
 use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::formats::{self, Report};
@@ -48,7 +49,9 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         options
     };
     let (to_stdout, to_file) = (options(true), options(false));
-    let scanner = Scanner::new(rules, scan_options(&settings, &fingerprint_key, suppressions));
+    let cache = cache::open(&settings, args.show_secrets);
+    let scan_options = scan_options(&settings, &fingerprint_key, suppressions);
+    let scanner = Scanner::new(rules, Options { cache: cache.clone(), ..scan_options });
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
         outcomes.push(scan(&scanner, input, &settings).unwrap_or_else(|error| {
@@ -58,6 +61,9 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         }));
     }
     settle(&mut outcomes);
+    if let Some(cache) = cache {
+        cache::settle(&cache);
+    }
     // Errors were told already, and a person needs no table of them.
     let nothing_to_show = unreadable == inputs.len();
     let reports = reports.into_iter().filter(|report| !(nothing_to_show && report.is_table_on_stdout()));
@@ -96,6 +102,8 @@ fn scan_options(settings: &Settings, key: &FingerprintKey, suppressions: Suppres
         fingerprint_key: key.clone(),
         suppressions,
         now: Some(SystemTime::now()),
+        cache: None,
+        trust_digests: settings.trust_digests,
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) struct Settings {
     pub(crate) no_ignore: bool,
     pub(crate) no_inline_ignore: bool,
     pub(crate) show_suppressed: bool,
+    /// Instead of the user's.
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) no_cache: bool,
+    pub(crate) trust_digests: bool,
 }
 
 impl Default for Settings {
@@ -63,6 +67,9 @@ impl Default for Settings {
             no_ignore: false,
             no_inline_ignore: false,
             show_suppressed: false,
+            cache_dir: None,
+            no_cache: false,
+            trust_digests: false,
         }
     }
 }
@@ -113,6 +120,9 @@ pub(crate) const RULE_SETTINGS: &[&str] = &["rules", "only-rules", "disable-rule
 /// The settings that say what is not shown.
 pub(crate) const IGNORE_SETTINGS: &[&str] =
     &["ignore-file", "baseline", "no-inline-ignore", "no-ignore", "show-suppressed"];
+
+/// The settings about what earlier scans left.
+pub(crate) const CACHE_SETTINGS: &[&str] = &["cache-dir", "no-cache", "trust-digests"];
 
 /// Every setting but the limits. To add one: a field of [`Settings`] and a row here.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -282,6 +292,30 @@ pub(crate) const SETTINGS: &[Setting] = &[
         set: |settings, text| switch(text).map(|on| settings.show_suppressed = on),
         ..SWITCH
     },
+    Setting {
+        name: "cache-dir",
+        short: None,
+        value: "DIR",
+        about: "Keep what layers yield in this folder [default: layersift in $XDG_CACHE_HOME or ~/.cache]",
+        values: Vec::new,
+        list: None,
+        set: |settings, text| {
+            settings.cache_dir = Some(text.into()).filter(|_| !text.is_empty());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "no-cache",
+        about: "Scan everything anew, and keep nothing; --show-secrets does so too",
+        set: |settings, text| switch(text).map(|on| settings.no_cache = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "trust-digests",
+        about: "Believe the digests by which a file names its blobs, instead of hashing what is in the cache",
+        set: |settings, text| switch(text).map(|on| settings.trust_digests = on),
+        ..SWITCH
+    },
 ];
 
 impl Setting {
@@ -407,7 +441,7 @@ const UNITS: &[(&str, u64)] = &[
 ];
 
 /// A number of bytes, with or without a unit, in any case: `64MiB`, `64m`, `1_000_000`.
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     let upper = text.trim().to_ascii_uppercase();
     let unit = UNITS.iter().find_map(|(name, unit)| {
         upper.strip_suffix(&name.to_ascii_uppercase()).map(|digits| (digits.trim_end(), *unit))

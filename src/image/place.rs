@@ -1,9 +1,9 @@
 //! The kinds of places in an image where a credential can stand.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where in an image a text stands. The names are those of the reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum PlaceKind {

@@ -8,11 +8,12 @@ use std::num::NonZeroU64;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use md5::{Digest as _, Md5};
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::Sha256;
 
 /// The first eight bytes of a digest of a file's content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Head(NonZeroU64);
 
 impl Head {
@@ -41,6 +42,12 @@ impl Head {
         Self::new(digest.iter().take(8).fold(0, |head, byte| head << 8 | u64::from(*byte)))
     }
 
+    /// What `hash` makes of it: equal for equal heads, and all that is asked of one.
+    #[must_use]
+    pub fn hashed(self, hash: impl Fn(u64) -> u64) -> Self {
+        Self::new(hash(self.0.get()))
+    }
+
     /// Zero has no room of its own: it counts as one.
     fn new(head: u64) -> Self {
         Self(NonZeroU64::new(head).unwrap_or(NonZeroU64::MIN))
@@ -48,7 +55,7 @@ impl Head {
 }
 
 /// What any list may call one content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heads([Head; 3]);
 
 impl Heads {
@@ -59,6 +66,12 @@ impl Heads {
             Head::of(&Sha1::digest(content)),
             Head::of(&Sha256::digest(content)),
         ])
+    }
+
+    /// What `hash` makes of each of them.
+    #[must_use]
+    pub fn hashed(self, hash: impl Fn(u64) -> u64) -> Self {
+        Self(self.0.map(|head| head.hashed(&hash)))
     }
 
     /// Whether one of them is `head`.

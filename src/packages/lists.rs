@@ -6,16 +6,18 @@
 
 use std::num::NonZeroU32;
 
+use serde::{Deserialize, Serialize};
+
 use super::content::Head;
 use crate::stream::header::clean;
 use crate::stream::key;
 
 /// A package as an index into its [`Lists`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PackageId(u32);
 
 /// Who may have the package.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// Everybody: it was taken from a public registry.
     Public,
@@ -26,7 +28,7 @@ pub enum Origin {
 }
 
 /// A file that a list names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Listed {
     /// Whose it is.
     pub package: PackageId,
@@ -39,7 +41,7 @@ pub struct Listed {
 }
 
 /// A folder whose files belong to one package, but for those of packages in folders inside it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Folder {
     /// Whose it is.
     pub package: PackageId,
@@ -51,7 +53,7 @@ pub struct Folder {
     pub in_list: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Package {
     name: String,
     /// Hash of what distinguishes it from other packages.
@@ -59,7 +61,7 @@ struct Package {
 }
 
 /// See the module.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Lists {
     packages: Vec<Package>,
     files: Vec<Listed>,
@@ -70,6 +72,7 @@ pub struct Lists {
     complete: Vec<u64>,
     left_out: u64,
     lost: bool,
+    #[serde(skip)]
     room: Room,
 }
 
@@ -150,6 +153,16 @@ impl Lists {
         self.folders.extend(folders.map(|folder| Folder { package: moved(folder.package), ..folder }));
         self.disowned.extend(more.disowned);
         self.complete.extend(more.complete);
+    }
+
+    /// The same lists without the names of packages that `name` changes, and with `hash` of each content.
+    #[must_use]
+    pub fn hashed(mut self, name: impl Fn(&str) -> String, hash: impl Fn(u64) -> u64) -> Self {
+        self.packages.iter_mut().for_each(|package| package.name = name(&package.name));
+        for file in &mut self.files {
+            file.content = file.content.map(|head| head.hashed(&hash));
+        }
+        self
     }
 
     fn entries(&self) -> usize {

@@ -228,6 +228,8 @@ mod tests {
             limits: &limits,
             budget: super::super::Budget::new(1),
             progress: &(),
+            cache: None,
+            trust_digests: false,
         };
         let feed = |_| unreachable!("nothing in the layer is fed");
         let (mut walker, mut copier) = (Walker::new(&limits), Copier::new(&context, &feed));

@@ -180,11 +180,17 @@ fn parts(located: &[Located], rules: &RuleSet) -> (Vec<Part>, Option<Severity>, 
         }
     }
     let all = parts.len();
-    let mut parts = bounded(parts.into_values());
-    let untold = all - parts.len();
-    for part in &mut parts {
+    for part in parts.values_mut() {
         tidy(&mut part.places);
     }
+    // By what is shown: the texts of credentials may not be there.
+    let mut parts: Vec<_> = parts.into_iter().map(|((of, part, _), value)| ((of, part), value)).collect();
+    parts.sort_by_cached_key(|(of, part)| {
+        let text = matches!(part.value, PartValue::Text(_));
+        (*of, text, part.value.shown(), part.places.clone())
+    });
+    let parts = bounded(parts.into_iter().map(|(_, part)| part));
+    let untold = all - parts.len();
     (parts, worst, untold)
 }
 

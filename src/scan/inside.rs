@@ -39,6 +39,16 @@ pub(crate) enum Link {
 }
 
 impl Inside {
+    /// The way through `links`.
+    pub(super) fn new(links: Vec<Link>) -> Self {
+        Self(links)
+    }
+
+    /// The steps, outermost first.
+    pub(super) fn links(&self) -> &[Link] {
+        &self.0
+    }
+
     /// The members, outermost first.
     pub(crate) fn members(&self) -> Vec<String> {
         let member = |link: &Link| match link {

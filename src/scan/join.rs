@@ -39,11 +39,16 @@ pub(super) fn join(
         problems.push(no_image(&gathered.documents));
     }
     problems.extend(unparsed_roots(&gathered));
-    let texts: BTreeMap<String, Vec<TextMatch>> = gathered
-        .documents
-        .iter()
-        .map(|(name, document)| (name.to_owned(), texts::search(context, name, document, &mut problems)))
-        .collect();
+    let search = |(name, document): (&str, &_)| {
+        let mut found = texts::search(context, name, document, &mut problems);
+        if let Some(cache) = &context.cache {
+            for found in &mut found {
+                cache.seal_match(&mut found.what);
+            }
+        }
+        (name.to_owned(), found)
+    };
+    let texts: BTreeMap<String, Vec<TextMatch>> = gathered.documents.iter().map(search).collect();
     let unverified = verify(&gathered, &resolution, &mut problems);
     problems.extend(resolution.images.iter().flat_map(|image| no_tars(&gathered, image)));
     for (name, report) in &gathered.reports {
@@ -51,7 +56,7 @@ pub(super) fn join(
     }
     let most = context.limits.get_usize(Limit::Matches).saturating_mul(PLACES);
     let rules = scanner.rules();
-    let redactor = redactor((&gathered, &texts), rules, most);
+    let redactor = redactor((&gathered, &texts), rules, context, most);
     // Before places take their share of it: what is cut off must not be half a credential.
     for step in resolution.images.iter_mut().flat_map(|image| &mut image.steps) {
         step.created_by = redactor.text(&step.created_by);
@@ -88,13 +93,18 @@ pub(super) fn join(
 fn redactor(
     (gathered, texts): (&Gathered, &BTreeMap<String, Vec<TextMatch>>),
     rules: &RuleSet,
+    context: &Context<'_>,
     most: usize,
 ) -> Redactor {
     let in_texts = texts.values().flatten().map(|found| &found.what);
     let in_blobs = gathered.reports.values().flat_map(|report| &report.matches).map(|found| &found.what);
     let secret = |what: &&Sighting| !rules.rules()[what.rule].public();
     let secrets: BTreeSet<_> = in_texts.chain(in_blobs).filter(secret).map(|what| &what.secret).collect();
-    if secrets.len() > most { Redactor::blind() } else { Redactor::new(secrets) }
+    match &context.cache {
+        _ if secrets.len() > most => Redactor::blind(),
+        Some(cache) => cache.redactor(&secrets),
+        None => Redactor::new(secrets),
+    }
 }
 
 fn describes_an_image(gathered: &Gathered) -> bool {
@@ -222,7 +232,7 @@ fn layer_claims(layer: &Layer, report: &BlobReport) -> Vec<Claim> {
 }
 
 /// The digest that a blob's name in an OCI layout claims (image-layout.md, "Blobs").
-fn digest_in_name(name: &str) -> Option<Digest> {
+pub(super) fn digest_in_name(name: &str) -> Option<Digest> {
     format!("sha256:{}", name.strip_prefix("blobs/sha256/")?).parse().ok()
 }
 

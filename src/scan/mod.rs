@@ -6,6 +6,7 @@
 mod beside;
 mod blob;
 mod budget;
+pub mod cache;
 mod certificates;
 mod chunk;
 mod collect;
@@ -18,6 +19,7 @@ mod group;
 mod images;
 mod inside;
 mod join;
+mod kept;
 mod lane;
 mod lists;
 mod matching;
@@ -41,6 +43,7 @@ use std::time::SystemTime;
 
 use self::blob::BlobReport;
 use self::budget::Budget;
+use self::cache::{Cache, Session};
 use self::documents::Documents;
 pub use self::proof::check;
 use crate::findings::Outcome;
@@ -72,6 +75,11 @@ pub struct Options {
     pub suppressions: Suppressions,
     /// The time by which a credential that says when it ends has ended; without it none has.
     pub now: Option<SystemTime>,
+    /// Where what blobs yield is kept, and looked for. The credentials of an outcome have no text then.
+    pub cache: Option<Arc<Cache>>,
+    /// Whether the digest by which a file names a blob is believed. If not, the blob is hashed before what is kept under a
+    /// digest counts.
+    pub trust_digests: bool,
 }
 
 impl Default for Options {
@@ -84,6 +92,8 @@ impl Default for Options {
             fingerprint_key: FingerprintKey::default(),
             suppressions: Suppressions::default(),
             now: None,
+            cache: None,
+            trust_digests: false,
         }
     }
 }
@@ -136,6 +146,9 @@ pub(crate) struct Context<'s> {
     limits: &'s Limits,
     budget: Budget,
     progress: &'s dyn Progress,
+    /// Where reports are kept, if they are.
+    cache: Option<Session<'s>>,
+    trust_digests: bool,
 }
 
 /// Everything that was read from an input, before anybody asked what it means.
@@ -172,7 +185,15 @@ impl Scanner {
             .map_err(|source| ScanError::Threads { jobs: *jobs, source })?;
         let threads = pool.current_num_threads();
         let budget = Budget::new(threads * IN_FLIGHT);
-        let context = Context { matcher: &self.matcher, limits, budget, progress };
+        let cache = self.options.cache.as_deref();
+        let context = Context {
+            matcher: &self.matcher,
+            limits,
+            budget,
+            progress,
+            cache: cache.map(|cache| cache.session(self.rules(), limits, &self.options.fingerprint_key)),
+            trust_digests: self.options.trust_digests,
+        };
         pool.install(|| {
             let (gathered, folder) = match source::open(input, limits)? {
                 Opened::Blobs(blobs) => {
@@ -247,7 +268,8 @@ fn drain(context: &Context<'_>, stream: Stream) -> Gathered {
             documents::Taken::Document(bytes) => gathered.documents.insert(name, bytes),
             documents::Taken::Other(head, problem) => {
                 gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
-                let report = blob::map(context, &name, &mut head.chain(&mut body));
+                let report = kept::by_name(context, &name, context.trust_digests)
+                    .unwrap_or_else(|| kept::map(context, &name, &mut head.chain(&mut body)));
                 context.progress.layer();
                 gathered.reports.insert(name, report);
             }
@@ -272,7 +294,7 @@ fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathe
             gathered.problems.push(unreadable(source::REST, &error));
         }
         if head[..filled].iter().any(|byte| *byte != 0) {
-            let report = blob::map(context, source::REST, &mut head[..filled].chain(&mut rest));
+            let report = kept::map(context, source::REST, &mut head[..filled].chain(&mut rest));
             gathered.reports.insert(source::REST.into(), report);
             return;
         }
@@ -291,7 +313,7 @@ fn map_all(context: &Context<'_>, queue: &[Blob]) -> Vec<(String, std::io::Resul
     let done = std::sync::Mutex::new(Vec::new());
     rayon::broadcast(|_| {
         while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = blob.open().map(|mut stored| blob::map(context, &blob.name, &mut stored));
+            let report = kept::blob(context, blob);
             context.progress.layer();
             let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             done.push((blob.name.clone(), report));

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use tar::{EntryType, Header};
 
 /// Bytes of a tar block (POSIX.1-2024, pax, "ustar Interchange Format").
@@ -39,7 +40,7 @@ pub struct RawHeader {
 }
 
 /// Kinds of entries, as far as a scan tells them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// A regular file, or a type that is treated like one.
     File,

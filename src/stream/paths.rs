@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 use super::header::{Kind, Member};
 
 /// What an entry does to the layers below.
@@ -23,16 +25,17 @@ pub enum Effect {
 }
 
 /// Everything that one layer does to paths.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct PathIndex {
     /// Blocks of one record an entry: a hash with the effect in its two lowest bits. Blocks, so that growing copies nothing.
+    #[serde(with = "blocks")]
     blocks: Vec<Vec<u64>>,
     links: Vec<Link>,
     link_bytes: usize,
 }
 
 /// A hard link.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The new name.
     pub path: Vec<u8>,
@@ -100,6 +103,31 @@ impl PathIndex {
     /// The hard links, in the order of the layer.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+}
+
+/// All records one behind another, as bytes.
+mod blocks {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::RECORDS;
+
+    const WIDTH: usize = size_of::<u64>();
+
+    pub(super) fn serialize<S: Serializer>(blocks: &[Vec<u64>], serializer: S) -> Result<S::Ok, S::Error> {
+        let records: Vec<u8> = blocks.iter().flatten().flat_map(|record| record.to_le_bytes()).collect();
+        serializer.serialize_bytes(&records)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<u64>>, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        if bytes.len() % WIDTH != 0 {
+            return Err(D::Error::custom("half a record"));
+        }
+        let record = |bytes: &[u8]| bytes.iter().rev().fold(0, |record, byte| record << 8 | u64::from(*byte));
+        let block = |block: &[u8]| block.chunks_exact(WIDTH).map(record).collect();
+        Ok(bytes.chunks(RECORDS * WIDTH).map(block).collect())
     }
 }
 

@@ -49,6 +49,9 @@ const CRATES: &[(&str, &[&str])] = &[
         "toml",
         &["signature/file.rs", "signature/import/gitleaks.rs", "cli/config.rs", "findings/suppress/file.rs"],
     ),
+    ("rusqlite", &["scan/cache/store.rs", "scan/cache/tests.rs"]),
+    ("postcard", &["scan/cache/mod.rs"]),
+    ("getrandom", &["scan/cache/mod.rs"]),
     ("globset", &["findings/suppress/pattern.rs"]),
     ("jiff", &["findings/suppress/", "cli/suppress.rs"]),
 ];

@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use crate::support::root;
 
 /// Documents whose `console` blocks are run.
-const SHOWN: &[&str] = &["README.md", "docs/ci.md", "docs/report.md", "docs/rules.md", "docs/suppress.md"];
+const SHOWN: &[&str] =
+    &["README.md", "docs/cache.md", "docs/ci.md", "docs/report.md", "docs/rules.md", "docs/suppress.md"];
 
 /// Documents whose links have to lead somewhere.
 const LINKED: &[&str] = &[
@@ -26,6 +27,7 @@ const LINKED: &[&str] = &[
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
+    "docs/cache.md",
     "docs/ci.md",
     "docs/report.md",
     "docs/rules.md",

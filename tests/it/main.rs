@@ -6,6 +6,7 @@
 
 mod architecture;
 mod builders;
+mod cache;
 mod cases;
 mod command;
 mod corpus;

@@ -24,10 +24,15 @@ pub(crate) struct Run {
 
 /// `layersift scan`, to be completed.
 pub(crate) fn scanner() -> Scanner {
-    Scanner { args: vec!["scan".into()], stdin: None }
+    Scanner::of("scan")
 }
 
 impl Scanner {
+    /// A call of another subcommand.
+    pub(crate) fn of(subcommand: &str) -> Self {
+        Self { args: vec![subcommand.into()], stdin: None }
+    }
+
     pub(crate) fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
