@@ -7,6 +7,7 @@ mod archive;
 mod assemble;
 mod choose;
 mod config;
+mod dockerfile;
 mod document;
 mod history;
 mod index;
@@ -24,6 +25,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use self::dockerfile::{Dockerfile, DockerfileError, Lines};
 pub use self::document::{DocumentKind, classify};
 pub use self::json::DocumentError;
 pub use self::path::clean_path;

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use self::command::{Namer, Scene};
 pub use self::instruction::instruction;
+pub(in crate::image) use self::instruction::{is_instruction, written};
 use self::scan::Dialect;
 use self::words::Word;
 

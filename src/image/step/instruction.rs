@@ -38,6 +38,23 @@ pub fn instruction(created_by: &str) -> &'static str {
     Form::of(created_by, whole(created_by)).instruction
 }
 
+/// Whether `keyword`, in upper case, is an instruction of a Dockerfile.
+pub(in crate::image) fn is_instruction(keyword: &str) -> bool {
+    INSTRUCTIONS.contains(&keyword)
+}
+
+/// What the author of a Dockerfile wrote of `created_by`: what follows the instruction, of a `RUN` without flags, build
+/// arguments and the shell that got it.
+pub(in crate::image) fn written(created_by: &str) -> &str {
+    let form = Form::of(created_by, whole(created_by));
+    let mut reader = Reader { text: created_by, namer: &mut Namer::new(created_by) };
+    let range = match form.instruction {
+        "RUN" => reader.script(form.rest),
+        _ => form.rest,
+    };
+    &created_by[range]
+}
+
 /// Names the parts of `created_by` and gives its instruction.
 pub(super) fn read<'t>(created_by: &'t str, namer: &mut Namer<'t>) -> &'static str {
     let form = Form::of(created_by, whole(created_by));
@@ -142,7 +159,13 @@ impl Reader<'_, '_> {
     }
 
     /// What follows `RUN`: flags of the builder, build arguments, the shell, the script.
-    fn run(&mut self, mut range: Range<usize>) {
+    fn run(&mut self, range: Range<usize>) {
+        let script = self.script(range);
+        self.command(script);
+    }
+
+    /// Names what stands before the script, and gives the range of the script.
+    fn script(&mut self, mut range: Range<usize>) -> Range<usize> {
         while self.text[range.clone()].starts_with("--") {
             let part = &self.text[range.clone()];
             let length = part.find(char::is_whitespace).unwrap_or(part.len());
@@ -157,7 +180,7 @@ impl Reader<'_, '_> {
         let script = shell_prefix(self.text, range.clone());
         // In `RUN bash -c "make"` the user called a shell; its script is a word in quotes.
         let script = script.filter(|at| !self.text[*at..range.end].starts_with(['"', '\'']));
-        self.command(script.unwrap_or(range.start)..range.end);
+        script.unwrap_or(range.start)..range.end
     }
 
     /// A command as a list or as a script.
