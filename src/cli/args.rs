@@ -241,6 +241,7 @@ fn flag(setting: &Setting) -> Arg {
     }
     let flag = flag.value_name(setting.value);
     let flag = match setting.list {
+        Some(List::Path) => flag.value_hint(ValueHint::FilePath),
         Some(List::Paths) => flag.action(ArgAction::Append).value_hint(ValueHint::AnyPath),
         // One of several may be typed as such.
         Some(List::Names) => flag.action(ArgAction::Append).alias(setting.name.trim_end_matches('s')),

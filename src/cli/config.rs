@@ -175,7 +175,7 @@ fn apply_entry(
     setting.begin(settings);
     items.into_iter().try_for_each(|item| {
         let text = as_text(item).map(|text| match setting.list {
-            Some(List::Paths) => folder.join(text).display().to_string(),
+            Some(List::Path | List::Paths) => folder.join(text).display().to_string(),
             Some(List::Reports) => Chosen::rebased(&text, folder),
             _ => text,
         });
@@ -323,8 +323,8 @@ mod tests {
     fn what_nobody_reads_is_refused_with_its_line() {
         insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
         insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
-        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
-        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
     }
 
     #[test]

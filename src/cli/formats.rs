@@ -5,12 +5,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use layersift::findings::Outcome;
-use layersift::report::{FORMATS, Format, ReportOptions};
+use layersift::image::{Dockerfile, Image};
+use layersift::problem::{Problem, ProblemKind};
+use layersift::report::{FORMATS, Format, ReportOptions, Source, Template};
+use layersift::signature::RuleSet;
 
 use super::exit::{Exit, OrStop, Stopped};
 use super::output::Output;
+use super::settings::Settings;
+use super::suppress::{read, shown};
+use super::terminal::report_options;
 
 /// A report that was asked for.
 #[derive(Clone)]
@@ -46,8 +52,7 @@ impl Chosen {
 /// An opened report.
 pub(crate) struct Report {
     format: &'static Format,
-    /// Whether it goes to standard output.
-    pub(crate) on_stdout: bool,
+    on_stdout: bool,
     output: Output,
 }
 
@@ -88,16 +93,88 @@ fn files<'a>(chosen: &'a [Chosen], output: Option<&'a Path>) -> anyhow::Result<V
     Ok(files)
 }
 
-impl Report {
-    /// Whether it is a table on standard output.
-    pub(crate) fn is_table_on_stdout(&self) -> bool {
-        self.on_stdout && self.format.name == "table"
+/// Writes them all. Errors were told already if there is nothing to show, and a person needs no table of them.
+pub(crate) fn write(
+    reports: Vec<Report>,
+    outcomes: &[Outcome],
+    styles: &Styles,
+    nothing_to_show: bool,
+) -> anyhow::Result<()> {
+    let is_wanted = |report: &Report| !(nothing_to_show && report.on_stdout && report.format.name == "table");
+    let write = |Report { format, on_stdout, output }: Report| {
+        let options = if on_stdout { &styles.stdout } else { &styles.file };
+        output.write(|out| (format.write)(out, outcomes, options))
+    };
+    // One that cannot be written does not keep the others from it.
+    let written: Vec<_> = reports.into_iter().filter(is_wanted).map(write).collect();
+    written.into_iter().collect()
+}
+
+/// How to write what goes to standard output, and what goes to files.
+pub(crate) struct Styles {
+    stdout: ReportOptions,
+    file: ReportOptions,
+}
+
+impl Styles {
+    /// As the settings say. Reads what formats need beside the outcome: a template, and the Dockerfile, named as seen
+    /// from `folder`.
+    pub(crate) fn new(
+        settings: &Settings,
+        rules: &RuleSet,
+        show_secrets: bool,
+        folder: &Path,
+    ) -> anyhow::Result<Self> {
+        let [stdout, file] =
+            [false, true].map(|to_file| report_options(settings, rules, to_file, show_secrets));
+        let mut styles = Self { stdout, file };
+        if let Some(path) = &settings.template {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let template = Template::parse(&name, &text(path)?);
+            let template = template.with_context(|| path.display().to_string())?;
+            styles.all(|options| options.template = Some(template.clone()));
+        }
+        if let Some(path) = &settings.dockerfile {
+            let dockerfile = Dockerfile::parse(&text(path)?).with_context(|| path.display().to_string())?;
+            let shown = shown(path, folder).replace('\\', "/");
+            let source = Source { path: shown.trim_start_matches("./").to_owned(), dockerfile };
+            styles.all(|options| options.dockerfile = Some(source.clone()));
+        }
+        Ok(styles)
     }
 
-    /// Writes it.
-    pub(crate) fn write(self, outcomes: &[Outcome], options: &ReportOptions) -> anyhow::Result<()> {
-        self.output.write(|out| (self.format.write)(out, outcomes, options))
+    /// Changes both.
+    pub(crate) fn all(&mut self, change: impl Fn(&mut ReportOptions)) {
+        change(&mut self.stdout);
+        change(&mut self.file);
     }
+}
+
+/// More than any Dockerfile or template has.
+const LARGEST: u64 = 4 << 20;
+
+fn text(path: &Path) -> anyhow::Result<String> {
+    String::from_utf8(read(path, LARGEST)?)
+        .map_err(|_| anyhow!("cannot read {}: it is not UTF-8", path.display()))
+}
+
+/// Tells for each image that is not of the Dockerfile that no report names lines of it.
+pub(crate) fn tell_other_images(outcomes: &mut [Outcome], styles: &Styles) {
+    let Some(source) = &styles.stdout.dockerfile else { return };
+    for outcome in outcomes {
+        let others = outcome.images.iter().filter(|image| source.dockerfile.lines_of(&image.steps).is_none());
+        let notes: Vec<_> = others.map(|image| note(image, &source.path)).collect();
+        outcome.problems.extend(notes);
+        outcome.problems.sort();
+    }
+}
+
+fn note(image: &Image, path: &str) -> Problem {
+    let name = image.names.first().cloned();
+    let digest = image.manifest.or(image.config).map(|digest| digest.to_string());
+    let message = format!("its history is not that of {path}, so no line of it is named");
+    let remedy = "give the Dockerfile as it was when the image was built";
+    Problem::new(ProblemKind::Note, name.or(digest).unwrap_or_default(), message, remedy)
 }
 
 #[cfg(test)]

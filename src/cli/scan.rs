@@ -17,14 +17,14 @@ use super::args::ScanArgs;
 use super::cache;
 use super::config::{Config, configured};
 use super::exit::{Exit, Gate, OrStop, Stopped};
-use super::formats::{self, Report};
+use super::formats::{self, Styles};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Bar;
 use super::ruleset::effective;
 use super::settings::Settings;
 use super::suppress::suppressions;
-use super::terminal::{complain, inform, is_dumb, report_options};
+use super::terminal::{complain, inform, is_dumb};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let Config { settings, file, fingerprint_key } =
@@ -43,15 +43,12 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         formats::open(&settings.formats, args.output.as_deref(), |path| open(path, args.show_secrets))?;
     let baseline = args.write_baseline.as_deref();
     let new_baseline = baseline.map(|path| open(Some(path), false)).transpose()?;
-    let options = |on_stdout: bool| {
-        let mut options = report_options(&settings, &rules, !on_stdout, args.show_secrets);
-        options.tool.fingerprint_key = Some(fingerprint_key.check());
-        options
-    };
-    let (to_stdout, to_file) = (options(true), options(false));
+    let mut styles = Styles::new(&settings, &rules, args.show_secrets, &folder).or_stop(Exit::Usage)?;
+    styles.all(|options| options.tool.fingerprint_key = Some(fingerprint_key.check()));
     let cache = cache::open(&settings, args.show_secrets);
     let scan_options = scan_options(&settings, &fingerprint_key, suppressions);
     let scanner = Scanner::new(rules, Options { cache: cache.clone(), ..scan_options });
+    styles.all(|options| options.started = Some(SystemTime::now()));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
         outcomes.push(scan(&scanner, input, &settings).unwrap_or_else(|error| {
@@ -64,16 +61,10 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     if let Some(cache) = cache {
         cache::settle(&cache);
     }
-    // Errors were told already, and a person needs no table of them.
+    styles.all(|options| options.ended = Some(SystemTime::now()));
+    formats::tell_other_images(&mut outcomes, &styles);
     let nothing_to_show = unreadable == inputs.len();
-    let reports = reports.into_iter().filter(|report| !(nothing_to_show && report.is_table_on_stdout()));
-    let write = |report: Report| {
-        let options = if report.on_stdout { &to_stdout } else { &to_file };
-        report.write(&outcomes, options)
-    };
-    // One that cannot be written does not keep the others from it.
-    let written: Vec<_> = reports.map(write).collect();
-    written.into_iter().collect::<anyhow::Result<()>>().or_stop(Exit::Failed)?;
+    formats::write(reports, &outcomes, &styles, nothing_to_show).or_stop(Exit::Failed)?;
     if let Some(file) = new_baseline {
         if unreadable > 0 {
             complain("the baseline was not written, because not every image could be read");

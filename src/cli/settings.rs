@@ -20,6 +20,10 @@ use super::formats::Chosen;
 pub(crate) struct Settings {
     /// Reports to write; at least one.
     pub(crate) formats: Vec<Chosen>,
+    /// The template of the format of that name.
+    pub(crate) template: Option<PathBuf>,
+    /// What the images were built from.
+    pub(crate) dockerfile: Option<PathBuf>,
     pub(crate) selection: Selection,
     /// None: no finding fails the run.
     pub(crate) fail_on: Option<Severity>,
@@ -51,6 +55,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             formats: vec![Chosen { format: &FORMATS[0], file: None }],
+            template: None,
+            dockerfile: None,
             selection: Selection::default(),
             fail_on: Some(Severity::Low),
             min_confidence: Confidence::Likely,
@@ -97,6 +103,8 @@ pub(crate) enum List {
     /// Files or folders: in the file relative to its own folder, in the environment separated as in `PATH`. They add to
     /// what was set before.
     Paths,
+    /// One file, in the file relative to its own folder. The last one counts.
+    Path,
     /// Names, which commas separate. They add to what was set before.
     Names,
     /// Reports, in the environment separated by commas, each perhaps with a file as in [`List::Paths`]. They replace what
@@ -134,6 +142,30 @@ pub(crate) const SETTINGS: &[Setting] = &[
         values: || FORMATS.iter().map(|format| format.name).collect(),
         list: Some(List::Reports),
         set: |settings, text| Chosen::parse(text).map(|chosen| settings.formats.push(chosen)),
+    },
+    Setting {
+        name: "template",
+        short: None,
+        value: "FILE",
+        about: "Fill this template for --format template",
+        values: Vec::new,
+        list: Some(List::Path),
+        set: |settings, text| {
+            settings.template = Some(text.into());
+            Ok(())
+        },
+    },
+    Setting {
+        name: "dockerfile",
+        short: None,
+        value: "FILE",
+        about: "Name the lines of this Dockerfile, from which the images were built",
+        values: Vec::new,
+        list: Some(List::Path),
+        set: |settings, text| {
+            settings.dockerfile = Some(text.into());
+            Ok(())
+        },
     },
     Setting {
         name: "platform",
@@ -472,7 +504,7 @@ mod tests {
             for value in (setting.values)() {
                 assert_eq!(set(setting.name, value).err(), None, "{}", setting.name);
             }
-            let anything = setting.list == Some(List::Paths);
+            let anything = matches!(setting.list, Some(List::Path | List::Paths));
             assert_eq!(set(setting.name, "no such value").is_ok(), anything, "{}", setting.name);
         }
     }

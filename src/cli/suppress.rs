@@ -70,7 +70,7 @@ fn read_entries(path: &Path, folder: &Path) -> anyhow::Result<Vec<Entry>> {
 }
 
 /// A file that is no larger than `largest`.
-fn read(path: &Path, largest: u64) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, largest: u64) -> anyhow::Result<Vec<u8>> {
     let read = || {
         let length = File::open(path)?.metadata()?.len();
         if length > largest {
@@ -82,7 +82,7 @@ fn read(path: &Path, largest: u64) -> anyhow::Result<Vec<u8>> {
 }
 
 /// How a file is named in reports: as seen from the working folder, so that a report is the same on every machine.
-fn shown(path: &Path, folder: &Path) -> String {
+pub(crate) fn shown(path: &Path, folder: &Path) -> String {
     for (up, ancestor) in folder.ancestors().enumerate() {
         if let Ok(below) = path.strip_prefix(ancestor)
             && ancestor.components().any(|part| matches!(part, Component::Normal(_)))

@@ -39,6 +39,7 @@ pub(crate) fn report_options(
             }),
             ..defaults.tool
         },
+        ..ReportOptions::default()
     }
 }
 

@@ -4,19 +4,32 @@
 //! chosen by the command line. The same outcomes give the same bytes: no format writes times or machine names.
 //! Redaction is the default; the text of a credential is written only with [`ReportOptions::show_secrets`].
 
+mod anchor;
+mod attestation;
 mod baseline;
+mod csv;
 mod escape;
+mod github;
+mod gitlab;
 mod json;
 mod jsonl;
+mod junit;
+mod markdown;
 mod model;
 #[cfg(test)]
 mod sample;
 mod sanitize;
+mod sarif;
 mod table;
+mod template;
+mod words;
 
 use std::io::{self, Write};
+use std::time::SystemTime;
 
+pub use self::anchor::Source;
 pub use self::baseline::write_baseline;
+pub use self::template::{Template, TemplateError};
 use crate::findings::Outcome;
 
 /// One way to write outcomes.
@@ -39,6 +52,36 @@ pub const FORMATS: &[Format] = &[
         write: json::write,
     },
     Format { name: "jsonl", about: "for pipelines: one JSON record per line", write: jsonl::write },
+    Format { name: "sarif", about: "for code scanning: SARIF 2.1.0", write: sarif::write },
+    Format { name: "markdown", about: "for a comment or a summary of a pipeline", write: markdown::write },
+    Format { name: "github", about: "annotations of a GitHub workflow", write: github::write },
+    Format {
+        name: "gitlab-secrets",
+        about: "for GitLab: gl-secret-detection-report.json",
+        write: gitlab::secret,
+    },
+    Format {
+        name: "gitlab-container",
+        about: "for GitLab: gl-container-scanning-report.json",
+        write: gitlab::container,
+    },
+    Format {
+        name: "gitlab-quality",
+        about: "for GitLab: gl-code-quality-report.json",
+        write: gitlab::quality::write,
+    },
+    Format { name: "junit", about: "for CI servers: JUnit XML", write: junit::write },
+    Format { name: "csv", about: "for spreadsheets: a row for each place", write: csv::write },
+    Format {
+        name: "attestation",
+        about: "for policies: an in-toto statement of Docker's secrets predicate",
+        write: attestation::write,
+    },
+    Format {
+        name: "template",
+        about: "in a form of your own: the file of --template",
+        write: template::write,
+    },
 ];
 
 impl Format {
@@ -74,6 +117,14 @@ pub struct ReportOptions {
     pub detail: Detail,
     /// What wrote the report.
     pub tool: Tool,
+    /// The Dockerfile whose lines are named where they are known.
+    pub dockerfile: Option<Source>,
+    /// What the template format fills; a simple one if there is none.
+    pub template: Option<Template>,
+    /// When the scan began and ended, for the formats that have to say so.
+    pub started: Option<SystemTime>,
+    /// See [`started`](Self::started).
+    pub ended: Option<SystemTime>,
 }
 
 impl Default for ReportOptions {
@@ -86,6 +137,10 @@ impl Default for ReportOptions {
             width: 120,
             detail: Detail::Normal,
             tool: Tool::default(),
+            dockerfile: None,
+            template: None,
+            started: None,
+            ended: None,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Outcomes made by hand, for the tests of all formats.
 
+use super::{ReportOptions, Source};
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Cause, Expired, Gone, StaleLists, Suppressed, Suppression, Unused};
 use crate::findings::{
     Coverage, Finding, Ledger, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, Skipped, State,
     StateBy,
 };
-use crate::image::{BlobRef, Image, Layer, PlaceKind, Platform, Step};
+use crate::image::{BlobRef, Dockerfile, Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::{FingerprintKey, Secret};
 use crate::signature::checksum::Fact;
@@ -15,6 +16,26 @@ use crate::signature::{Confidence, Severity};
 /// The shape of a token, and none that was ever issued.
 pub(super) fn token() -> String {
     ["ghp", "_", &"A1b2".repeat(9)].concat()
+}
+
+/// What the image of the samples was built from.
+pub(super) const DOCKERFILE: &str = "\
+# comment
+FROM debian
+
+ENV GITHUB_TOKEN=\\
+made-up
+COPY .env \\
+    # in between
+    /app/
+RUN rm -f /app/.env
+";
+
+/// Options with that Dockerfile.
+pub(super) fn with_dockerfile() -> ReportOptions {
+    let dockerfile = Dockerfile::parse(DOCKERFILE).expect("a Dockerfile");
+    let source = Source { path: "Dockerfile".into(), dockerfile };
+    ReportOptions { dockerfile: Some(source), ..ReportOptions::default() }
 }
 
 /// Nothing found, nothing left out.
@@ -158,7 +179,8 @@ pub(super) fn gap() -> Problem {
     )
 }
 
-fn note() -> Problem {
+/// Something that leaves nothing unseen.
+pub(super) fn note() -> Problem {
     Problem::new(
         ProblemKind::Note,
         "app:1.0",
@@ -190,7 +212,7 @@ fn image() -> Image {
         config: Some(Digest::of(b"config")),
         layers: vec![layer(0, Some(1)), layer(1, Some(2))],
         steps: vec![
-            step(0, "ENV", "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)", None),
+            step(0, "ENV", "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]", None),
             step(1, "COPY", "COPY .env /app/ # buildkit", Some(0)),
             step(2, "RUN", "RUN /bin/sh -c rm -f /app/.env # buildkit", Some(1)),
         ],
@@ -340,7 +362,7 @@ fn env_place() -> Place {
         step: Some(PlaceStep {
             index: 0,
             instruction: "ENV".into(),
-            created_by: "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)".into(),
+            created_by: "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]".into(),
         }),
         path: None,
         inner: Vec::new(),

@@ -53,7 +53,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("postcard", &["scan/cache/mod.rs"]),
     ("getrandom", &["scan/cache/mod.rs"]),
     ("globset", &["findings/suppress/pattern.rs"]),
-    ("jiff", &["findings/suppress/", "cli/suppress.rs"]),
+    ("jiff", &["findings/suppress/", "cli/suppress.rs", "report/gitlab/mod.rs"]),
+    ("minijinja", &["report/template/"]),
 ];
 
 /// Lines of code of one file: without blanks, comments and tests.

@@ -17,8 +17,15 @@ use tempfile::TempDir;
 use crate::support::root;
 
 /// Documents whose `console` blocks are run.
-const SHOWN: &[&str] =
-    &["README.md", "docs/cache.md", "docs/ci.md", "docs/report.md", "docs/rules.md", "docs/suppress.md"];
+const SHOWN: &[&str] = &[
+    "README.md",
+    "docs/cache.md",
+    "docs/ci.md",
+    "docs/formats.md",
+    "docs/report.md",
+    "docs/rules.md",
+    "docs/suppress.md",
+];
 
 /// Documents whose links have to lead somewhere.
 const LINKED: &[&str] = &[
@@ -29,6 +36,7 @@ const LINKED: &[&str] = &[
     "CHANGELOG.md",
     "docs/cache.md",
     "docs/ci.md",
+    "docs/formats.md",
     "docs/report.md",
     "docs/rules.md",
     "docs/suppress.md",

@@ -170,7 +170,7 @@ fn a_report_looks_like_this() {
               {
                 "index": 0,
                 "instruction": "ENV",
-                "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)",
+                "created_by": "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]",
                 "empty_layer": true,
                 "layer": null
               },
@@ -248,7 +248,7 @@ fn a_report_looks_like_this() {
                   "step": {
                     "index": 0,
                     "instruction": "ENV",
-                    "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                    "created_by": "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]"
                   },
                   "state": null,
                   "state_by": null,
@@ -321,7 +321,7 @@ fn a_report_looks_like_this() {
               "step": {
                 "index": 0,
                 "instruction": "ENV",
-                "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                "created_by": "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]"
               },
               "state": null,
               "state_by": null,
@@ -411,7 +411,7 @@ fn a_report_looks_like_this() {
                   "step": {
                     "index": 0,
                     "instruction": "ENV",
-                    "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                    "created_by": "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]"
                   },
                   "state": null,
                   "state_by": null,
@@ -484,7 +484,7 @@ fn a_report_looks_like_this() {
               "step": {
                 "index": 0,
                 "instruction": "ENV",
-                "created_by": "ENV GITHUB_TOKEN=ghp_A1…b2 (40 bytes)"
+                "created_by": "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]"
               },
               "state": null,
               "state_by": null,

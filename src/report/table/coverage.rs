@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use super::super::words;
 use super::page::{Page, Span, badge, bytes, count, dim, good, plain, strong, thousands, warning};
 use crate::findings::suppress::By;
 use crate::findings::{Coverage, Ledger, Outcome};
 use crate::problem::Problem;
 use crate::report::Detail;
-use crate::signature::Severity;
 
 /// Gaps and notes of each kind that are listed without `-v`.
 const PROBLEMS_SHOWN: usize = 10;
@@ -130,7 +130,7 @@ fn write_skipped(page: &mut Page, total: &Ledger) -> io::Result<()> {
 
 /// The last lines: how many findings, and whether "none" means clean.
 pub(super) fn write_totals(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
-    let gaps = gaps_of(outcome);
+    let gaps = words::gaps(outcome);
     match (outcome.findings.len(), gaps) {
         (0, 0) if outcome.coverage.blobs.is_empty() => {
             page.line(0, &[warning("nothing was there to be looked at")])?;
@@ -170,7 +170,7 @@ fn write_hidden(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
 /// One line over all inputs.
 pub(super) fn write_grand_total(page: &mut Page, outcomes: &[Outcome]) -> io::Result<()> {
     let found: usize = outcomes.iter().map(|outcome| outcome.findings.len()).sum();
-    let gaps: usize = outcomes.iter().map(gaps_of).sum();
+    let gaps: usize = outcomes.iter().map(words::gaps).sum();
     let inputs = count(outcomes.len() as u64, "input");
     let mut spans = vec![strong(format!("{inputs}: {}", count(found as u64, "finding")))];
     if found > 0 {
@@ -200,17 +200,6 @@ fn unsure(gaps: usize) -> String {
 }
 
 fn by_severity(outcomes: &[Outcome]) -> Vec<Span> {
-    let findings = || outcomes.iter().flat_map(|outcome| &outcome.findings);
-    let of = |severity| findings().filter(|finding| finding.severity == severity).count();
-    Severity::ALL
-        .into_iter()
-        .map(|severity| (severity, of(severity)))
-        .filter(|(_, count)| *count > 0)
-        .flat_map(|(severity, count)| [plain(format!(" {count} ")), badge(severity)])
-        .collect()
-}
-
-fn gaps_of(outcome: &Outcome) -> usize {
-    let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap());
-    gaps.count()
+    let counts = words::by_severity(outcomes).into_iter();
+    counts.flat_map(|(severity, count)| [plain(format!(" {count} ")), badge(severity)]).collect()
 }

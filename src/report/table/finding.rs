@@ -1,12 +1,10 @@
 //! One block a finding: what it is, where it stands, what to do.
 
-use std::fmt::Write as _;
 use std::io;
 
+use super::super::words;
 use super::page::{Page, Span, badge, dim, plain, strong, warning};
-use crate::digest::Digest;
-use crate::findings::{Finding, Part, PartValue, Place, PlaceStep, State, StateBy};
-use crate::image::PlaceKind;
+use crate::findings::{Finding, Part, PartValue, Place, State};
 use crate::report::Detail;
 
 /// Places of one finding that are listed without `-v`.
@@ -85,12 +83,12 @@ pub(super) fn write_place(page: &mut Page, place: &Place, several: bool) -> io::
         spans.push(dim("  visible"));
     }
     page.line(2, &spans)?;
-    let origin = origin(place);
+    let origin = words::origin(place);
     if !origin.is_empty() {
         page.line(COLUMN, &[dim(origin)])?;
     }
     if let Some(state @ (State::Deleted | State::Overwritten)) = place.state {
-        let by = place.state_by.as_ref().map_or_else(String::new, hidden_by);
+        let by = place.state_by.as_ref().map_or_else(String::new, words::hidden_by);
         page.line(COLUMN, &[warning(state.as_str()), plain(by)])?;
     }
     if let Some(package) = &place.shipped_by {
@@ -106,29 +104,12 @@ pub(super) fn write_place(page: &mut Page, place: &Place, several: bool) -> io::
 
 /// Path, members, line and name; for what is not a file the name comes first.
 fn position(place: &Place) -> Vec<Span> {
-    let in_layer = is_in_layer(place.kind);
-    let mut path = match &place.path {
-        Some(path) if !in_layer => path.parse().map_or(path.clone(), |digest: Digest| digest.short()),
-        Some(path) if !path.starts_with('/') => format!("/{path}"),
-        Some(path) => path.clone(),
-        None => String::new(),
-    };
-    for member in &place.inner {
-        path.push_str("!/");
-        path.push_str(member);
-    }
-    match (place.line, place.offset) {
-        (Some(line), _) if !path.is_empty() => {
-            let _ = write!(path, ":{line}");
-        }
-        (None, Some(offset)) if place.kind == PlaceKind::File => {
-            let _ = write!(path, " at byte {offset}");
-        }
-        _ => {}
-    }
+    let path = words::path(place);
     let mut spans = match &place.name {
         Some(name) if path.is_empty() => vec![strong(name).middle()],
-        Some(name) if !in_layer => vec![strong(name).middle(), dim(format!("  {path}")).middle()],
+        Some(name) if !words::is_in_layer(place.kind) => {
+            vec![strong(name).middle(), dim(format!("  {path}")).middle()]
+        }
         Some(name) => vec![strong(path).middle(), plain(format!("  {name}")).middle()],
         None => vec![strong(path).middle()],
     };
@@ -136,34 +117,4 @@ fn position(place: &Place) -> Vec<Span> {
         spans.push(dim(format!("  → {}", place.decoded.join(" → "))));
     }
     spans
-}
-
-/// Whether a place of this kind is named by its path in a layer.
-fn is_in_layer(kind: PlaceKind) -> bool {
-    use PlaceKind::{File, Link, Padding, Path, TarHeader};
-    matches!(kind, File | Path | Link | TarHeader | Padding)
-}
-
-fn origin(place: &Place) -> String {
-    let layer = place.layer.as_ref().map(|layer| {
-        let digest = layer.digest.or(layer.diff_id).map(|digest| digest.short());
-        match (layer.index, digest) {
-            (Some(index), Some(digest)) => format!("layer {index} {digest}"),
-            (Some(index), None) => format!("layer {index}"),
-            (None, Some(digest)) => format!("blob {digest}, which is no layer of the image"),
-            (None, None) => "a blob that is no layer of the image".to_owned(),
-        }
-    });
-    let step = place.step.as_ref().map(describe_step);
-    layer.into_iter().chain(step).collect::<Vec<_>>().join(", ")
-}
-
-fn hidden_by(by: &StateBy) -> String {
-    let step = by.step.as_ref().map_or_else(String::new, |step| format!(", {}", describe_step(step)));
-    format!(" by layer {}{step}", by.layer)
-}
-
-/// `step 5 COPY .env /app/`: without what the builder put around the words of the Dockerfile.
-fn describe_step(step: &PlaceStep) -> String {
-    format!("step {} {}", step.index, step.shown()).trim_end().to_owned()
 }

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthChar;
 
 use super::super::sanitize::{push, sanitize};
+pub(super) use super::super::words::{bytes, count, thousands};
 use super::super::{Detail, ReportOptions};
 use crate::signature::Severity;
 
@@ -73,37 +74,6 @@ pub(super) fn badge(severity: Severity) -> Span {
         Severity::Low => AnsiColor::Cyan.on_default(),
     };
     Span::new(severity.as_str().to_uppercase(), style)
-}
-
-/// `1 layer`, `2,345 layers`.
-pub(super) fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", thousands(number))
-}
-
-/// `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `999 B`, `12.3 MiB`.
-pub(super) fn bytes(number: u64) -> String {
-    let (mut whole, mut rest, mut unit) = (number, 0, 0);
-    while whole >= 1024 {
-        (rest, whole, unit) = (whole % 1024, whole / 1024, unit + 1);
-    }
-    match ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][unit] {
-        "B" => format!("{whole} B"),
-        unit => format!("{whole}.{} {unit}", rest * 10 / 1024),
-    }
 }
 
 /// Where the report for people is drawn.
