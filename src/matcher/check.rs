@@ -122,7 +122,8 @@ fn unshown(matcher: &Matcher, index: usize, rule: &Rule) -> Vec<Complaint> {
             let around = Surroundings { path: ignore.path.as_deref().map(str::as_bytes), pair: None };
             let mut found = false;
             for candidate in every_position(matcher, index, text.as_bytes()) {
-                let scene = Scene { candidate, text: text.as_bytes(), around, memo: &Memo::default() };
+                let scene =
+                    Scene { candidate, text: text.as_bytes(), around, memo: &Memo::default(), tried: None };
                 compiled.verify(rule, scene, &mut |_, _, _| found = true);
             }
             found
@@ -337,7 +338,7 @@ fn one(
     }
     let mut slow = Vec::new();
     for candidate in every_position(matcher, index, bytes) {
-        let scene = Scene { candidate, text: bytes, around, memo: &Memo::default() };
+        let scene = Scene { candidate, text: bytes, around, memo: &Memo::default(), tried: None };
         matcher.verify_rule(index, scene, &mut slow);
     }
     if slow.iter().any(|hit| bytes[hit.secret.clone()] == *secret.as_bytes()) {

@@ -129,7 +129,7 @@ mod tests {
                 for candidate in matcher.candidates(&text) {
                     let woken = matcher.prefilter.wanted(candidate, &text).any(|wanted| wanted == index);
                     let around = Surroundings::default();
-                    let scene = Scene { candidate, text: &text, around, memo: &Memo::default() };
+                    let scene = Scene { candidate, text: &text, around, memo: &Memo::default(), tried: None };
                     let mut hits = 0;
                     compiled.verify(rule, scene, &mut |_, _, _| hits += 1);
                     if woken && hits > 0 {

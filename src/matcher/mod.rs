@@ -23,6 +23,7 @@ mod prefilter;
 pub mod reference;
 mod resolve;
 mod structured;
+mod tried;
 mod verify;
 mod words;
 
@@ -41,6 +42,7 @@ pub use self::prefilter::Candidate;
 use self::prefilter::Prefilter;
 pub use self::resolve::{Claim, rank, resolve, specific};
 pub use self::structured::FieldHit;
+use self::tried::Tried;
 use self::verify::{Compiled, Scene, Tier};
 use crate::signature::checksum::Fact;
 use crate::signature::structure::{Structure, structures};
@@ -139,10 +141,26 @@ impl Matcher {
         surroundings: Surroundings<'_>,
         out: &mut Vec<Hit>,
     ) {
+        self.verify_scene(&Tried::default(), candidate, (text, surroundings), out);
+    }
+
+    fn verify_scene(
+        &self,
+        tried: &Tried,
+        candidate: Candidate,
+        (text, around): (&[u8], Surroundings<'_>),
+        out: &mut Vec<Hit>,
+    ) {
         let memo = Memo::default();
-        for index in self.prefilter.wanted(candidate, text) {
-            self.verify_rule(index, Scene { candidate, text, around: surroundings, memo: &memo }, out);
+        for rule in self.prefilter.wanted(candidate, text) {
+            let scene = Scene { candidate, text, around, memo: &memo, tried: Some((tried, rule)) };
+            self.verify_rule(rule, scene, out);
         }
+    }
+
+    /// For the second stage over many candidates of one text.
+    pub fn verifier(&self) -> Verifier<'_> {
+        Verifier { matcher: self, tried: Tried::default() }
     }
 
     /// The rules whose patterns or words a candidate wakes, as indexes into the rule set: those that [`Self::verify`] does
@@ -154,7 +172,7 @@ impl Matcher {
         surroundings: Surroundings<'t>,
     ) -> impl Iterator<Item = usize> + 't {
         let admits = move |index: &usize| {
-            let scene = Scene { candidate, text, around: surroundings, memo: &Memo::default() };
+            let scene = Scene { candidate, text, around: surroundings, memo: &Memo::default(), tried: None };
             self.guard(*index).admits(scene)
         };
         self.prefilter.wanted(candidate, text).filter(admits)
@@ -194,8 +212,32 @@ impl Matcher {
     /// Both stages over a whole text, one hit for each credential.
     pub fn scan(&self, text: &[u8], surroundings: Surroundings<'_>) -> Vec<Hit> {
         let mut hits = Vec::new();
-        self.search(text, |candidate| self.verify(candidate, text, surroundings, &mut hits));
+        let verifier = self.verifier();
+        self.search(text, |candidate| verifier.verify(candidate, 0, (text, surroundings), &mut hits));
         resolve(hits, &self.rules)
+    }
+}
+
+/// The second stage over one text, window by window. What candidates yield is what [`Matcher::verify`] gives; what one of
+/// them found out that others would find out again is kept.
+#[derive(Debug)]
+pub struct Verifier<'m> {
+    matcher: &'m Matcher,
+    tried: Tried,
+}
+
+impl Verifier<'_> {
+    /// What the candidate yields in a window that starts at `base` of the text and reaches as far as [`Matcher::verify`]
+    /// asks for.
+    pub fn verify(
+        &self,
+        candidate: Candidate,
+        base: usize,
+        (window, surroundings): (&[u8], Surroundings<'_>),
+        out: &mut Vec<Hit>,
+    ) {
+        self.tried.window(base);
+        self.matcher.verify_scene(&self.tried, candidate, (window, surroundings), out);
     }
 }
 

@@ -14,8 +14,10 @@ use super::keyed::{self, Memo, Wish};
 use super::pattern::{Pattern, Scratch};
 use super::placeholder::{WORD, placeholder};
 use super::reference::reference;
+use super::tried::Tried;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
 use crate::signature::checksum::{Fact, Proof, Verdict};
+use crate::signature::context::Class;
 use crate::signature::{Confidence, Part, Rule, Shape, compile_pattern};
 
 /// A rule's patterns, compiled.
@@ -65,6 +67,8 @@ pub(super) struct Scene<'t> {
     pub(super) around: Surroundings<'t>,
     /// What the candidate is a key of, once some rule asked.
     pub(super) memo: &'t Memo,
+    /// What was tried in the text around, and the rule's index there.
+    pub(super) tried: Option<(&'t Tried, usize)>,
 }
 
 /// Takes the credential, its tier and the key of its assignment.
@@ -124,16 +128,16 @@ impl Compiled {
     }
 
     pub(super) fn verify(&self, rule: &Rule, scene: Scene<'_>, sink: &mut Sink<'_>) {
-        let Scene { candidate, text, .. } = scene;
+        let text = scene.text;
         match rule.shape() {
             Shape::Pattern(_) => {
-                self.pattern_at(rule, candidate, text, &mut |Matched { whole, secret, named }| {
+                self.pattern_at(rule, scene, &mut |Matched { whole, secret, named }| {
                     let judged = if rule.judged() {
                         keyed::alone(&secret, scene)
                     } else {
                         Some(Confidence::Confirmed)
                     };
-                    let tier = tier(rule, &text[secret.clone()], open_part(candidate, &secret, text));
+                    let tier = tier(rule, &text[secret.clone()], open_part(scene.candidate, &secret, text));
                     if let Some((judged, mut tier)) =
                         judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
                     {
@@ -168,7 +172,7 @@ impl Compiled {
     /// Whether the value of a field is what the rule wants it to be.
     pub(super) fn fits_value(&self, value: &[u8], around: Surroundings<'_>) -> bool {
         let candidate = Candidate { at: 0, length: 0, literal: usize::MAX };
-        let scene = Scene { candidate, text: value, around, memo: &Memo::default() };
+        let scene = Scene { candidate, text: value, around, memo: &Memo::default(), tried: None };
         let whole = 0..value.len();
         self.value.as_ref().is_none_or(|pattern| pattern.is_match(value))
             && !self.passes(scene, &whole, &whole)
@@ -186,7 +190,8 @@ impl Compiled {
     }
 
     /// The match that contains the candidate, if the pattern matches there.
-    fn pattern_at(&self, rule: &Rule, candidate: Candidate, text: &[u8], sink: &mut MatchSink<'_>) {
+    fn pattern_at(&self, rule: &Rule, scene: Scene<'_>, sink: &mut MatchSink<'_>) {
+        let Scene { candidate, text, .. } = scene;
         let anchor = rule.anchor();
         let Some(latest) = candidate.at.checked_sub(anchor.before_min) else {
             return;
@@ -206,20 +211,39 @@ impl Compiled {
             }
             return;
         }
-        let mut from = earliest;
+        let end = end(latest);
+        let open = |(tried, rule): (&Tried, usize)| tried.first_open(rule, earliest, text.len());
+        let first = scene.tried.map_or(earliest, open);
+        let mut from = first;
         while from <= latest {
-            let input = Input::new(text).span(from..end(latest));
-            let Some(found) = self.capture(&input) else {
-                return;
-            };
-            if found.whole.start > latest {
-                return;
-            }
+            let Some(found) = self.first_in(text, from..latest + 1, end, &anchor.first) else { break };
             if found.whole.end >= literal_end {
                 return sink(found);
             }
             from = found.whole.end.max(from + 1);
         }
+        // Only what no match begins at is in vain for other literals too, and only if no match was cut.
+        if let Some((tried, rule)) = scene.tried
+            && from == first
+            && first <= latest
+            && latest + anchor.length_max < candidate.at + AFTER
+        {
+            tried.in_vain(rule, earliest..latest + 1, (end == text.len()).then_some(end));
+        }
+    }
+
+    /// The match that starts first, if it starts in `starts` of `text`. None reaches beyond `end`.
+    fn first_in(&self, text: &[u8], starts: Range<usize>, end: usize, first: &Class) -> Option<Matched> {
+        let within = &text[starts.start..starts.end.min(end)];
+        let likely = |(at, byte): (usize, &u8)| first.has(*byte).then_some(starts.start + at);
+        let few = within.iter().enumerate().filter_map(likely).take(FEW_STARTS + 1);
+        if few.clone().count() <= FEW_STARTS && !first.has_edge() {
+            return few
+                .into_iter()
+                .find_map(|start| self.capture(&Input::new(text).span(start..end).anchored(Anchored::Yes)));
+        }
+        let found = self.capture(&Input::new(text).span(starts.start..end))?;
+        starts.contains(&found.whole.start).then_some(found)
     }
 
     /// The match at the start of `range`, if an escape ends there: its last letter is no part of a word, and what

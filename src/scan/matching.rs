@@ -13,7 +13,7 @@ use super::sighting::{PartSeen, Seen, Sighting, Spot, line_ends, lines_between};
 use super::whole::{WholeFile, Yield};
 use crate::image::PlaceKind;
 use crate::limits::{Limit, Limits};
-use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, NEAR, Surroundings};
+use crate::matcher::{AFTER, BEFORE, Candidate, Claim, Hit, Mark, Matcher, NEAR, Surroundings, Verifier};
 use crate::packages::Heads;
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -143,6 +143,7 @@ pub(super) struct EmbeddedFile {
 pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matches {
     let mut work = Work {
         matcher,
+        verifier: matcher.verifier(),
         chunk,
         limits,
         hits: Vec::new(),
@@ -169,6 +170,7 @@ const MAX_LITERAL: usize = 64;
 
 struct Work<'w> {
     matcher: &'w Matcher,
+    verifier: Verifier<'w>,
     chunk: &'w Chunk,
     limits: &'w Limits,
     hits: Vec<Hit>,
@@ -210,7 +212,8 @@ impl Work<'_> {
         let text = &self.chunk.bytes[from..end.min(candidate.at + AFTER)];
         let path = Some(path(segment));
         let local = candidate.moved(candidate.at - from);
-        self.matcher.verify(local, text, Surroundings { path, pair: None }, &mut self.hits);
+        let around = Surroundings { path, pair: None };
+        self.verifier.verify(local, from, (text, around), &mut self.hits);
         for hit in self.hits.drain(..) {
             let secret = hit.secret.start + from..hit.secret.end + from;
             let bytes = Secret::new(&self.chunk.bytes[secret.clone()]);

@@ -150,6 +150,13 @@ pub(super) fn alphabet(hir: &Hir) -> (Class, usize) {
     (symbols(hir), hir.properties().minimum_len().unwrap_or(0))
 }
 
+/// What the first byte of a match can be; anything, if a match may be empty.
+pub(super) fn first(hir: &Hir) -> Class {
+    let walk = Walk { backwards: false, horizon: 1 };
+    let span = walk.pieces(std::slice::from_ref(hir), Class::ANY, false);
+    span.at.first().copied().filter(|_| span.min > 0).unwrap_or(Class::ANY)
+}
+
 /// Every byte that stands anywhere in a match.
 fn symbols(hir: &Hir) -> Class {
     match hir.kind() {

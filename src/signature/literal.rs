@@ -5,7 +5,7 @@
 
 use regex_syntax::hir::{self, Hir, HirKind, Repetition};
 
-use super::context::{Class, Context, Span, Walk, ends};
+use super::context::{Class, Context, Span, Walk, ends, first};
 use super::rule::MAX_MATCH;
 
 /// Literals of which at least one stands in every match of a pattern.
@@ -21,6 +21,8 @@ pub struct Anchor {
     pub before_max: usize,
     /// Most bytes of a match, at most [`MAX_MATCH`].
     pub length_max: usize,
+    /// What the first byte of a match can be.
+    pub first: Class,
     /// Whether the literals were derived from the pattern, which then says what must stand around them.
     pub derived: bool,
     /// What can stand right before and right behind the literals, where some are short; otherwise nobody asked.
@@ -52,6 +54,7 @@ pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
         before_min: best.before_min.min(MAX_BEFORE),
         before_max: best.before_max.unwrap_or(MAX_BEFORE).min(MAX_BEFORE),
         length_max,
+        first: first(hir),
         derived: true,
         beside,
     })
@@ -76,6 +79,7 @@ pub(crate) fn given(hir: &Hir, keywords: &[String]) -> Anchor {
         before_min: 0,
         before_max: pattern_max.min(MAX_BEFORE),
         length_max: pattern_max,
+        first: first(hir),
         derived: false,
         beside: None,
     }

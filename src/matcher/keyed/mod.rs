@@ -45,7 +45,7 @@ pub(super) struct Found {
 
 /// Gives the values that the candidate's word belongs to.
 pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>, sink: &mut dyn FnMut(Found)) {
-    let Scene { candidate, text, around: surroundings, memo } = scene;
+    let Scene { candidate, text, around: surroundings, memo, .. } = scene;
     let word = candidate.at..candidate.at + candidate.length;
     let assignment = match surroundings.pair.filter(|name| word.end <= *name) {
         Some(name) => Some(pair(name, text)),

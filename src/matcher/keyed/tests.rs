@@ -17,6 +17,7 @@ fn values(text: &str) -> Vec<String> {
             text: text.as_bytes(),
             around: Surroundings::default(),
             memo: &Memo::default(),
+            tried: None,
         };
         find(wish, scene, &mut |hit| found.push(text[hit.value].to_owned()));
     }
@@ -70,6 +71,7 @@ fn a_mere_word_is_a_value_only_of_its_own_key() {
             text: text.as_bytes(),
             around: Surroundings::default(),
             memo: &Memo::default(),
+            tried: None,
         };
         let mut count = 0;
         find(wish, scene, &mut |_| count += 1);

@@ -73,6 +73,7 @@ impl Work<'_> {
         let (text, matcher, start) = (trail.text(), self.matcher, scene.start);
         self.embedded(text, scene, &|offset| trail.offset(offset), &trail.names());
         let path = Some(path(scene.segment));
+        let verifier = matcher.verifier();
         matcher.search(text, |candidate| {
             if !scene.owned.contains(&(start + trail.offset(candidate.at))) {
                 return;
@@ -80,7 +81,7 @@ impl Work<'_> {
             let window = trail.window(candidate.at, candidate.length);
             let (from, window) = (window.start, &text[window]);
             let local = candidate.moved(candidate.at - from);
-            matcher.verify(local, window, Surroundings { path, pair: None }, &mut self.hits);
+            verifier.verify(local, from, (window, Surroundings { path, pair: None }), &mut self.hits);
             for hit in self.hits.drain(..) {
                 let local = hit.secret.start + from..hit.secret.end + from;
                 let secret = Secret::new(&window[hit.secret.clone()]);
