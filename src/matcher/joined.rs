@@ -422,8 +422,11 @@ fn sign_before(text: &[u8], line_end: usize) -> Option<usize> {
 fn past_line_end(text: &[u8], sign: usize, path: Option<&[u8]>) -> Option<usize> {
     let start = sign + 1 + memchr(b'\n', &text[sign + 1..text.len().min(sign + 3)])? + 1;
     let blanks = text[start..].iter().take(GAP).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let drops = path.is_some_and(|path| {
-        [&b".properties"[..], b".yml", b".yaml"].iter().any(|end| path.to_ascii_lowercase().ends_with(end))
-    });
-    (blanks == 0 || drops).then_some(start + blanks)
+    let drops = || {
+        let ends = |path: &[u8], end: &[u8]| {
+            path.len() >= end.len() && path[path.len() - end.len()..].eq_ignore_ascii_case(end)
+        };
+        path.is_some_and(|path| [&b".properties"[..], b".yml", b".yaml"].iter().any(|end| ends(path, end)))
+    };
+    (blanks == 0 || drops()).then_some(start + blanks)
 }

@@ -12,6 +12,7 @@ pub mod entropy;
 mod escape;
 mod famous;
 mod guard;
+mod heads;
 mod joined;
 pub mod judge;
 mod keyed;

@@ -11,6 +11,7 @@ use aho_corasick::AhoCorasick;
 
 use super::entropy::{distinct, surprise};
 use super::famous::famous;
+use super::heads::{Heads, heads};
 use crate::signature::checksum;
 
 /// Why `value` is no secret, if it is a placeholder.
@@ -208,7 +209,9 @@ fn marked(value: &[u8], lower: &[u8]) -> Option<&'static str> {
 pub const WORD: &str = "a word of a placeholder";
 
 /// What placeholders are made of. A value that is a chain of these, of separators and of trivial digits is one.
-const WORDS: &str = "a an the my your our this that is it not no so be to of for in on at do dont use please me here and or \
+static WORDS: Heads = heads!(WORD_LIST, ' ');
+
+const WORD_LIST: &str = "a an the my your our this that is it not no so be to of for in on at do dont use please me here and or \
     with one two change changed replace replaceme insert enter add put set fill give any some something anything \
     example examples sample samples demo dummy fake mock mocked stub test testing tests tester tst temp tmp temporary \
     foo bar baz qux foobar foobarbaz lorem ipsum dolor placeholder redacted removed hidden masked censored sanitized \
@@ -243,12 +246,28 @@ pub(super) fn made_of_words(value: &[u8]) -> bool {
         if let Some(length) = trivial_digits(rest) {
             reached[at + length] = true;
         }
-        for word in WORDS.split_ascii_whitespace().filter(|word| begins(rest, word.as_bytes())) {
+        let letters = stands_for(rest[0]).into_iter().flatten();
+        for word in letters.flat_map(|letter| WORDS.beginning_with(letter)).filter(|word| begins(rest, word))
+        {
             reached[at + word.len()] = true;
             any_word = true;
         }
     }
     any_word && reached[value.len()]
+}
+
+/// The letters that a byte may be written for at the start of a word: see [`begins`].
+fn stands_for(byte: u8) -> [Option<u8>; 3] {
+    let letters: [u8; 2] = match byte {
+        b'@' | b'4' => [b'a', 0],
+        b'3' => [b'e', 0],
+        b'0' => [b'o', 0],
+        b'1' | b'!' => [b'i', b'l'],
+        b'$' | b'5' => [b's', 0],
+        _ => [0, 0],
+    };
+    let [first, second] = letters.map(|letter| (letter != 0).then_some(letter));
+    [Some(byte.to_ascii_lowercase()), first, second]
 }
 
 /// Whether `text` begins with `word`, in any case and with the usual digits and signs for letters.

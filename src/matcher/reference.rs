@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::entropy::surprise;
+use super::heads::{Heads, heads};
 
 /// Why `value` is no secret, if it only says where one is.
 pub fn reference(value: &[u8]) -> Option<&'static str> {
@@ -72,6 +73,10 @@ fn wordlike(text: &[u8]) -> bool {
 fn template(value: &[u8]) -> Option<&'static str> {
     const MARKS: &[&[u8]] =
         &[b"${", b"$(", b"$[", b"{{", b"#{", b"<%", b"{%", b"%(", b"$env:", b"${{", b"@{", b"[[", b"<?"];
+    // Most values have none of the signs that each of these has.
+    if !value.iter().any(|byte| b"$%{#<@[`".contains(byte)) {
+        return None;
+    }
     // In a long random text of all signs two of them stand side by side by chance; then no name follows.
     let drawn = value.len() >= 20 && surprise(value) > 5.6;
     let has = |mark: &&[u8]| {
@@ -108,36 +113,42 @@ fn template(value: &[u8]) -> Option<&'static str> {
 
 /// Addresses in secret stores and in what deploys.
 fn address(value: &[u8]) -> Option<&'static str> {
-    const HEADS: &str = "@microsoft.keyvault( keyvault:// akv:// vault: vault:// secretsmanager: arn:aws: arn:aws- \
-        aws-sm:// awssm:// ssm: ssm:// {{resolve: !ref !sub !getatt !vault !secret !env_var !reference \
-        fn:: gcp-sm:// gcpsm:// gsm:// sm:// op:// bws:// doppler:// infisical:// conjur file: env: \
-        env:// ref+ secretref secretkeyref secret:// secret: valuefrom configmapkeyref existingsecret \
-        external-secrets k8s: passwordstore keyring: keychain: projects/ classpath: pass:env \
-        azurekeyvault berglas:// sops:// chamber: --from-file";
+    static HEADS: Heads = heads!(ADDRESSES, ' ');
     let lower = value[..value.len().min(24)].to_ascii_lowercase();
-    if HEADS.split_ascii_whitespace().any(|head| lower.starts_with(head.as_bytes())) {
+    if HEADS.of(&lower).next().is_some() {
         return Some("an address of a secret");
     }
     memchr::memmem::find(value, b"/run/secrets/").map(|_| "an address of a secret")
 }
 
+/// How they begin.
+const ADDRESSES: &str = "@microsoft.keyvault( keyvault:// akv:// vault: vault:// secretsmanager: arn:aws: arn:aws- \
+        aws-sm:// awssm:// ssm: ssm:// {{resolve: !ref !sub !getatt !vault !secret !env_var !reference \
+        fn:: gcp-sm:// gcpsm:// gsm:// sm:// op:// bws:// doppler:// infisical:// conjur file: env: \
+        env:// ref+ secretref secretkeyref secret:// secret: valuefrom configmapkeyref existingsecret \
+        external-secrets k8s: passwordstore keyring: keychain: projects/ classpath: pass:env \
+        azurekeyvault berglas:// sops:// chamber: --from-file";
+
 /// Values that are ciphertext.
 fn sealed(value: &[u8]) -> Option<&'static str> {
-    const HEADS: &str = "$ANSIBLE_VAULT|ENC[|ENC(|{cipher}|AQICAH|vault:v|-----BEGIN AGE ENCRYPTED|\
------BEGIN PGP MESSAGE|AQAAANCMnd8|01000000d08c9ddf|enc:|enc_|encrypted:|kms:|{AES}|{3DES}|\
-{AES256}|{xor}|BLOCK:|OBF:";
+    static HEADS: Heads = heads!(SEALED, '|');
     // Maven, Jenkins: base64 in braces.
     let braces = value.strip_prefix(b"{").and_then(|rest| rest.strip_suffix(b"}"));
     let base64 = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
     let in_braces = braces.is_some_and(|inside| inside.len() >= 24 && inside.iter().all(base64));
     // Sealed secrets of Kubernetes: base64 that begins with the length of a key.
     let sealed = value.len() >= 120 && value.starts_with(b"Ag") && value.iter().all(base64);
-    (in_braces || sealed || HEADS.split('|').any(|head| value.starts_with(head.as_bytes())))
-        .then_some("it is encrypted")
+    (in_braces || sealed || HEADS.of(value).next().is_some()).then_some("it is encrypted")
 }
+
+/// How they begin.
+const SEALED: &str = "$ANSIBLE_VAULT|ENC[|ENC(|{cipher}|AQICAH|vault:v|-----BEGIN AGE ENCRYPTED|\
+-----BEGIN PGP MESSAGE|AQAAANCMnd8|01000000d08c9ddf|enc:|enc_|encrypted:|kms:|{AES}|{3DES}|\
+{AES256}|{xor}|BLOCK:|OBF:";
 
 /// Calls, members, items and operators: what stands on the right of an assignment in a program.
 fn code(value: &[u8]) -> Option<&'static str> {
+    static KNOWN: Heads = heads!(ROOTS, ' ');
     let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || b"_.:$->?!@&*".contains(b)).count();
     let (head, rest) = value.split_at(name);
     let starts_like_a_name = head.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$@&*".contains(b));
@@ -162,13 +173,11 @@ fn code(value: &[u8]) -> Option<&'static str> {
     let mut parts = value.split(|b| *b == b'.');
     let words = |part: &[u8]| identifier(part) && part.iter().all(|b| !b.is_ascii_digit());
     let dotted = parts.clone().count() >= 2 && parts.all(words);
-    let known = ROOTS
-        .split_ascii_whitespace()
-        .any(|root| value.split(|b| *b == b'.').next() == Some(root.as_bytes()));
+    let known = || value.split(|b| *b == b'.').next().is_some_and(|root| KNOWN.has(root));
     let module = value.split(|b| *b == b'.' || *b == b':').all(words)
         && value.contains(&b':')
         && value.contains(&b'.');
-    if (dotted && (known || wordlike(value))) || (module && surprise(value) < 5.4) {
+    if (dotted && (known() || wordlike(value))) || (module && surprise(value) < 5.4) {
         return Some("a member");
     }
     let begins = |heads: &[&[u8]]| heads.iter().any(|head| value.starts_with(head));
@@ -195,6 +204,7 @@ const ROOT: &str = "usr etc var opt home root srv tmp run app bin sbin lib dev p
 
 /// A path of a file. Base64 may begin with a slash too: parts that do not read like names are no path.
 fn path(value: &[u8]) -> bool {
+    static KNOWN: Heads = heads!(EXTENSIONS, ' ');
     let begins = |heads: &[&[u8]]| heads.iter().any(|head| value.starts_with(head));
     if begins(&[b"./", b"../", b"~/", b".\\", b"..\\", b"\\\\"]) {
         return true;
@@ -202,8 +212,7 @@ fn path(value: &[u8]) -> bool {
     let drive = matches!(value, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
     let absolute = value.starts_with(b"/") && !value.iter().any(|b| matches!(b, b'+' | b'='));
     let extension = value.rsplit(|b| *b == b'.').next().unwrap_or_default();
-    let file = value.contains(&b'.')
-        && EXTENSIONS.split_ascii_whitespace().any(|known| known.as_bytes() == extension);
+    let file = value.contains(&b'.') && KNOWN.has(extension);
     let rooted = absolute
         && ROOT
             .split(' ')
