@@ -82,12 +82,11 @@ impl Run {
 
     /// How many bytes of the text start before `offset` of the source.
     pub fn before(&self, offset: usize) -> usize {
-        let (mut low, mut high) = (0, self.text.len());
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.offset(middle) < offset { low = middle + 1 } else { high = middle }
-        }
-        low
+        let behind = self.pieces.partition_point(|piece| (piece.source as usize) < offset);
+        let Some(piece) = behind.checked_sub(1).map(|last| self.pieces[last]) else { return 0 };
+        let end = self.pieces.get(behind).map_or(self.text.len(), |next| next.text as usize);
+        let distance = (offset - piece.source as usize) * usize::from(piece.stand_for);
+        (piece.text as usize + distance.div_ceil(usize::from(piece.bytes))).min(end)
     }
 
     /// Where the first of its bytes stands.
