@@ -28,3 +28,4 @@ mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod suppress;
+mod threads;
