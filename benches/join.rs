@@ -121,7 +121,7 @@ fn group(bencher: Bencher<'_, '_>, count: usize) {
     });
 }
 
-fn tokens(count: usize) -> String {
+pub(crate) fn tokens(count: usize) -> String {
     let token = |number| expand("GITHUB_TOKEN=ghp_{base62:30}{github-crc32}\n", &format!("join {number}"));
     (0..count).map(token).collect()
 }

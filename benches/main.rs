@@ -8,6 +8,8 @@ mod image;
 mod join;
 mod let_through;
 mod matcher;
+mod real;
+mod report;
 mod stream;
 mod support;
 
@@ -15,6 +17,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.split_first() {
         Some((command, paths)) if command == "let-through" => let_through::run(paths),
+        Some((command, paths)) if command == "real" => real::run(paths),
+        Some((command, _)) if command == "literals" => real::literals(),
+        Some((command, [path])) if command == "inflate" => real::inflate(path),
         _ => divan::main(),
     }
 }

@@ -60,7 +60,7 @@ fn packed() -> Vec<(String, Vec<u8>)> {
 /// Lines of noise with a token in every hundred thousandth byte, over some chunks.
 fn large() -> Vec<u8> {
     let mut noise = Noise::new("threads");
-    (0..40)
+    (0..22)
         .flat_map(|part| {
             let lines =
                 noise.by_ref().take(100_000).map(|byte| if byte < 4 { b'\n' } else { b' ' + byte % 90 });
@@ -70,17 +70,19 @@ fn large() -> Vec<u8> {
         .collect()
 }
 
-/// Every example of every rule, each in a file of its own.
+/// An example of every rule, each in a file of its own.
 fn examples(layer: LayerBuilder) -> LayerBuilder {
     let rules = RuleSet::embedded();
-    rules.rules().iter().flat_map(|rule| rule.finds().iter().map(move |find| (rule, find))).enumerate().fold(
-        layer,
-        |layer, (number, (rule, find))| {
+    rules
+        .rules()
+        .iter()
+        .flat_map(|rule| rule.finds().iter().take(1).map(move |find| (rule, find)))
+        .enumerate()
+        .fold(layer, |layer, (number, (rule, find))| {
             let path = find.path.clone().unwrap_or_else(|| "data.txt".to_owned());
             let text = expand(&find.text, &format!("{} {number}", rule.id()));
             layer.file(format!("srv/examples/{}/{number}/{path}", rule.id()), text)
-        },
-    )
+        })
 }
 
 fn image() -> ImageBuilder {
@@ -108,7 +110,9 @@ fn one_two_and_eight_threads_give_the_same_bytes() {
             assert_eq!(run.code, 1, "{}", run.stderr);
             run.stdout
         };
-        for piped in [false, true] {
+        // One of them from a pipe, too.
+        let ways: &[bool] = if compression == Compression::Plain { &[false, true] } else { &[false] };
+        for &piped in ways {
             let one = run("1", piped);
             let report: Value = serde_json::from_str(&one).unwrap();
             let findings = report["findings"].as_array().unwrap().len();
