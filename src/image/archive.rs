@@ -102,8 +102,11 @@ fn draft(index: usize, entry: &Value, documents: &dyn Documents, problems: &mut 
         ));
     }
     let manifest = Manifest {
-        config: config
-            .map(|path| ConfigRef { blob: BlobRef::Path(clean_path(path)), media_type: String::new() }),
+        config: config.map(|path| ConfigRef {
+            blob: BlobRef::Path(clean_path(path)),
+            media_type: String::new(),
+            size: None,
+        }),
         parts: layers,
         ..Manifest::default()
     };

@@ -144,7 +144,7 @@ fn fate(candidate: &Candidate, selection: &Selection, excused: bool, problems: &
         problems.push(absent(candidate, excused, "the manifest of an attestation is not there"));
         return Fate::Absent;
     }
-    if !selection.wants(candidate.platform.as_ref()) {
+    if !selection.wants(candidate.platform.as_ref()) || is_left_out(draft, selection) {
         return Fate::Deselected;
     }
     let excused = excused && *selection == Selection::Available && draft.platform.is_some();
@@ -158,6 +158,10 @@ fn fate(candidate: &Candidate, selection: &Selection, excused: bool, problems: &
         _ => return Fate::Image,
     }
     Fate::Absent
+}
+
+fn is_left_out(draft: &Draft, selection: &Selection) -> bool {
+    matches!(selection, Selection::AllBut(left_out) if draft.documents.iter().any(|blob| left_out.contains(blob)))
 }
 
 fn absent(candidate: &Candidate, excused: bool, what: &str) -> Problem {

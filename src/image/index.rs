@@ -149,8 +149,13 @@ impl<'a> Walk<'a> {
 
     fn descriptor(&mut self, descriptor: &Descriptor, parent: &Pending) {
         let (blob, _) = refer(descriptor, &parent.place, &mut self.found.problems);
-        let own = names(descriptor);
-        let names = if own.is_empty() { parent.names.clone() } else { own };
+        // What an index is called, its manifests are called too.
+        let mut names = parent.names.clone();
+        for name in self::names(descriptor) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let document = self.documents.document(&blob);
         let is_index = document.and_then(classify).map_or_else(
             || {
@@ -260,7 +265,7 @@ fn names(descriptor: &Descriptor) -> Vec<String> {
 }
 
 /// The platform that `descriptor` states; `unknown` is how `BuildKit` says that there is none.
-fn platform(descriptor: &Descriptor) -> Option<Platform> {
+pub(super) fn platform(descriptor: &Descriptor) -> Option<Platform> {
     let stated = descriptor.platform().as_ref()?;
     let platform = Platform {
         os: stated.os().to_string(),

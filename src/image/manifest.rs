@@ -36,6 +36,8 @@ pub(super) struct ConfigRef {
     pub(super) blob: BlobRef,
     /// As the manifest gives it; may be empty.
     pub(super) media_type: String,
+    /// In bytes, if the manifest gives it.
+    pub(super) size: Option<u64>,
 }
 
 /// One layer, with what only matters if it turns out to be an attestation.
@@ -76,7 +78,7 @@ impl Manifest {
     /// A manifest of layers that only the config `blob` tells of.
     pub(super) fn of_config(blob: &BlobRef, parts: Vec<Part>) -> Self {
         Self {
-            config: Some(ConfigRef { blob: blob.clone(), media_type: String::new() }),
+            config: Some(ConfigRef { blob: blob.clone(), media_type: String::new(), size: None }),
             parts,
             ..Self::default()
         }
@@ -90,6 +92,7 @@ impl Manifest {
             config: Some(ConfigRef {
                 blob: refer(manifest.config(), place, problems).0,
                 media_type: manifest.config().media_type().to_string(),
+                size: lenient::size(manifest.config()),
             }),
             parts: parts(manifest.layers(), place, problems),
             artifact_type: manifest.artifact_type().as_ref().map(MediaType::to_string),

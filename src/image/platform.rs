@@ -3,10 +3,11 @@
 //! Builders, kernels and people spell processors in several ways (`x86_64`, `amd64`). Both sides are normalised by
 //! the rules that container engines use (containerd, platforms package) before they are compared.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::Platform;
+use super::{BlobRef, Platform};
 
 /// Which images of a multi-platform input are looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub enum Selection {
     All,
     /// The platforms that match.
     Platform(PlatformFilter),
+    /// Everything but these manifests, which the source did not fetch and told of.
+    AllBut(BTreeSet<BlobRef>),
 }
 
 impl Selection {
