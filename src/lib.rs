@@ -28,7 +28,7 @@
 //! | [`digest`], [`limits`], [`secret`], [`problem`] | what everything else is made of |
 //! | [`image`] | image wing: manifests, layers, build steps, and every text of a document |
 //! | [`stream`] | image wing: compressed bytes in, the entries of a tar out |
-//! | [`source`] | image wing: where the bytes come from, a file, a folder or a pipe |
+//! | [`source`] | image wing: where the bytes come from, a file, a folder, a pipe or a registry |
 //! | [`content`] | image wing: what hides text inside a file's bytes |
 //! | [`packages`] | image wing: which files of a layer packages shipped, and with what content |
 //! | [`signature`] | matching wing: rules as data that carries its own proof |

@@ -12,6 +12,8 @@ openssl:openssl
 python3:python3
 pip3:python3-pip
 skopeo:skopeo
+docker-registry:docker-registry
+htpasswd:apache2-utils
 podman:podman
 buildah:buildah
 umoci:umoci

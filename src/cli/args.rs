@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
 use layersift::limits::LIMITS;
 
+use super::remote::REGISTRY_SETTINGS;
 use super::settings::{
     CACHE_SETTINGS, IGNORE_SETTINGS, List, RULE_SETTINGS, SETTINGS, Setting, typed_default,
 };
@@ -26,17 +27,22 @@ pub(crate) enum Subcommands {
     Cache(CacheArgs),
 }
 
-/// Scan saved images.
+/// Scan images: saved ones, and those of registries.
 #[derive(clap::Args)]
 #[command(after_help = SCAN_MORE)]
 pub(crate) struct ScanArgs {
-    /// An archive (docker save, podman save, OCI), the folder of an OCI layout, or `-` for standard input
+    /// An archive (docker save, podman save, OCI), the folder of an OCI layout, the name of an image in a registry, or
+    /// `-` for standard input
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) images: Vec<OsString>,
 
     /// Write the report to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// Read the password of --username from standard input
+    #[arg(long, help_heading = "Registries")]
+    pub(crate) password_stdin: bool,
 
     /// Write the credentials themselves and not only what lets their owner recognise them
     #[arg(long)]
@@ -226,6 +232,7 @@ fn flag(setting: &Setting) -> Arg {
         name if RULE_SETTINGS.contains(&name) => Some("Rules"),
         name if IGNORE_SETTINGS.contains(&name) => Some("Not shown"),
         name if CACHE_SETTINGS.contains(&name) => Some("Cache"),
+        name if REGISTRY_SETTINGS.contains(&name) => Some("Registries"),
         _ => None,
     };
     let flag = match heading(setting.name) {
@@ -294,6 +301,7 @@ const SCAN_MORE: &str = "\
 Examples:
   layersift scan app.tar                          an archive
   docker save app:latest | layersift scan -       one pass, no temporary file
+  layersift scan ghcr.io/org/app:1.2              an image in a registry, without a pull
   layersift scan ./layout --platform linux/arm64  one platform of an OCI layout
   layersift scan --format json -o report.json a.tar b.tar
   layersift scan --format json=report.json --format table app.tar
@@ -309,13 +317,14 @@ Exit codes:
      (--allow-partial makes it 0)
 
 Settings:
-  Every option but -o, --show-secrets, --write-baseline and --config can
-  also stand in layersift.toml, found upwards from the working folder
+  Every option but -o, --show-secrets, --write-baseline, --password-stdin and
+  --config can also stand in layersift.toml, found upwards from the working folder
   (format = \"json\", limits under [limits]), or in the environment
   (LAYERSIFT_FORMAT=json).
   Flags win over the environment, and the environment over the file; what
   they say of rules and of what to ignore adds up.
-  LAYERSIFT_FINGERPRINT_KEY may hold a key of your own for the fingerprints
+  LAYERSIFT_PASSWORD may hold the password of --username, and
+  LAYERSIFT_FINGERPRINT_KEY a key of your own for the fingerprints
   in reports.";
 
 #[cfg(test)]

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use layersift::limits::LIMITS;
-use layersift::secret::FingerprintKey;
+use layersift::secret::{FingerprintKey, Secret};
 use layersift::signature::nearest;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::formats::Chosen;
+use super::remote::look_around;
 use super::settings::{List, SETTINGS, Setting, Settings, limit_named, set_limit};
 
 /// The name of the configuration file.
@@ -46,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) file: Option<PathBuf>,
     /// From the environment only: a flag would be seen in the list of processes.
     pub(crate) fingerprint_key: FingerprintKey,
+    /// The password of the login that settings name, from the environment only for the same reason.
+    pub(crate) password: Option<Secret>,
 }
 
 /// Merges for this process: its folder, its environment, and what was typed.
@@ -92,7 +95,9 @@ pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
     let key = variable("LAYERSIFT_FINGERPRINT_KEY");
     let fingerprint_key =
         key.map_or_else(FingerprintKey::default, |key| FingerprintKey::new(key.as_encoded_bytes()));
-    Ok(Config { settings, file: named, fingerprint_key })
+    look_around(&mut settings.remote, &variable);
+    let password = variable("LAYERSIFT_PASSWORD").map(|password| Secret::new(password.as_encoded_bytes()));
+    Ok(Config { settings, file: named, fingerprint_key, password })
 }
 
 fn names() -> impl Iterator<Item = &'static str> {
@@ -323,8 +328,8 @@ mod tests {
     fn what_nobody_reads_is_refused_with_its_line() {
         insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
         insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
-        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
-        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, limits");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, template, dockerfile, platform, fail-on, min-confidence, allow-partial, jobs, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits");
     }
 
     #[test]
@@ -362,8 +367,6 @@ mod tests {
 
     #[test]
     fn a_fingerprint_key_comes_from_the_environment() {
-        use layersift::secret::Secret;
-
         let secret = Secret::new("a secret");
         let print = |environment: &[(&str, &str)]| {
             secret.fingerprint(&merged("", environment, &[]).unwrap().fingerprint_key)

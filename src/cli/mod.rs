@@ -11,6 +11,7 @@ mod import;
 mod interrupt;
 mod output;
 mod progress;
+mod remote;
 mod rules;
 mod ruleset;
 mod scan;

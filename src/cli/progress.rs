@@ -25,6 +25,7 @@ impl Bar {
         let name = match input {
             Input::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             Input::Stdin => "standard input".to_owned(),
+            other => other.to_string(),
         };
         let bar = ProgressBar::new_spinner().with_prefix(printable(&name).into_owned());
         bar.set_style(style("{spinner} {prefix:!30} {bytes} ({bytes_per_sec}) {msg}"));

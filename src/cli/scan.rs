@@ -21,15 +21,19 @@ use super::formats::{self, Styles};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::progress::Bar;
+use super::remote::{password_from_stdin, remote};
 use super::ruleset::effective;
 use super::settings::Settings;
 use super::suppress::suppressions;
 use super::terminal::{complain, inform, is_dumb};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
-    let Config { settings, file, fingerprint_key } =
+    let Config { settings, file, fingerprint_key, password } =
         configured(args.config.as_deref(), &args.settings.0).or_stop(Exit::Usage)?;
     let inputs = inputs(args).or_stop(Exit::Usage)?;
+    let password =
+        if args.password_stdin { Some(password_from_stdin().or_stop(Exit::Usage)?) } else { password };
+    let remote = remote(&settings, password, &inputs).or_stop(Exit::Usage)?;
     let rules = effective(&settings).or_stop(Exit::Usage)?;
     if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
         inform(&format!("settings are taken from {}", file.display()));
@@ -47,7 +51,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     styles.all(|options| options.tool.fingerprint_key = Some(fingerprint_key.check()));
     let cache = cache::open(&settings, args.show_secrets);
     let scan_options = scan_options(&settings, &fingerprint_key, suppressions);
-    let scanner = Scanner::new(rules, Options { cache: cache.clone(), ..scan_options });
+    let scanner = Scanner::new(rules, Options { cache: cache.clone(), remote, ..scan_options });
     styles.all(|options| options.started = Some(SystemTime::now()));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
@@ -77,9 +81,14 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
 }
 
 fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
-    let inputs: Vec<_> = args.images.iter().cloned().map(Input::from).collect();
+    let inputs: Vec<_> = args.images.iter().cloned().map(Input::parse).collect::<Result<_, _>>()?;
     if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
         return Err(anyhow!("standard input (`-`) can be scanned once"));
+    }
+    if args.password_stdin && inputs.contains(&Input::Stdin) {
+        return Err(anyhow!(
+            "standard input cannot hold both an image (`-`) and a password (--password-stdin)"
+        ));
     }
     Ok(inputs)
 }
@@ -93,8 +102,8 @@ fn scan_options(settings: &Settings, key: &FingerprintKey, suppressions: Suppres
         fingerprint_key: key.clone(),
         suppressions,
         now: Some(SystemTime::now()),
-        cache: None,
         trust_digests: settings.trust_digests,
+        ..Options::default()
     }
 }
 
@@ -111,6 +120,9 @@ fn nothing(input: &Input, error: &ScanError) -> Outcome {
         ScanError::Source(SourceError::NotAnImage { found, remedy, .. }) => {
             let message = format!("this is not a saved image: {found}");
             Problem::new(ProblemKind::Unsupported, input.to_string(), message, remedy)
+        }
+        ScanError::Source(SourceError::Remote { source, .. }) => {
+            Problem::new(ProblemKind::Unreadable, input.to_string(), source.to_string(), source.remedy())
         }
         error => {
             let remedy = "see that it is there and can be read, and scan it again";

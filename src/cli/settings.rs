@@ -11,6 +11,9 @@ use layersift::image::Selection;
 use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
 use layersift::report::{Detail, FORMATS};
 use layersift::signature::{Choice, Confidence, Severity};
+use layersift::source::Remote;
+
+use super::remote;
 
 use super::formats::Chosen;
 
@@ -49,6 +52,9 @@ pub(crate) struct Settings {
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) no_cache: bool,
     pub(crate) trust_digests: bool,
+    /// How registries are reached, without the login.
+    pub(crate) remote: Remote,
+    pub(crate) username: Option<String>,
 }
 
 impl Default for Settings {
@@ -76,6 +82,8 @@ impl Default for Settings {
             cache_dir: None,
             no_cache: false,
             trust_digests: false,
+            remote: Remote::default(),
+            username: None,
         }
     }
 }
@@ -94,7 +102,7 @@ pub(crate) struct Setting {
     pub(crate) values: fn() -> Vec<&'static str>,
     /// What it is a list of; such a setting is set item by item.
     pub(crate) list: Option<List>,
-    set: fn(&mut Settings, &str) -> Result<(), String>,
+    pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
 }
 
 /// What a setting may be a list of.
@@ -112,7 +120,7 @@ pub(crate) enum List {
     Reports,
 }
 
-const SWITCH: Setting = Setting {
+pub(super) const SWITCH: Setting = Setting {
     name: "",
     short: None,
     value: "",
@@ -348,6 +356,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         set: |settings, text| switch(text).map(|on| settings.trust_digests = on),
         ..SWITCH
     },
+    remote::PLAIN_HTTP,
+    remote::REGISTRY_CA,
+    remote::REGISTRY_CERT,
+    remote::REGISTRY_KEY,
+    remote::REGISTRY_MIRROR,
+    remote::REGISTRY_TIMEOUT,
+    remote::REGISTRY_RETRIES,
+    remote::USERNAME,
 ];
 
 impl Setting {
@@ -407,7 +423,7 @@ fn complain(text: &str, message: &str, values: &[&str]) -> String {
     format!("`{text}`: {message}{values}")
 }
 
-fn switch(text: &str) -> Result<bool, String> {
+pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" | "" => Ok(false),
@@ -431,7 +447,7 @@ fn detail(on: bool, detail: Detail) -> Detail {
     if on { detail } else { Detail::Normal }
 }
 
-fn number<N: FromStr>(text: &str) -> Result<N, String> {
+pub(super) fn number<N: FromStr>(text: &str) -> Result<N, String> {
     text.replace('_', "").parse().map_err(|_| "not a number that is possible here".into())
 }
 

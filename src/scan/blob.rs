@@ -21,6 +21,7 @@ use crate::matcher::Surroundings;
 use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
+use crate::source::RemoteError;
 use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked};
 
 /// What a blob yields.
@@ -150,6 +151,9 @@ fn cut(compression: Option<Compression>, error: &io::Error) -> Problem {
         None => ("stored bytes", "the archive is cut off or cannot be read: save the image again"),
     };
     let message = format!("{what}: {error}; what came before was searched");
+    if let Some(error) = RemoteError::within(error) {
+        return Problem::new(ProblemKind::Unreadable, "", message, error.remedy());
+    }
     if error.kind() == io::ErrorKind::OutOfMemory {
         return Problem::new(ProblemKind::Limit, "", message, Limit::WindowBytes.remedy());
     }

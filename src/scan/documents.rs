@@ -26,6 +26,8 @@ pub(crate) struct Documents {
     others: BTreeSet<String>,
     aliases: BTreeMap<String, String>,
     bytes: u64,
+    /// An index of what was asked for, which is no document of the input.
+    listing: Option<Vec<u8>>,
 }
 
 /// How many times the largest document may be held in all.
@@ -80,6 +82,11 @@ impl Documents {
         self.by_name.insert(name, document);
     }
 
+    /// Takes an index that no document of the input is.
+    pub(crate) fn list(&mut self, listing: Option<Vec<u8>>) {
+        self.listing = listing;
+    }
+
     /// Takes the names of all other blobs, and further names of blobs.
     pub(crate) fn alias<'n>(
         &mut self,
@@ -125,7 +132,7 @@ impl Documents {
         };
         let roots = Roots {
             docker_manifest: named("manifest.json"),
-            index: named("index.json"),
+            index: self.listing.as_deref().or_else(|| named("index.json")),
             manifests: of(&[DocumentKind::Index, DocumentKind::Manifest]),
             configs: of(&[DocumentKind::Config]),
         };

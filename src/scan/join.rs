@@ -14,19 +14,19 @@ use crate::image::{BlobRef, DocumentKind, Image, Layer, Resolution};
 use crate::limits::Limit;
 use crate::problem::{Problem, ProblemKind};
 use crate::signature::RuleSet;
-use crate::source::{Input, REMEDY, SourceError};
+use crate::source::{Form, Input, REMEDY, SourceError};
 
-/// Joins what was gathered from `input`, which is a folder or not.
+/// Joins what was gathered from `input`.
 pub(super) fn join(
     scanner: &Scanner,
     context: &Context<'_>,
     input: &Input,
     mut gathered: Gathered,
-    folder: bool,
 ) -> Result<Outcome, SourceError> {
     let digests = gathered.reports.iter().filter(|(_, report)| report.stored_complete);
     gathered.documents.name_digests(digests.map(|(name, report)| (report.digest, name.clone())));
-    let mut resolution = gathered.documents.resolve(&scanner.options.selection, context.limits);
+    let selection = gathered.selection.as_ref().unwrap_or(&scanner.options.selection);
+    let mut resolution = gathered.documents.resolve(selection, context.limits);
     // What is cut off may be an image whose documents are behind the cut: what came before it is told all the same.
     let cut = gathered.problems.iter().any(|problem| problem.kind != ProblemKind::Note);
     let nothing = !cut || gathered.reports.values().all(|report| !report.tar);
@@ -84,7 +84,7 @@ pub(super) fn join(
     }
     problems.sort();
     problems.dedup();
-    let format = format(&gathered, folder).to_owned();
+    let format = format(&gathered).to_owned();
     let source = input.to_string();
     Ok(Outcome { source, format, images, findings, hidden, hidden_shipped, suppression, problems, coverage })
 }
@@ -152,7 +152,9 @@ fn unparsed_roots(gathered: &Gathered) -> impl Iterator<Item = Problem> + '_ {
 fn no_tars<'i>(gathered: &'i Gathered, image: &'i Image) -> impl Iterator<Item = Problem> + 'i {
     let kind = if image.platform.is_some() { ProblemKind::Unsupported } else { ProblemKind::Note };
     let reports = image.layers.iter().filter_map(|layer| report_of(gathered, layer));
-    reports.filter(|(_, report)| !report.tar).map(move |(name, report)| {
+    // Of one that was not given at all, that is what there is to say.
+    let given = |report: &BlobReport| report.plain_complete || report.ledger.plain_bytes > 0;
+    reports.filter(move |(_, report)| !report.tar && given(report)).map(move |(name, report)| {
         let message = format!("the layer is no tar ({}); it was searched as raw bytes", report.ledger.form);
         Problem::new(
             kind,
@@ -311,14 +313,15 @@ fn redact(image: &mut Image, redactor: &Redactor) {
     }
 }
 
-fn format(gathered: &Gathered, folder: bool) -> &'static str {
+fn format(gathered: &Gathered) -> &'static str {
     let kind = |name: &str| gathered.documents.get(name).map(|document| document.kind);
     let layout = kind("index.json").is_some() || kind("oci-layout").is_some();
-    match (folder, kind("manifest.json"), layout) {
-        (true, Some(DocumentKind::Manifest), _) => "dir",
-        (true, _, _) => "oci-layout",
-        (false, Some(DocumentKind::DockerArchive), _) => "docker-archive",
-        (false, _, true) => "oci-archive",
-        (false, _, false) => "archive",
+    match (gathered.form, kind("manifest.json"), layout) {
+        (Form::Registry, _, _) => "registry",
+        (Form::Folder, Some(DocumentKind::Manifest), _) => "dir",
+        (Form::Folder, _, _) => "oci-layout",
+        (Form::Archive, Some(DocumentKind::DockerArchive), _) => "docker-archive",
+        (Form::Archive, _, true) => "oci-archive",
+        (Form::Archive, _, false) => "archive",
     }
 }

@@ -17,12 +17,18 @@ const READ: usize = 256 << 10;
 
 /// The report of `blob`.
 pub(super) fn blob(context: &Context<'_>, blob: &Blob) -> io::Result<BlobReport> {
-    let known = by_name(context, &blob.name, context.trust_digests).or_else(|| by_content(context, blob));
-    if let Some(report) = known {
-        context.progress.advance(blob.size);
+    if let Some(report) = known(context, blob) {
         return Ok(report);
     }
     blob.open().map(|mut stored| map(context, &blob.name, &mut stored))
+}
+
+/// The report of `blob`, if it is in the cache. What a registry is asked for by a digest is what has that digest, so
+/// there is no need to ask for it: if something else came, that would be the registry's fault.
+pub(super) fn known(context: &Context<'_>, blob: &Blob) -> Option<BlobReport> {
+    let by_name = by_name(context, &blob.name, context.trust_digests || blob.is_remote());
+    let known = if blob.is_remote() { by_name } else { by_name.or_else(|| by_content(context, blob)) };
+    known.inspect(|_| context.progress.advance(blob.size))
 }
 
 /// The report of the blob that is called `name`, if that is `trusted` to be its digest.

@@ -54,7 +54,7 @@ use crate::matcher::Matcher;
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::FingerprintKey;
 use crate::signature::{Confidence, RuleSet};
-use crate::source::{self, Blob, Blobs, Input, Opened, SourceError, Stream};
+use crate::source::{self, Blob, Blobs, Form, Input, Opened, Remote, RemoteError, SourceError, Stream};
 use crate::stream::header::Kind;
 use crate::stream::{Members, Streamed, fill};
 
@@ -67,6 +67,8 @@ pub struct Options {
     pub jobs: usize,
     /// Which platforms of an image.
     pub selection: Selection,
+    /// How images are reached that are not on this machine.
+    pub remote: Remote,
     /// Findings below this tier are counted and not shown.
     pub min_confidence: Confidence,
     /// What fingerprints are keyed with.
@@ -88,6 +90,7 @@ impl Default for Options {
             limits: Limits::default(),
             jobs: 0,
             selection: Selection::default(),
+            remote: Remote::default(),
             min_confidence: Confidence::Likely,
             fingerprint_key: FingerprintKey::default(),
             suppressions: Suppressions::default(),
@@ -160,6 +163,10 @@ pub(crate) struct Gathered {
     /// Blobs that only platforms name which nobody asked for, with their size.
     passed_over: BTreeMap<String, u64>,
     problems: Vec<Problem>,
+    /// How the blobs are held.
+    form: Form,
+    /// Where the source decided which platforms are there.
+    selection: Option<Selection>,
 }
 
 /// Bytes in flight for each thread: two chunks and some files.
@@ -178,7 +185,7 @@ impl Scanner {
 
     /// Scans one input to its end. What could not be looked at is in [`Outcome::problems`].
     pub fn scan(&self, input: &Input, progress: &dyn Progress) -> Result<Outcome, ScanError> {
-        let Options { limits, jobs, .. } = &self.options;
+        let Options { limits, jobs, remote, selection, .. } = &self.options;
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(*jobs)
             .build()
@@ -195,22 +202,21 @@ impl Scanner {
             trust_digests: self.options.trust_digests,
         };
         pool.install(|| {
-            let (gathered, folder) = match source::open(input, limits)? {
-                Opened::Blobs(blobs) => {
-                    let folder = blobs.folder;
-                    (self.gather(&context, blobs), folder)
-                }
-                Opened::Stream(stream) => (drain(&context, stream), false),
+            let gathered = match source::open(input, limits, remote, selection)? {
+                Opened::Blobs(blobs) => self.gather(&context, blobs),
+                Opened::Stream(stream) => drain(&context, stream),
             };
-            Ok(join::join(self, &context, input, gathered, folder)?)
+            Ok(join::join(self, &context, input, gathered)?)
         })
     }
 
     /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
     fn gather(&self, context: &Context<'_>, blobs: Blobs) -> Gathered {
-        let mut gathered = Gathered { problems: blobs.problems, ..Gathered::default() };
-        let mut queue: Vec<Blob> = Vec::new();
-        for blob in blobs.blobs {
+        let Blobs { blobs, aliases, problems, form, listing, selection, at_once } = blobs;
+        let mut gathered = Gathered { problems, form, selection, ..Gathered::default() };
+        gathered.documents.list(listing);
+        let (mut queue, blobs): (Vec<Blob>, Vec<Blob>) = blobs.into_iter().partition(|blob| blob.late);
+        for blob in blobs {
             let taken = blob.open().map(|mut stored| {
                 documents::take(&mut stored, blob.size, &gathered.documents, context.limits)
             });
@@ -223,17 +229,22 @@ impl Scanner {
                 Err(error) => gathered.problems.push(unreadable(&blob.name, &error)),
             }
         }
-        gathered.documents.alias(blobs.aliases, queue.iter().map(|blob| blob.name.as_str()));
-        let resolution = gathered.documents.resolve(&self.options.selection, context.limits);
+        gathered.documents.alias(aliases, queue.iter().map(|blob| blob.name.as_str()));
+        let selection = gathered.selection.as_ref().unwrap_or(&self.options.selection);
+        let resolution = gathered.documents.resolve(selection, context.limits);
         let unwanted = |blob: &Blob| gathered.documents.deselected(&resolution, &blob.name);
         let (passed_over, mut queue): (Vec<_>, Vec<_>) = queue.into_iter().partition(unwanted);
         gathered.passed_over = passed_over.into_iter().map(|blob| (blob.name, blob.size)).collect();
-        context.progress.expect(queue.iter().map(|blob| blob.size).sum());
+        context.progress.expect(queue.iter().fold(0, |sum, blob| blob.size.saturating_add(sum)));
         // The largest first: it is the critical path.
         queue.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
-        for (name, report) in map_all(context, &queue) {
-            match report {
-                Ok(report) => drop(gathered.reports.insert(name, report)),
+        for (name, mapped) in map_all(context, &gathered.documents, &queue, at_once) {
+            match mapped {
+                Ok(Mapped::Report(report, problem)) => {
+                    gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
+                    gathered.reports.insert(name, *report);
+                }
+                Ok(Mapped::Document(document)) => gathered.documents.insert(name, document),
                 Err(error) => gathered.problems.push(unreadable(&name, &error)),
             }
         }
@@ -304,25 +315,59 @@ fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathe
     }
 }
 
-/// Maps blobs on all threads of the pool; each takes the next one when it is done with its last.
+/// What became of a blob.
+enum Mapped {
+    Report(Box<BlobReport>, Option<Problem>),
+    /// It was one, whatever its manifest says.
+    Document(documents::Document),
+}
+
+/// Maps blobs on all threads of the pool, or on `at_once` of them; each takes the next one when it is done with its last.
 ///
 /// A thread that waits for its chunks helps others with theirs, but never starts a second blob on top of the first:
 /// each thread has a loop of its own, which no other takes over, and that bounds the memory.
-fn map_all(context: &Context<'_>, queue: &[Blob]) -> Vec<(String, std::io::Result<BlobReport>)> {
+fn map_all(
+    context: &Context<'_>,
+    documents: &Documents,
+    queue: &[Blob],
+    at_once: Option<usize>,
+) -> Vec<(String, std::io::Result<Mapped>)> {
     let next = AtomicUsize::new(0);
     let done = std::sync::Mutex::new(Vec::new());
-    rayon::broadcast(|_| {
+    rayon::broadcast(|thread| {
+        if at_once.is_some_and(|at_once| thread.index() >= at_once) {
+            return;
+        }
         while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let report = kept::blob(context, blob);
+            let mapped = map_one(context, documents, blob);
             context.progress.layer();
             let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            done.push((blob.name.clone(), report));
+            done.push((blob.name.clone(), mapped));
         }
     });
     done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+fn map_one(context: &Context<'_>, documents: &Documents, blob: &Blob) -> std::io::Result<Mapped> {
+    let report = |report| Mapped::Report(Box::new(report), None);
+    if !blob.late {
+        return kept::blob(context, blob).map(report);
+    }
+    if let Some(known) = kept::known(context, blob) {
+        return Ok(report(known));
+    }
+    let mut stored = blob.open()?;
+    match documents::take(&mut stored, blob.size, documents, context.limits) {
+        documents::Taken::Document(document) => Ok(Mapped::Document(document)),
+        documents::Taken::Other(head, problem) => {
+            let report = kept::map(context, &blob.name, &mut head.chain(stored));
+            Ok(Mapped::Report(Box::new(report), problem))
+        }
+    }
+}
+
 fn unreadable(name: &str, error: &std::io::Error) -> Problem {
-    let remedy = "make it readable, or save the image again";
+    let remedy =
+        RemoteError::within(error).map_or("make it readable, or save the image again", RemoteError::remedy);
     Problem::new(ProblemKind::Unreadable, name, format!("cannot be read: {error}"), remedy)
 }

@@ -19,6 +19,7 @@ pub(super) fn open(mut file: File, length: u64, limits: &Limits) -> io::Result<B
     let section = |name: String, offset, size| Blob {
         name,
         size,
+        late: false,
         location: Location::Section(Arc::clone(&shared), offset),
     };
     let mut cut_off = false;

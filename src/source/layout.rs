@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Blob, Blobs, Location, SourceError, archive, relative};
+use super::{Blob, Blobs, Form, Location, SourceError, archive, relative};
 use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};
 
@@ -28,7 +28,7 @@ pub(super) fn open(root: &Path, limits: &Limits) -> Result<Blobs, SourceError> {
             remedy: super::REMEDY.into(),
         });
     }
-    let mut blobs = Blobs { folder: true, ..Blobs::default() };
+    let mut blobs = Blobs { form: Form::Folder, ..Blobs::default() };
     let mut open = vec![(root.to_path_buf(), 0)];
     while let Some((folder, depth)) = open.pop() {
         let entries = match fs::read_dir(&folder) {
@@ -64,7 +64,12 @@ fn add(root: &Path, path: PathBuf, depth: usize, open: &mut Vec<(PathBuf, usize)
         )),
         Ok(metadata) if metadata.is_file() => {
             let name = relative(root, &path);
-            blobs.blobs.push(Blob { name, size: metadata.len(), location: Location::File(path) });
+            blobs.blobs.push(Blob {
+                name,
+                size: metadata.len(),
+                late: false,
+                location: Location::File(path),
+            });
         }
         Ok(metadata) if metadata.is_dir() && depth < DEPTH && !linked => open.push((path, depth + 1)),
         Ok(_) => blobs.problems.push(Problem::new(

@@ -3,8 +3,12 @@
 //! A file or a folder gives blobs that can be opened in any order and several at once. A pipe, and an archive that is
 //! compressed as a whole, give members one after another, once.
 
+mod ahead;
 mod archive;
+mod http;
 mod layout;
+pub mod registry;
+mod remote;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,22 +17,57 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
+use self::registry::{ParseReferenceError, Reference, RemoteBlob, Search};
+pub use self::remote::{Proxies, Remote, RemoteError, RemoteFault};
+use crate::image::Selection;
 use crate::limits::{Limit, Limits};
 use crate::problem::Problem;
 use crate::stream::{Compression, Decoder, Section, header, is_tar};
 
 /// What to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Input {
     /// A saved image: an archive, or the folder of an OCI layout.
     Path(PathBuf),
     /// An archive on standard input.
     Stdin,
+    /// An image in a registry.
+    Registry(Reference),
 }
 
-impl From<OsString> for Input {
-    fn from(text: OsString) -> Self {
-        if text == "-" { Self::Stdin } else { Self::Path(text.into()) }
+/// Endings of names that are files and no images.
+const FILES: [&str; 10] = [".tar", ".gz", ".tgz", ".zst", ".tzst", ".xz", ".bz2", ".lz4", ".oci", ".json"];
+
+impl Input {
+    /// What `text` means as it is typed: `-`, a path, `registry:NAME`, or the name of an image if there is no such
+    /// path and it does not look like one either.
+    pub fn parse(text: OsString) -> Result<Self, ParseReferenceError> {
+        if text == "-" {
+            return Ok(Self::Stdin);
+        }
+        let named = text.to_str().unwrap_or_default();
+        if let Some(name) = named.strip_prefix("registry:") {
+            return name.parse().map(Self::Registry);
+        }
+        let looks_like_a_path = named.is_empty()
+            || named.starts_with(['/', '.', '~'])
+            || named.contains('\\')
+            || FILES.iter().any(|ending| named.to_ascii_lowercase().ends_with(ending));
+        if looks_like_a_path || Path::new(&text).exists() {
+            return Ok(Self::Path(text.into()));
+        }
+        Ok(named.parse().map_or_else(|_| Self::Path(text.clone().into()), Self::Registry))
+    }
+}
+
+impl Input {
+    /// The registry that it is in, if it is in one.
+    pub fn registry(&self) -> Option<&str> {
+        match self {
+            Self::Registry(reference) => Some(reference.name().domain()),
+            _ => None,
+        }
     }
 }
 
@@ -37,6 +76,7 @@ impl std::fmt::Display for Input {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("-"),
+            Self::Registry(reference) => reference.fmt(f),
         }
     }
 }
@@ -63,6 +103,14 @@ pub enum SourceError {
         /// What to do.
         remedy: String,
     },
+    /// A registry does not give it.
+    #[error("cannot scan {input}: {source}; {}", source.remedy())]
+    Remote {
+        /// The input as it was named.
+        input: String,
+        /// What went wrong.
+        source: RemoteError,
+    },
 }
 
 /// An input, opened.
@@ -88,7 +136,20 @@ impl std::fmt::Debug for Stream {
     }
 }
 
-/// The blobs of a file or a folder.
+/// How blobs are held.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Form {
+    /// In a file.
+    #[default]
+    Archive,
+    /// In a folder.
+    Folder,
+    /// By a registry.
+    Registry,
+}
+
+/// The blobs of a file, a folder or a registry.
 #[derive(Debug, Default)]
 pub struct Blobs {
     /// Every regular file, in the order of the archive, or by name.
@@ -97,8 +158,14 @@ pub struct Blobs {
     pub aliases: Vec<(String, String)>,
     /// What could not be listed.
     pub problems: Vec<Problem>,
-    /// Whether this is a folder.
-    pub folder: bool,
+    /// How they are held.
+    pub form: Form,
+    /// An index of what was asked for, where no document of the input is one.
+    pub listing: Option<Vec<u8>>,
+    /// Which platforms are there to be looked at, where the source decided that.
+    pub selection: Option<Selection>,
+    /// How many may be open at once; none if that does not matter.
+    pub at_once: Option<usize>,
 }
 
 /// One blob.
@@ -108,6 +175,8 @@ pub struct Blob {
     pub name: String,
     /// Bytes as stored.
     pub size: u64,
+    /// Whether it costs much to open and is no document, as far as its manifest says.
+    pub late: bool,
     location: Location,
 }
 
@@ -115,9 +184,16 @@ pub struct Blob {
 enum Location {
     Section(Arc<File>, u64),
     File(PathBuf),
+    Bytes(Arc<[u8]>),
+    Remote(Arc<RemoteBlob>),
 }
 
 impl Blob {
+    /// Whether its bytes have to be fetched from another machine.
+    pub fn is_remote(&self) -> bool {
+        matches!(self.location, Location::Remote(_))
+    }
+
     /// The blob's bytes as stored. An end before [`Blob::size`] is an error.
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match &self.location {
@@ -126,14 +202,24 @@ impl Blob {
                 Box::new(Section::new(at, self.size))
             }
             Location::File(path) => Box::new(File::open(path)?),
+            Location::Bytes(bytes) => Box::new(io::Cursor::new(Arc::clone(bytes))),
+            Location::Remote(blob) => blob.open()?,
         })
     }
 }
 
-/// Opens an input.
-pub fn open(input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
+/// Opens an input; images that are not on this machine as `remote` says, and of those the platforms of `selection`.
+pub fn open(
+    input: &Input,
+    limits: &Limits,
+    remote: &Remote,
+    selection: &Selection,
+) -> Result<Opened, SourceError> {
     let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
     match input {
+        Input::Registry(reference) => registry::open(reference, Search { remote, selection, limits })
+            .map(Opened::Blobs)
+            .map_err(|source| SourceError::Remote { input: input.to_string(), source }),
         Input::Stdin => stream(Box::new(io::stdin()), input, limits),
         Input::Path(path) => {
             let metadata = std::fs::metadata(path).map_err(unreadable)?;

@@ -52,8 +52,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusqlite", &["scan/cache/store.rs", "scan/cache/tests.rs"]),
     ("postcard", &["scan/cache/mod.rs"]),
     ("getrandom", &["scan/cache/mod.rs"]),
+    ("ureq", &["source/http/"]),
+    ("rustls", &["source/http/"]),
+    ("rustls_native_certs", &["source/http/"]),
     ("globset", &["findings/suppress/pattern.rs"]),
-    ("jiff", &["findings/suppress/", "cli/suppress.rs", "report/gitlab/mod.rs"]),
+    ("jiff", &["findings/suppress/", "cli/suppress.rs", "report/gitlab/mod.rs", "source/registry/retry.rs"]),
     ("minijinja", &["report/template/"]),
 ];
 

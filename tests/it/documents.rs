@@ -4,16 +4,19 @@
 //! which a line `...` leaves out any number. It runs in a folder with the repository's `testdata` and `signatures` and
 //! with the demonstration image as `app.tar`. A command that leaves with anything but 0, or 1 for a leaking image, has
 //! to be followed by `echo $?`. What needs an engine is not run, or is fed the demonstration image in place of what the
-//! engine would save; what engines really save is scanned in `builders`.
+//! engine would save; what engines really save is scanned in `builders`. `registry.example` stands for a registry
+//! on this machine that holds the demonstration image.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use regex::Regex;
 use tempfile::TempDir;
 
+use crate::support::registry::Registry;
 use crate::support::root;
 
 /// Documents whose `console` blocks are run.
@@ -22,6 +25,7 @@ const SHOWN: &[&str] = &[
     "docs/cache.md",
     "docs/ci.md",
     "docs/formats.md",
+    "docs/registry.md",
     "docs/report.md",
     "docs/rules.md",
     "docs/suppress.md",
@@ -37,6 +41,7 @@ const LINKED: &[&str] = &[
     "docs/cache.md",
     "docs/ci.md",
     "docs/formats.md",
+    "docs/registry.md",
     "docs/report.md",
     "docs/rules.md",
     "docs/suppress.md",
@@ -95,13 +100,33 @@ fn playground() -> TempDir {
     folder
 }
 
+/// The host that stands for a real registry.
+const HOST: &str = "registry.example";
+
+static REGISTRY: OnceLock<&str> = OnceLock::new();
+
+/// The address of a registry that holds the demonstration image, for as long as the tests run.
+fn registry() -> &'static str {
+    REGISTRY.get_or_init(|| {
+        let folder = playground();
+        let registry = Registry::plain();
+        let image = format!("docker-archive:{}", folder.path().join("app.tar").display());
+        registry.copy(&image, "shop:1.4.2", &[]);
+        registry.outlive(folder)
+    })
+}
+
 /// A shell that knows `layersift` and nothing of the user's settings.
 fn shell(folder: &Path, script: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_layersift")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let mut shell = Command::new("bash");
     shell.args(["-c", script]).current_dir(folder).stdin(Stdio::null());
-    shell.env_clear().env("PATH", format!("{}:{path}", program.display())).env("HOME", folder);
+    shell
+        .env_clear()
+        .env("TOKEN", "not a secret")
+        .env("PATH", format!("{}:{path}", program.display()))
+        .env("HOME", folder);
     shell
 }
 
@@ -113,7 +138,8 @@ fn runnable(command: &str) -> Option<String> {
     let replace = |command: String, (shown, run): &(&str, &str)| {
         Regex::new(shown).unwrap().replace(&command, *run).into_owned()
     };
-    Some(REPLACED.iter().fold(command.to_owned(), replace))
+    let command = REPLACED.iter().fold(command.to_owned(), replace);
+    Some(if command.contains(HOST) { command.replace(HOST, registry()) } else { command })
 }
 
 /// Output and exit code of each command, run one after the other in one shell.
@@ -122,7 +148,11 @@ fn run(folder: &Path, commands: &[String]) -> Vec<(String, i32)> {
     let each =
         |command: &String| format!("{command}\ncode=$?; printf '\\n{mark} %s\\n' $code; (exit $code)\n");
     let script: String = std::iter::once("exec 2>&1\n".to_owned()).chain(commands.iter().map(each)).collect();
-    let output = String::from_utf8(shell(folder, &script).output().unwrap().stdout).unwrap();
+    let mut output = String::from_utf8(shell(folder, &script).output().unwrap().stdout).unwrap();
+    if let Some(address) = REGISTRY.get() {
+        let safe = output.replace(&format!("http://{address}"), &format!("https://{HOST}"));
+        output = safe.replace(address, HOST);
+    }
     let ends = Regex::new(&format!(r"(?s)(.*?)\n{mark} (\d+)\n")).unwrap();
     ends.captures_iter(&output).map(|found| (found[1].to_owned(), found[2].parse().unwrap())).collect()
 }

@@ -23,6 +23,7 @@ mod limits;
 mod matrix;
 mod memory;
 mod own_rules;
+mod registry;
 mod repositories;
 mod steps;
 #[path = "../support/mod.rs"]

@@ -8,10 +8,12 @@ pub(crate) mod case;
 pub(crate) mod compression;
 pub(crate) mod expect;
 pub(crate) mod formats;
+pub(crate) mod front;
 pub(crate) mod human;
 pub(crate) mod image;
 pub(crate) mod layer;
 pub(crate) mod noise;
+pub(crate) mod registry;
 pub(crate) mod scanner;
 
 use std::path::PathBuf;

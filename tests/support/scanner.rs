@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) struct Scanner {
     args: Vec<OsString>,
     stdin: Option<Vec<u8>>,
+    variables: Vec<(&'static str, OsString)>,
 }
 
 /// What a call gave.
@@ -30,7 +31,7 @@ pub(crate) fn scanner() -> Scanner {
 impl Scanner {
     /// A call of another subcommand.
     pub(crate) fn of(subcommand: &str) -> Self {
-        Self { args: vec![subcommand.into()], stdin: None }
+        Self { args: vec![subcommand.into()], stdin: None, variables: Vec::new() }
     }
 
     pub(crate) fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
@@ -43,9 +44,20 @@ impl Scanner {
     }
 
     /// Scans `-` and feeds it `bytes`.
-    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input(bytes).args(["-"])
+    }
+
+    /// Feeds it `bytes`, whatever it reads them for.
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
-        self.args(["-"])
+        self
+    }
+
+    /// Sets an environment variable; it has no other.
+    pub(crate) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.variables.push((name, value.into()));
+        self
     }
 
     /// Runs it with a standard output that nobody reads.
@@ -66,6 +78,7 @@ impl Scanner {
             .args(self.args)
             .current_dir(home.path())
             .env_clear()
+            .envs(self.variables)
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(stdout)
             .stderr(Stdio::piped())

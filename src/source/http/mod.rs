@@ -1,0 +1,303 @@
+//! Requests over HTTP: one client for registries, with everything about it that must not go wrong in one place.
+//!
+//! * A login goes to the server that it is for. When that one leads elsewhere, it stays behind.
+//! * From TLS nobody is led to a connection without.
+//! * Nobody waits for good: not for a connection, not for an answer, not for the next bytes.
+//! * Nothing is read that was not asked for: bodies are streams, headers are bounded, compression is not offered.
+//!
+//! What is asked and what the answers mean is not known here.
+
+mod address;
+mod proxy;
+mod tls;
+mod url;
+
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use ureq::http::HeaderMap;
+use ureq::tls::TlsConfig;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Proxy, RequestExt as _};
+use zeroize::Zeroizing;
+
+use self::address::{Elsewhere, Near};
+pub(super) use self::url::{Url, escaped, is_loopback};
+use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
+use crate::secret::Secret;
+
+/// A client. Connections are kept and used again.
+pub(super) struct Http {
+    tls: TlsConfig,
+    proxies: Proxies,
+    timeout: Duration,
+    agents: Mutex<Vec<(Route, Agent)>>,
+}
+
+/// What connections of one kind share.
+#[derive(Debug, Clone, PartialEq)]
+struct Route {
+    /// Whether the address was not named by the user.
+    referred: bool,
+    proxy: Option<Proxy>,
+}
+
+/// What is asked for.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    /// Whether the address was not named by the user, but by a server.
+    pub(super) referred: bool,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// Value of `Authorization`.
+    pub(super) authorization: Option<Secret>,
+}
+
+/// How it is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Head,
+}
+
+/// What came back.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// The address that answered.
+    pub(super) url: Url,
+    /// Bytes of the body, if the headers tell.
+    pub(super) length: Option<u64>,
+    pub(super) body: Box<dyn Read + Send>,
+}
+
+/// Redirects that are followed, as browsers follow them.
+const REDIRECTS: usize = 10;
+
+impl Request {
+    pub(super) fn get(url: Url) -> Self {
+        Self { method: Method::Get, url, referred: false, headers: Vec::new(), authorization: None }
+    }
+}
+
+impl Reply {
+    fn new(answer: ureq::http::Response<ureq::Body>, url: Url, has_body: bool, timeout: Duration) -> Self {
+        let (parts, body) = answer.into_parts();
+        let length = body.content_length().filter(|_| has_body);
+        let inner = body.into_with_config().limit(u64::MAX).reader();
+        let body = Body { inner, url: url.clone(), timeout, watch: (Instant::now(), 0) };
+        Self { status: parts.status.as_u16(), headers: parts.headers, url, length, body: Box::new(body) }
+    }
+
+    /// The text of a header, if there is one.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+impl Http {
+    pub(super) fn new(remote: &Remote) -> Result<Self, RemoteError> {
+        Ok(Self {
+            tls: tls::configuration(remote)?,
+            proxies: remote.proxies.clone(),
+            timeout: remote.timeout,
+            agents: Mutex::default(),
+        })
+    }
+
+    /// Asks, and goes where the answer leads, until it leads nowhere else.
+    pub(super) fn fetch(&self, request: &Request) -> Result<Reply, RemoteError> {
+        let mut next = request.clone();
+        for _ in 0..REDIRECTS {
+            let reply = self.once(&next)?;
+            let (301 | 302 | 303 | 307 | 308, Some(target)) = (reply.status, reply.header("location")) else {
+                return Ok(reply);
+            };
+            let here = &next.url;
+            let Some(target) = here.join(target) else {
+                return Err(RemoteError::refused(format!(
+                    "{here} leads to what is no address of http or https"
+                )));
+            };
+            if here.is_tls() && !target.is_tls() {
+                return Err(RemoteError::refused(format!(
+                    "{here} leads to {target}, a connection without TLS"
+                )));
+            }
+            if !here.same_origin(&target) {
+                // Not for good luck on the way back either: what was left behind once is not sent again.
+                next.authorization = None;
+                next.referred = !request.url.is_loopback();
+            }
+            next.url = target;
+        }
+        Err(RemoteError::refused(format!(
+            "{} leads from one address to the next, without an end",
+            request.url
+        )))
+    }
+
+    /// Trades a token of an account for one of a scope (token specification, "Getting a token", POST). What the address
+    /// has as its query goes into the form. Nobody is followed with that.
+    pub(super) fn exchange(&self, request: &Request, account: &Secret) -> Result<Reply, RemoteError> {
+        let query = request.url.uri().query().unwrap_or_default();
+        let account = Zeroizing::new(escaped(&String::from_utf8_lossy(account.expose())));
+        let form = Zeroizing::new(format!(
+            "{query}&grant_type=refresh_token&client_id=layersift&refresh_token={}",
+            *account
+        ));
+        let url = &request.url;
+        let agent = self.agent(Route { referred: request.referred, proxy: self.proxies.choose(url)? });
+        let target = url.uri().to_string();
+        let answer = agent
+            .post(target.split('?').next().unwrap_or_default())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(form.as_bytes())
+            .map_err(|error| self.failed(url, &error))?;
+        Ok(Reply::new(answer, url.clone(), true, self.timeout))
+    }
+
+    /// Asks once.
+    fn once(&self, request: &Request) -> Result<Reply, RemoteError> {
+        let proxy = self.proxies.choose(&request.url)?;
+        let agent = self.agent(Route { referred: request.referred, proxy });
+        let method = match request.method {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+        };
+        let mut builder = ureq::http::Request::builder().method(method).uri(request.url.uri().clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        if let Some(secret) = &request.authorization {
+            let value = ureq::http::HeaderValue::from_bytes(secret.expose()).map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            let message = "the login for it cannot be sent: it has characters that no header may have";
+            builder = builder.header("authorization", value.map_err(|_| RemoteError::refused(message))?);
+        }
+        let asked = builder.body(()).map_err(|error| RemoteError::refused(error.to_string()))?;
+        let answer = asked.with_agent(&agent).run().map_err(|error| self.failed(&request.url, &error))?;
+        Ok(Reply::new(answer, request.url.clone(), request.method == Method::Get, self.timeout))
+    }
+
+    fn agent(&self, route: Route) -> Agent {
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, agent)) = agents.iter().find(|(other, _)| *other == route) {
+            return agent.clone();
+        }
+        let connect = self.timeout.min(Duration::from_secs(30));
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("layersift/", env!("CARGO_PKG_VERSION")))
+            .accept_encoding("identity")
+            .tls_config(self.tls.clone())
+            .proxy(route.proxy.clone())
+            .timeout_resolve(Some(connect))
+            .timeout_connect(Some(connect))
+            .timeout_send_request(Some(self.timeout))
+            .timeout_recv_response(Some(self.timeout))
+            .timeout_per_read(Some(self.timeout))
+            .timeout_per_write(Some(self.timeout))
+            .build();
+        let agent = if route.referred {
+            Agent::with_parts(config, DefaultConnector::default(), Elsewhere::default())
+        } else {
+            Agent::with_parts(config, DefaultConnector::default(), DefaultResolver::default())
+        };
+        agents.push((route, agent.clone()));
+        agent
+    }
+
+    /// What a failure means, without what the address may hide.
+    fn failed(&self, url: &Url, error: &ureq::Error) -> RemoteError {
+        use ureq::Error as E;
+        match error {
+            E::Timeout(_) => {
+                let seconds = self.timeout.as_secs_f32();
+                RemoteError::passing(format!("{url} gave no answer in {seconds} s"))
+            }
+            E::Io(error) => failed_io(url, error),
+            E::Rustls(error) => untrusted(url, error),
+            E::HostNotFound => RemoteError::passing(format!("there is no host {}", url.host())),
+            E::ConnectionFailed => RemoteError::passing(format!("{url} cannot be reached")),
+            E::ConnectProxyFailed(_) => {
+                let message = format!("the proxy gives no connection to {url}");
+                RemoteError::new(RemoteFault::Passing, message, "look at HTTPS_PROXY and NO_PROXY")
+            }
+            E::Other(error) if error.is::<Near>() => RemoteError::refused(format!("{}: {error}", url.host())),
+            error => RemoteError::new(
+                RemoteFault::Final,
+                format!("{url} does not answer as HTTP asks for: {error}"),
+                "see that this is the address of a registry",
+            ),
+        }
+    }
+}
+
+fn failed_io(url: &Url, error: &io::Error) -> RemoteError {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    if let Some(error) = tls {
+        return untrusted(url, error);
+    }
+    let cut = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
+    let message = format!("{url} cannot be reached: {error}");
+    let message = if cut { format!("{url} broke the connection off") } else { message };
+    RemoteError::passing(message)
+}
+
+fn untrusted(url: &Url, error: &rustls::Error) -> RemoteError {
+    match error {
+        rustls::Error::InvalidMessage(_) => RemoteError::new(
+            RemoteFault::NoTls,
+            format!("{url} does not speak TLS"),
+            "use --plain-http if nobody can listen on the way to it",
+        ),
+        error => RemoteError::new(
+            RemoteFault::Final,
+            format!("no safe connection to {url}: {error}"),
+            "if its certificate is of an authority of your own, name that with --registry-ca",
+        ),
+    }
+}
+
+/// A body whose errors say where it came from, and that it may be tried again.
+struct Body {
+    inner: ureq::BodyReader<'static>,
+    url: Url,
+    /// For how long next to nothing may come.
+    timeout: Duration,
+    /// Since when, and how many bytes since then.
+    watch: (Instant, u64),
+}
+
+/// Bytes a second that are next to nothing: a server that gives fewer wants this program to hang.
+const NEXT_TO_NOTHING: u64 = 256;
+
+impl Read for Body {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(out);
+        let read = read
+            .map_err(|error| RemoteError::passing(format!("{} stopped in the middle: {error}", self.url)))?;
+        self.watch.1 += read as u64;
+        if read > 0 && self.watch.0.elapsed() >= self.timeout {
+            if self.watch.1 < NEXT_TO_NOTHING * self.timeout.as_secs().max(1) {
+                let message =
+                    format!("{} gave {} bytes in {} s", self.url, self.watch.1, self.timeout.as_secs());
+                return Err(RemoteError::passing(message).into());
+            }
+            self.watch = (Instant::now(), 0);
+        }
+        Ok(read)
+    }
+}

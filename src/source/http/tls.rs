@@ -1,0 +1,84 @@
+//! Whom to trust, and as whom to come: certificates of the system and of files.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+
+use crate::source::remote::{Remote, RemoteError, RemoteFault};
+use crate::stream::read_bounded;
+
+/// More than any file of certificates needs.
+const LARGEST: u64 = 16 << 20;
+
+/// The configuration of TLS that `remote` describes.
+pub(super) fn configuration(remote: &Remote) -> Result<TlsConfig, RemoteError> {
+    // What the system has and cannot be parsed is as good as not there; without any, connections say so.
+    let system = rustls_native_certs::load_native_certs();
+    let mut trusted: Vec<Certificate<'static>> =
+        system.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    for path in &remote.authorities {
+        trusted.extend(certificates(path)?);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(trusted)))
+        .client_cert(client(remote)?)
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
+fn client(remote: &Remote) -> Result<Option<ClientCert>, RemoteError> {
+    let (certificate, key) = match (&remote.certificate, &remote.key) {
+        (None, None) => return Ok(None),
+        (Some(certificate), Some(key)) => (certificate, key),
+        _ => {
+            let message = "a client's certificate and its key are of use only together";
+            return Err(RemoteError::new(
+                RemoteFault::Final,
+                message,
+                "give --registry-cert and --registry-key",
+            ));
+        }
+    };
+    let chain = certificates(certificate)?;
+    let key = private_key(key)?;
+    Ok(Some(ClientCert::new_with_certs(&chain, key)))
+}
+
+/// Every certificate of a file; there must be one.
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, RemoteError> {
+    let bytes = read(path)?;
+    let items: Result<Vec<_>, _> = parse_pem(&bytes).collect();
+    let items = items.map_err(|_| unusable(path, "it is not PEM"))?;
+    let certificate = |item| match item {
+        PemItem::Certificate(certificate) => Some(certificate),
+        _ => None,
+    };
+    let certificates: Vec<_> = items.into_iter().filter_map(certificate).collect();
+    if certificates.is_empty() {
+        Err(unusable(path, "there is no certificate in it"))
+    } else {
+        Ok(certificates)
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKey<'static>, RemoteError> {
+    let bytes = zeroize::Zeroizing::new(read(path)?);
+    PrivateKey::from_pem(&bytes).map_err(|_| unusable(path, "there is no private key in it that can be used"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, RemoteError> {
+    let bytes = File::open(path).and_then(|mut file| read_bounded(&mut file, LARGEST));
+    match bytes {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(unusable(path, "it is too large")),
+        Err(error) => Err(unusable(path, &error.to_string())),
+    }
+}
+
+fn unusable(path: &Path, why: &str) -> RemoteError {
+    let message = format!("{} cannot be used: {why}", path.display());
+    RemoteError::new(RemoteFault::Final, message, "name a PEM file with what it should hold")
+}

@@ -1,0 +1,179 @@
+//! A real registry on this machine: Debian's `docker-registry`, with or without TLS and logins, filled by skopeo.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::bundle::Bundle;
+
+/// The user whom a registry with logins knows.
+pub(crate) const USER: &str = "pull-robot";
+/// His password: nothing that a scanner would look for.
+pub(crate) const PASSWORD: &str = "not a secret, just a test";
+
+/// A registry that ends with this.
+pub(crate) struct Registry {
+    child: Child,
+    folder: tempfile::TempDir,
+    /// `127.0.0.1:PORT`
+    pub(crate) address: String,
+    tls: bool,
+    login: bool,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+impl Registry {
+    /// Without TLS and for everybody.
+    pub(crate) fn plain() -> Self {
+        Self::start(false, false, false)
+    }
+
+    /// With TLS by an authority of its own, and a login.
+    pub(crate) fn with_login() -> Self {
+        Self::start(true, true, false)
+    }
+
+    /// With TLS, and only for clients with a certificate of its authority.
+    pub(crate) fn for_clients() -> Self {
+        Self::start(true, false, true)
+    }
+
+    fn start(tls: bool, login: bool, clients: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let address = free_address();
+        let mut config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp:\n  addr: {address}\n",
+            at("data")
+        );
+        if tls {
+            certificates(folder.path());
+            config.extend([
+                "  tls:\n    certificate: ",
+                &at("server.pem"),
+                "\n    key: ",
+                &at("server.key"),
+                "\n",
+            ]);
+        }
+        if clients {
+            config.extend(["    clientcas: [", &at("ca.pem"), "]\n"]);
+        }
+        if login {
+            let line = run("htpasswd", &["-Bbn", USER, PASSWORD], folder.path());
+            fs::write(at("htpasswd"), line).unwrap();
+            config.extend(["auth:\n  htpasswd: {realm: test, path: ", &at("htpasswd"), "}\n"]);
+        }
+        fs::write(at("config.yml"), config).unwrap();
+        // It ends when its standard input does, so also with a test that is killed.
+        let script = "docker-registry serve config.yml & read -r _; kill $!; wait; rm -r data";
+        let child = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(&address);
+        Self { child, folder, address, tls, login }
+    }
+
+    /// Lets it run for as long as this program does; what `folder` holds is removed.
+    pub(crate) fn outlive(self, folder: tempfile::TempDir) -> &'static str {
+        drop(folder);
+        let address = self.address.clone();
+        std::mem::forget(self);
+        address.leak()
+    }
+
+    /// A file beside its configuration: `ca.pem`, `client.pem`, `client.key`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Pushes the one image or index of an OCI layout as it is.
+    pub(crate) fn push(&self, bundle: &Bundle, name: &str) {
+        let layout = tempfile::tempdir().unwrap();
+        bundle.write_dir(layout.path());
+        self.copy(&format!("oci:{}", layout.path().display()), name, &["--all", "--preserve-digests"]);
+    }
+
+    /// Copies whatever skopeo can read, with more arguments for it.
+    pub(crate) fn copy(&self, from: &str, name: &str, args: &[&str]) {
+        let target = format!("docker://{}/{name}", self.address);
+        let certificates = self.folder.path().join("skopeo");
+        let login = format!("{USER}:{PASSWORD}");
+        let mut all = vec!["copy", "--quiet", from, &target];
+        all.extend(args);
+        let folder = certificates.display().to_string();
+        if self.tls {
+            fs::create_dir_all(&certificates).unwrap();
+            for (file, as_name) in
+                [("ca.pem", "ca.crt"), ("client.pem", "client.cert"), ("client.key", "client.key")]
+            {
+                fs::copy(self.file(file), certificates.join(as_name)).unwrap();
+            }
+            all.extend(["--dest-cert-dir", &folder]);
+        } else {
+            all.push("--dest-tls-verify=false");
+        }
+        if self.login {
+            all.extend(["--dest-creds", &login]);
+        }
+        run("skopeo", &all, self.folder.path());
+    }
+}
+
+/// An address of this machine where nobody listens yet.
+pub(crate) fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+fn wait_for(address: &str) {
+    let started = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "nobody listens at {address}; docker-registry is needed: run tests/install.sh"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// An authority, a server's certificate for this machine, and a client's.
+fn certificates(folder: &Path) {
+    let openssl = |args: &str| drop(run("openssl", &args.split(' ').collect::<Vec<_>>(), folder));
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"));
+    fs::write(
+        folder.join("server.cnf"),
+        "subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n",
+    )
+    .unwrap();
+    fs::write(folder.join("client.cnf"), "extendedKeyUsage=clientAuth\nbasicConstraints=CA:FALSE\n").unwrap();
+    for name in ["server", "client"] {
+        openssl(&format!("req -new {key} -keyout {name}.key -out {name}.csr -subj /CN={name}"));
+        openssl(&format!(
+            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile {name}.cnf -out {name}.pem"
+        ));
+    }
+}
+
+/// What a program writes that has to succeed.
+pub(crate) fn run(program: &str, args: &[&str], folder: &Path) -> Vec<u8> {
+    let output = Command::new(program).args(args).current_dir(folder).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}; run tests/install.sh"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {args:?}: {told}");
+    output.stdout
+}
