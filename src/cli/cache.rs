@@ -15,8 +15,9 @@ use super::args::{CacheArgs, CacheCommand};
 use super::config::configured;
 use super::exit::{Exit, OrStop, Stopped};
 use super::output::Output;
-use super::settings::{Settings, size};
+use super::settings::Settings;
 use super::terminal::warn;
+use super::values::size;
 
 const DAY: u64 = 24 * 60 * 60;
 

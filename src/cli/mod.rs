@@ -18,6 +18,7 @@ mod scan;
 mod settings;
 mod suppress;
 mod terminal;
+mod values;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -11,7 +11,8 @@ use layersift::source::{Input, Proxies, Remote};
 use layersift::stream::read_bounded;
 use zeroize::Zeroizing;
 
-use super::settings::{List, SWITCH, Setting, Settings, number, switch};
+use super::settings::{List, SWITCH, Setting, Settings};
+use super::values::{number, switch};
 
 /// More than any password.
 const LONGEST_PASSWORD: u64 = 64 << 10;
@@ -53,7 +54,7 @@ pub(super) const REGISTRY_CERT: Setting = Setting {
     value: "FILE",
     about: "Show registries the client certificate in this PEM file",
     values: Vec::new,
-    list: Some(List::Paths),
+    list: Some(List::Path),
     set: |settings, text| {
         settings.remote.certificate = Some(text.into());
         Ok(())
@@ -66,7 +67,7 @@ pub(super) const REGISTRY_KEY: Setting = Setting {
     value: "FILE",
     about: "The private key of the client certificate, in PEM",
     values: Vec::new,
-    list: Some(List::Paths),
+    list: Some(List::Path),
     set: |settings, text| {
         settings.remote.key = Some(text.into());
         Ok(())

@@ -5,7 +5,6 @@
 //! output file, showing secrets) is no setting, but a flag of its command.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use layersift::image::Selection;
 use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
@@ -14,6 +13,7 @@ use layersift::signature::{Choice, Confidence, Severity};
 use layersift::source::Remote;
 
 use super::remote;
+use super::values::{UNITS, color, confidence, ids, number, severity, size, switch};
 
 use super::formats::Chosen;
 
@@ -338,7 +338,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         value: "DIR",
         about: "Keep what layers yield in this folder [default: layersift in $XDG_CACHE_HOME or ~/.cache]",
         values: Vec::new,
-        list: None,
+        list: Some(List::Path),
         set: |settings, text| {
             settings.cache_dir = Some(text.into()).filter(|_| !text.is_empty());
             Ok(())
@@ -423,80 +423,8 @@ fn complain(text: &str, message: &str, values: &[&str]) -> String {
     format!("`{text}`: {message}{values}")
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "true" | "1" | "yes" | "on" => Ok(true),
-        "false" | "0" | "no" | "off" | "" => Ok(false),
-        _ => Err("neither true nor false".into()),
-    }
-}
-
-/// Ids of rules, or beginnings of ids with a `*` behind them. What there is no rule for is told when the rules are known.
-fn ids(text: &str) -> Result<Vec<String>, String> {
-    let ids: Vec<String> =
-        text.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
-    let part = |id: &String| id.strip_suffix('*').unwrap_or(id).to_owned();
-    let kebab = |id: String| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    if ids.is_empty() || !ids.iter().all(|id| kebab(part(id))) {
-        return Err("expected ids of rules, such as github-pat or github-*, with commas between them".into());
-    }
-    Ok(ids)
-}
-
 fn detail(on: bool, detail: Detail) -> Detail {
     if on { detail } else { Detail::Normal }
-}
-
-pub(super) fn number<N: FromStr>(text: &str) -> Result<N, String> {
-    text.replace('_', "").parse().map_err(|_| "not a number that is possible here".into())
-}
-
-fn color(text: &str) -> Result<anstream::ColorChoice, String> {
-    use anstream::ColorChoice::{Always, Auto, Never};
-    match text {
-        "auto" => Ok(Auto),
-        "always" => Ok(Always),
-        "never" => Ok(Never),
-        _ => Err("no such choice".into()),
-    }
-}
-
-fn severity(text: &str) -> Result<Severity, String> {
-    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == text);
-    found.ok_or_else(|| "no such severity".into())
-}
-
-fn confidence(text: &str) -> Result<Confidence, String> {
-    let found = Confidence::ALL.into_iter().find(|confidence| confidence.as_str() == text);
-    found.ok_or_else(|| "no such confidence".into())
-}
-
-/// Units of sizes, each name before those that it ends with.
-const UNITS: &[(&str, u64)] = &[
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-    ("KB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("K", 1 << 10),
-    ("M", 1 << 20),
-    ("G", 1 << 30),
-    ("T", 1 << 40),
-    ("B", 1),
-];
-
-/// A number of bytes, with or without a unit, in any case: `64MiB`, `64m`, `1_000_000`.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    let upper = text.trim().to_ascii_uppercase();
-    let unit = UNITS.iter().find_map(|(name, unit)| {
-        upper.strip_suffix(&name.to_ascii_uppercase()).map(|digits| (digits.trim_end(), *unit))
-    });
-    let (digits, unit) = unit.unwrap_or((&upper, 1));
-    let digits: u64 = number(digits).map_err(|_| "not a size such as 64MiB")?;
-    digits.checked_mul(unit).ok_or_else(|| "too large".into())
 }
 
 #[cfg(test)]
@@ -538,25 +466,6 @@ mod tests {
         assert!(matches!(selection("linux/arm/v7"), Ok(Selection::Platform(_))));
         assert!(selection("linux/").is_err());
         assert_eq!(Settings::default().selection, Selection::Available);
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("1_000", 1_000),
-            ("64MiB", 64 << 20),
-            ("64mib", 64 << 20),
-            ("64 M", 64 << 20),
-            ("2gb", 2_000_000_000),
-            ("7B", 7),
-            ("1TiB", 1 << 40),
-        ] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-        for wrong in ["", "MiB", "1.5MiB", "-1", "1 MiB x", "99999999999TiB"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]
