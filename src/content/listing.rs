@@ -4,16 +4,19 @@
 //! sees both together again. This writes them the way that the source had them: `name = "value"`, `call("a", "b")`, or
 //! a constant by itself on a line of its own.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2, memchr3};
 
 /// The text of one program. See the module.
 #[derive(Debug)]
 pub(super) struct Listing {
     text: Vec<u8>,
-    /// The statements in it: what is said twice is written once.
-    written: BTreeSet<Vec<u8>>,
+    /// Where the statements stand in it, by what their bytes hash to: what is said twice is written once.
+    written: HashMap<u64, Range<usize>>,
+    hashes: RandomState,
     /// Bytes of text from which on no more names are written, so that hostile code cannot repeat a long constant for ever.
     most: usize,
 }
@@ -24,7 +27,12 @@ const LONGEST: usize = 4096;
 impl Listing {
     /// For a program of so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        Self { text: Vec::new(), written: BTreeSet::new(), most: 2 * bytes + (64 << 10) }
+        Self {
+            text: Vec::with_capacity(bytes / 2),
+            written: HashMap::new(),
+            hashes: RandomState::new(),
+            most: 2 * bytes + (64 << 10),
+        }
     }
 
     /// A constant by itself, with its line ends as they are.
@@ -45,25 +53,46 @@ impl Listing {
     }
 
     fn statement(&mut self, begin: &[&[u8]; 2], values: &[Option<&[u8]>], end: &[u8]) -> bool {
-        let fits =
-            |text: &[u8]| text.len() <= LONGEST && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+        let fits = |text: &[u8]| text.len() <= LONGEST && memchr2(b'\n', b'\r', text).is_none();
         if self.text.len() >= self.most
             || !fits(begin[0])
             || !values.iter().flatten().all(|value| fits(value))
         {
             return false;
         }
-        let mut line = begin.concat();
-        for (index, value) in values.iter().enumerate() {
-            line.extend_from_slice(if index == 0 { b"" } else { b", " });
-            line.extend_from_slice(&value.map_or(b"_".to_vec(), quoted));
+        let start = self.text.len();
+        for part in begin {
+            self.text.extend_from_slice(part);
         }
-        line.extend_from_slice(end);
-        if self.written.insert(line.clone()) {
-            self.constant(&line);
+        for (index, value) in values.iter().enumerate() {
+            self.text.extend_from_slice(if index == 0 { b"" } else { b", " });
+            match value {
+                Some(value) => quote(value, &mut self.text),
+                None => self.text.push(b'_'),
+            }
+        }
+        self.text.extend_from_slice(end);
+        if self.is_new(start) {
+            self.text.push(b'\n');
+        } else {
+            self.text.truncate(start);
         }
         // What has quotes may be a text with assignments of its own, which is better read without more quotes around it.
-        values.iter().flatten().all(|value| !value.iter().any(|byte| matches!(byte, b'"' | b'\'' | b'\\')))
+        values.iter().flatten().all(|value| memchr3(b'"', b'\'', b'\\', value).is_none())
+    }
+
+    /// Whether the statement that the text ends with, from `start` on, was not written before.
+    fn is_new(&mut self, start: usize) -> bool {
+        let line = start..self.text.len();
+        let mut hash = self.hashes.hash_one(&self.text[line.clone()]);
+        while let Some(other) = self.written.get(&hash) {
+            if self.text[other.clone()] == self.text[line.clone()] {
+                return false;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        self.written.insert(hash, line);
+        true
     }
 
     /// The text.
@@ -72,18 +101,17 @@ impl Listing {
     }
 }
 
-/// `value` in the quotation marks that it does not hold itself.
-fn quoted(value: &[u8]) -> Vec<u8> {
+/// Writes `value` behind `text`, in the quotation marks that it does not hold itself.
+fn quote(mut value: &[u8], text: &mut Vec<u8>) {
     let mark = if memchr(b'"', value).is_some() && memchr(b'\'', value).is_none() { b'\'' } else { b'"' };
-    let mut text = vec![mark];
-    for byte in value {
-        if *byte == mark || *byte == b'\\' {
-            text.push(b'\\');
-        }
-        text.push(*byte);
-    }
     text.push(mark);
-    text
+    while let Some(at) = memchr2(mark, b'\\', value) {
+        text.extend_from_slice(&value[..at]);
+        text.extend_from_slice(&[b'\\', value[at]]);
+        value = &value[at + 1..];
+    }
+    text.extend_from_slice(value);
+    text.push(mark);
 }
 
 #[cfg(test)]

@@ -45,7 +45,6 @@ use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
 
 use crate::limits::Limit;
-use crate::stream::read_bounded;
 
 /// A form that a file can have: one row of [`DECODERS`].
 #[derive(Debug, Clone, Copy)]
@@ -215,13 +214,22 @@ impl From<io::Error> for Fault {
 
 /// All of `body`, for formats that cannot be read in one pass; a fault if it has more than the visitor's room.
 pub fn whole(body: &mut dyn BufRead, visitor: &dyn Visitor) -> Result<Vec<u8>, Fault> {
-    let room = visitor.room();
-    read_bounded(&mut &mut *body, room)?.ok_or_else(|| {
-        Fault::limit(
-            Limit::WholeBytes,
-            format!("it has more than the {room} bytes that can be held at a time"),
-        )
-    })
+    let (room, mut bytes) = (visitor.room(), Vec::new());
+    loop {
+        let ahead = match body.fill_buf() {
+            Ok([]) => return Ok(bytes),
+            Ok(ahead) => ahead,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if (bytes.len() + ahead.len()) as u64 > room {
+            let message = format!("it has more than the {room} bytes that can be held at a time");
+            return Err(Fault::limit(Limit::WholeBytes, message));
+        }
+        bytes.extend_from_slice(ahead);
+        let taken = ahead.len();
+        body.consume(taken);
+    }
 }
 
 #[cfg(test)]

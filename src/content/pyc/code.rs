@@ -17,13 +17,18 @@ enum Value {
     Unknown,
 }
 
-/// A walk through a piece of code.
+/// A walk through pieces of code.
 pub(super) struct Walk<'w, 'f> {
-    pub(super) objects: &'w Objects<'f>,
-    pub(super) version: Version,
-    pub(super) listing: &'w mut Listing,
+    objects: &'w Objects<'f>,
+    version: Version,
+    meanings: &'static [Meaning; 256],
+    pub(super) listing: Listing,
     /// For each object, whether its text needs no line of its own.
-    pub(super) told: &'w mut [bool],
+    pub(super) told: Vec<bool>,
+    /// What the last walk remembered, whose room the next one has.
+    values: Vec<Value>,
+    /// The arguments of a call.
+    texts: Vec<Option<&'f [u8]>>,
 }
 
 /// Most values that are remembered.
@@ -49,22 +54,35 @@ impl State<'_> {
         self.values.pop().unwrap_or(Value::Unknown)
     }
 
-    /// The last `count` values, or as many as are known.
-    fn last(&mut self, count: usize) -> Vec<Value> {
-        self.values.split_off(self.values.len().saturating_sub(count))
+    /// Where the last `count` values start, or as many as are known.
+    fn last(&self, count: usize) -> usize {
+        self.values.len().saturating_sub(count)
     }
 }
 
-impl<'w> Walk<'w, '_> {
+impl<'w, 'f> Walk<'w, 'f> {
+    /// For a file of so many bytes.
+    pub(super) fn new(objects: &'w Objects<'f>, version: Version, bytes: usize) -> Self {
+        Self {
+            objects,
+            version,
+            meanings: version.meanings(),
+            listing: Listing::new(bytes),
+            told: vec![false; objects.count()],
+            values: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+
     /// Writes down what `code` says.
     pub(super) fn tell(&mut self, code: &Code) {
         let instructions = self.objects.text(code.instructions).unwrap_or_default();
-        let mut state = State { code, values: Vec::new(), names: None };
+        let mut state = State { code, values: std::mem::take(&mut self.values), names: None };
         let (mut at, mut above) = (0, 0);
         while let Some((opcode, number, next)) = self.instruction(instructions, at) {
             at = next;
             let number = above | number;
-            let meaning = self.version.meaning(opcode);
+            let meaning = self.meanings[usize::from(opcode)];
             above = if meaning == Meaning::More {
                 number << if self.version.has_wide_code() { 8 } else { 16 }
             } else {
@@ -72,6 +90,8 @@ impl<'w> Walk<'w, '_> {
             };
             self.step(&mut state, meaning, number as usize);
         }
+        state.values.clear();
+        self.values = state.values;
     }
 
     fn instruction(&self, code: &[u8], at: usize) -> Option<(u8, u32, usize)> {
@@ -109,12 +129,13 @@ impl<'w> Walk<'w, '_> {
             Meaning::Pop => _ = state.pop(),
             Meaning::Function => {
                 let code = state.pop();
-                let values = state.last(number);
+                let start = state.last(number);
                 if let Some(names) = self.arguments(code) {
-                    for (name, value) in names.iter().rev().zip(values.iter().rev()) {
+                    for (name, value) in names.iter().rev().zip(state.values[start..].iter().rev()) {
                         self.assign(Some(*name), *value);
                     }
                 }
+                state.values.truncate(start);
                 state.push(Value::Unknown);
             }
             Meaning::StoreName => {
@@ -169,13 +190,15 @@ impl<'w> Walk<'w, '_> {
                 return;
             }
             Meaning::Map => {
-                let pairs = state.last(number.saturating_mul(2));
-                self.pairs(&pairs);
+                let start = state.last(number.saturating_mul(2));
+                self.pairs(&state.values[start..]);
+                state.values.truncate(start);
             }
             Meaning::MapOfNames => {
                 let names = state.pop();
-                let values = state.last(number);
-                self.named(names, &values);
+                let start = state.last(number);
+                self.named(names, &state.values[start..]);
+                state.values.truncate(start);
             }
             Meaning::Call => {
                 let names = state.names.take().map_or(Value::Unknown, Value::Constant);
@@ -186,8 +209,9 @@ impl<'w> Walk<'w, '_> {
                 self.call(state, number, names);
             }
             _ => {
-                let pairs = state.last(2 * (number >> 8 & 0xff));
-                self.pairs(&pairs);
+                let start = state.last(2 * (number >> 8 & 0xff));
+                self.pairs(&state.values[start..]);
+                state.values.truncate(start);
                 self.call(state, number & 0xff, Value::Unknown);
             }
         }
@@ -195,17 +219,24 @@ impl<'w> Walk<'w, '_> {
     }
 
     fn call(&mut self, state: &mut State<'_>, count: usize, names: Value) {
-        let mut values = state.last(count);
-        let missing = count - values.len();
-        let with_names = self.named(names, &values);
-        values.truncate(values.len() - with_names);
-        let callee = if missing == 0 { state.pop() } else { Value::Unknown };
-        let Value::Named(callee) = callee else { return };
+        let start = state.last(count);
+        let missing = count - (state.values.len() - start);
+        let with_names = self.named(names, &state.values[start..]);
+        state.values.truncate(state.values.len() - with_names);
+        let callee = start.checked_sub(1).filter(|_| missing == 0);
+        if let Some(Value::Named(callee)) = callee.map(|at| state.values[at]) {
+            self.call_of(callee, &state.values[start..]);
+        }
+        state.values.truncate(callee.unwrap_or(start));
+    }
+
+    fn call_of(&mut self, callee: Id, values: &[Value]) {
         let (Some(callee), objects) = (self.objects.text(callee), self.objects) else { return };
-        let texts: Vec<_> = values.iter().map(|value| text(objects, *value)).collect();
-        if texts.iter().any(Option::is_some) && self.listing.call(callee, &texts) {
+        self.texts.clear();
+        self.texts.extend(values.iter().map(|value| text(objects, *value)));
+        if self.texts.iter().any(Option::is_some) && self.listing.call(callee, &self.texts) {
             for value in values {
-                self.done(value);
+                self.done(*value);
             }
         }
     }

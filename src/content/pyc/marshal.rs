@@ -84,7 +84,8 @@ pub(super) enum Failure {
 /// Reads the object at `at`, and everything in it.
 pub(super) fn read(file: &[u8], at: usize, version: Version) -> (Objects<'_>, Option<Failure>) {
     let objects = Objects { file, all: vec![Object::Other], children: Vec::new(), codes: Vec::new() };
-    let mut reader = Reader { objects, at, version, references: Vec::new(), interned: Vec::new() };
+    let mut reader =
+        Reader { objects, at, version, references: Vec::new(), interned: Vec::new(), open: Vec::new() };
     let failure = reader.object(0).err();
     (reader.objects, failure)
 }
@@ -101,6 +102,8 @@ struct Reader<'f> {
     references: Vec<Id>,
     /// The texts that Python 2 refers to by a number of their own.
     interned: Vec<Id>,
+    /// What was read so far of the tuples around the current object, outermost first.
+    open: Vec<Id>,
 }
 
 impl Reader<'_> {
@@ -184,20 +187,21 @@ impl Reader<'_> {
 
     /// So many objects, or all up to the mark of the end.
     fn many(&mut self, count: Option<u32>, depth: usize) -> Result<Id, Failure> {
-        let mut inside = Vec::new();
-        while count.is_none_or(|count| inside.len() < count as usize) {
+        let begin = self.open.len();
+        while count.is_none_or(|count| self.open.len() - begin < count as usize) {
             if count.is_none() && self.objects.file.get(self.at) == Some(&b'0') {
                 self.at += 1;
                 break;
             }
-            inside.push(self.object(depth + 1)?);
-            if self.objects.children.len() + inside.len() > MOST {
+            let id = self.object(depth + 1)?;
+            self.open.push(id);
+            if self.objects.children.len() + self.open.len() - begin > MOST {
                 return Err(Failure::TooMany);
             }
         }
         let start = self.objects.children.len();
-        self.objects.children.extend(&inside);
-        self.add(Object::Many(index(start), index(inside.len())))
+        self.objects.children.extend(self.open.drain(begin..));
+        self.add(Object::Many(index(start), index(self.objects.children.len() - start)))
     }
 
     fn code(&mut self, depth: usize) -> Result<Id, Failure> {

@@ -12,7 +12,6 @@ pub(super) use self::archive::PYZ;
 use self::code::Walk;
 use self::marshal::{Failure, Id, Objects};
 use self::version::Version;
-use super::listing::Listing;
 use super::{Decoder, Fault, Head, Part, Visitor, whole};
 use crate::limits::Limit;
 
@@ -64,30 +63,30 @@ fn decode(head: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) ->
 
 /// Each piece of code: what it assigns, then its other constants. Where the code is cut off, also what was read of it.
 fn text(objects: &Objects<'_>, version: Version, (bytes, whole): (usize, bool)) -> Vec<u8> {
-    let mut listing = Listing::new(bytes);
-    let mut told = vec![false; objects.count()];
+    let (mut walk, mut next) = (Walk::new(objects, version, bytes), Vec::new());
     for code in &objects.codes {
-        Walk { objects, version, listing: &mut listing, told: &mut told }.tell(code);
-        constants(objects, code.constants, &mut listing, &mut told);
-        told[code.instructions as usize] = true;
+        walk.tell(code);
+        next.push(code.constants);
+        constants(objects, &mut next, &mut walk);
+        walk.told[code.instructions as usize] = true;
     }
     if !whole {
-        for id in 0..told.len() {
-            constants(objects, u32::try_from(id).unwrap_or_default(), &mut listing, &mut told);
+        for id in 0..objects.count() {
+            next.push(u32::try_from(id).unwrap_or_default());
+            constants(objects, &mut next, &mut walk);
         }
     }
-    listing.into_text()
+    walk.listing.into_text()
 }
 
-/// The texts in the tuple `id`, and in those in it. Each object is looked at once, however often it is referred to.
-fn constants(objects: &Objects<'_>, id: Id, listing: &mut Listing, told: &mut [bool]) {
-    let mut next = vec![id];
+/// The texts in the tuples `next`, and in those in them. Each object is looked at once, however often it is referred to.
+fn constants(objects: &Objects<'_>, next: &mut Vec<Id>, walk: &mut Walk<'_, '_>) {
     while let Some(id) = next.pop() {
-        if std::mem::replace(&mut told[id as usize], true) {
+        if std::mem::replace(&mut walk.told[id as usize], true) {
             continue;
         }
         if let Some(text) = objects.text(id) {
-            listing.constant(text);
+            walk.listing.constant(text);
         }
         next.extend(objects.many(id).iter().rev());
     }

@@ -1,5 +1,7 @@
 //! Versions of Python: how each writes its code, and what its instructions mean here.
 
+use std::sync::LazyLock;
+
 /// A version, as its second number with the first before it: 207, 311.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Version(u16);
@@ -84,8 +86,13 @@ impl Version {
         self >= Self(306)
     }
 
-    /// What an instruction means here.
-    pub(super) fn meaning(self, opcode: u8) -> Meaning {
+    /// What each instruction means here.
+    pub(super) fn meanings(self) -> &'static [Meaning; 256] {
+        let known = MEANINGS.iter().find(|(version, _)| *version == self);
+        known.map_or(&[Meaning::Forget; 256], |(_, meanings)| meanings)
+    }
+
+    fn meaning(self, opcode: u8) -> Meaning {
         match self.0 {
             ..311 => self.classic(opcode),
             311..313 => self.quickened(opcode),
@@ -194,6 +201,17 @@ pub(super) enum Meaning {
     /// Does what is not followed: values are forgotten.
     Forget,
 }
+
+/// What each instruction of each version means.
+static MEANINGS: LazyLock<Vec<(Version, [Meaning; 256])>> = LazyLock::new(|| {
+    let versions = MARKS.iter().map(|(_, version)| Version(*version)).chain(Version::of(TWO));
+    let meanings = |version: Version| {
+        std::array::from_fn(|opcode| {
+            u8::try_from(opcode).map_or(Meaning::Forget, |opcode| version.meaning(opcode))
+        })
+    };
+    versions.map(|version| (version, meanings(version))).collect()
+});
 
 /// Rows of an opcode and its meaning.
 type Opcodes = &'static [(u8, Meaning)];
