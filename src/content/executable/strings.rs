@@ -5,6 +5,8 @@
 //! could lead into one. At the end each run is cut where a pointer leads. Which run a pointer leads to is known only then,
 //! because compilers put code before constants, or behind them.
 
+use std::ops::Range;
+
 use super::layout::{Kind, Layout, Machine, Region};
 
 /// Shortest run that is kept: two strings, of which one is a token.
@@ -82,6 +84,10 @@ impl Strings {
         let mut at = 0;
         while at < bytes.len() {
             if self.open.is_none() {
+                at = begin(bytes, at);
+                if at == bytes.len() {
+                    break;
+                }
                 // Before a byte that is no text, nothing this close is long enough; most of a program is like that.
                 let window = &bytes[at..bytes.len().min(at + SHORTEST_RUN)];
                 if let Some(last) = window.iter().rposition(|byte| !is_text(*byte)) {
@@ -213,39 +219,54 @@ impl Strings {
     fn words(&mut self, (layout, region): (&Layout, &Region), address: u64, bytes: &[u8]) -> usize {
         let width = layout.pointer;
         let skip = usize::try_from(address.wrapping_neg() % width as u64).unwrap_or(0);
-        let read = |at: usize| -> Option<u64> {
-            let bytes = bytes.get(at..at + width)?;
-            if let (8, false, Some(word)) = (width, layout.big_endian, bytes.first_chunk()) {
-                return Some(u64::from_le_bytes(*word));
-            }
-            let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
-            Some(if layout.big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) })
-        };
-        let mut at = skip;
+        let words = (bytes.len() - skip.min(bytes.len())) / width;
         // What was looked at is kept for one word more, since a relocation has three.
-        while let (Some(word), Some(next)) = (read(at), read(at + width)) {
-            if layout.kind == Kind::Relocated && !region.writable {
-                // A relocation: where, how (relative), what.
-                let place = at.checked_sub(width).and_then(read);
-                let known = place.is_some_and(|place| layout.is_writable(place));
-                if width == 8 && matches!(word, 8 | 0x403) && known {
-                    self.relocations += 1;
-                    self.point(next);
-                }
-            } else if self.relocations == 0 {
-                // Where there are relocations, a number in a table is no pointer.
-                self.point(word);
-                if layout.kind == Kind::Chained {
-                    let target = word & 0xf_ffff_ffff;
-                    self.point(target);
-                    self.point(layout.base.wrapping_add(target));
-                }
-                // A string's length stands behind its pointer.
-                self.sized(word, next);
-            }
-            at += width;
+        let done = (skip + words.saturating_sub(1) * width).saturating_sub(width).min(bytes.len());
+        let words = bytes.get(skip..).unwrap_or_default().chunks_exact(width);
+        match (layout.big_endian, layout.kind == Kind::Relocated && !region.writable) {
+            (false, true) => self.relocations(layout, words.map(little)),
+            (true, true) => self.relocations(layout, words.map(big)),
+            (false, false) => self.table(layout, words.map(little)),
+            (true, false) => self.table(layout, words.map(big)),
         }
-        at.saturating_sub(width).min(bytes.len())
+        done
+    }
+
+    /// Relocations: each is where, how (relative), what.
+    fn relocations(&mut self, layout: &Layout, words: impl Iterator<Item = u64>) {
+        if layout.pointer != 8 {
+            return;
+        }
+        let mut before = [None; 2];
+        for word in words {
+            if let [Some(place), Some(8 | 0x403)] = before
+                && layout.is_writable(place)
+            {
+                self.relocations += 1;
+                self.point(word);
+            }
+            before = [before[1], Some(word)];
+        }
+    }
+
+    /// Pointers where they belong.
+    fn table(&mut self, layout: &Layout, words: impl Iterator<Item = u64>) {
+        // Where there are relocations, a number in a table is no pointer.
+        if self.relocations > 0 {
+            return;
+        }
+        let mut before = None;
+        for next in words {
+            let Some(word) = before.replace(next) else { continue };
+            self.point(word);
+            if layout.kind == Kind::Chained {
+                let target = word & 0xf_ffff_ffff;
+                self.point(target);
+                self.point(layout.base.wrapping_add(target));
+            }
+            // A string's length stands behind its pointer.
+            self.sized(word, next);
+        }
     }
 
     /// The strings that stand directly behind others, one a line, by their addresses; and whether some were left out.
@@ -253,17 +274,14 @@ impl Strings {
         self.end();
         self.pointers.sort_unstable();
         self.pointers.dedup();
-        self.runs.sort_unstable();
         let mut lines = Vec::new();
-        let ends: std::collections::BTreeMap<usize, usize> = {
-            let mut starts: Vec<usize> = self.runs.iter().map(|(_, start)| *start).collect();
-            starts.sort_unstable();
-            let ends = starts.iter().skip(1).copied().chain([self.text.len()]);
-            starts.iter().copied().zip(ends).collect()
-        };
-        for (address, start) in &self.runs {
-            let text = &self.text[*start..ends[start]];
-            let first = self.pointers.partition_point(|pointer| pointer <= address);
+        let ends = self.runs.iter().skip(1).map(|(_, start)| *start).chain([self.text.len()]);
+        let run = |((address, start), end): (&(u64, usize), usize)| (*address, *start..end);
+        let mut runs: Vec<(u64, Range<usize>)> = self.runs.iter().zip(ends).map(run).collect();
+        runs.sort_unstable_by_key(|(address, run)| (*address, run.start));
+        for (address, run) in runs {
+            let text = &self.text[run];
+            let first = self.pointers.partition_point(|pointer| *pointer <= address);
             let inside = |pointer: &&u64| **pointer - address < text.len() as u64;
             let cuts = self.pointers[first..].iter().take_while(inside);
             let mut from = 0;
@@ -286,6 +304,59 @@ impl Strings {
     }
 }
 
+/// Bytes that are looked at together.
+const WORD: usize = 8;
+
+/// The first place from `at` on where a run may begin that is long enough, as eight bytes at a time tell.
+fn begin(bytes: &[u8], mut at: usize) -> usize {
+    const UPPER: u64 = u64::from_le_bytes([0x80; WORD]);
+    // What is added to a tab to reach the upper half; no byte of ASCII carries into the next.
+    const TAB: u64 = u64::from_le_bytes([0x80 - b'\t'; WORD]);
+    while let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<SHORTEST_RUN>()) {
+        // Every run that begins here, or in front of these bytes, has all of them.
+        let word = window.last_chunk().map_or(0, |last| u64::from_le_bytes(*last));
+        let text = word.wrapping_add(TAB) & !word & UPPER;
+        if text == UPPER {
+            break;
+        }
+        at += SHORTEST_RUN - (!text & UPPER).leading_zeros() as usize / 8;
+    }
+    at
+}
+
+fn little(word: &[u8]) -> u64 {
+    let whole = word.first_chunk().map(|word| u64::from_le_bytes(*word));
+    whole.unwrap_or_else(|| word.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+fn big(word: &[u8]) -> u64 {
+    word.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_run_begins_in_what_is_passed_over(
+            bytes in prop::collection::vec(prop_oneof![9 => 1..127_u8, 1 => any::<u8>()], 0..400),
+        ) {
+            for at in 0..bytes.len() {
+                let begin = begin(&bytes, at);
+                let run = |start: usize| {
+                    let run = bytes.get(start..start + SHORTEST_RUN);
+                    run.is_some_and(|run| run.iter().all(|byte| is_text(*byte)))
+                };
+                prop_assert!(at <= begin && begin <= bytes.len());
+                prop_assert!(!(at..begin).any(run), "{at} {begin}");
+            }
+        }
+    }
 }
