@@ -7,8 +7,10 @@ use std::io::{self, BufRead, Read};
 
 use memchr::memmem;
 
-/// Bytes that are held.
+/// Bytes that are held, of a body that is as long.
 const BUFFER: usize = 64 << 10;
+/// Bytes that are held at first: most files are small, and so are members.
+const FIRST: usize = 16 << 10;
 /// Most bytes that one can ask to look at.
 pub(super) const AHEAD: usize = 4 << 10;
 /// Bytes that were read and can be taken back.
@@ -17,7 +19,7 @@ pub(super) const BACK: usize = 8 << 10;
 /// See the module.
 pub(super) struct Input<'b> {
     inner: &'b mut dyn BufRead,
-    buffer: Box<[u8]>,
+    buffer: Vec<u8>,
     from: usize,
     to: usize,
     offset: u64,
@@ -27,8 +29,7 @@ pub(super) struct Input<'b> {
 impl<'b> Input<'b> {
     /// Reads from `inner`.
     pub(super) fn new(inner: &'b mut dyn BufRead) -> Self {
-        let buffer = vec![0; BUFFER].into_boxed_slice();
-        Self { inner, buffer, from: 0, to: 0, offset: 0, failed: false }
+        Self { inner, buffer: vec![0; FIRST], from: 0, to: 0, offset: 0, failed: false }
     }
 
     /// Offset of the next byte.
@@ -99,7 +100,9 @@ impl<'b> Input<'b> {
 
     /// Reads more into the buffer; false at the end.
     fn fill(&mut self) -> io::Result<bool> {
-        if self.to == self.buffer.len() {
+        if self.to == self.buffer.len() && self.to < BUFFER {
+            self.buffer.resize(2 * self.to, 0);
+        } else if self.to == self.buffer.len() {
             let start = self.from.saturating_sub(BACK);
             self.buffer.copy_within(start..self.to, 0);
             self.from -= start;

@@ -17,7 +17,16 @@ pub(super) const TAR: Decoder =
     Decoder { name: "tar", about: "tar archives, in any compression", is, decode };
 
 fn is(head: &Head<'_>) -> bool {
-    is_tar(head.bytes) && head.bytes.iter().any(|byte| *byte != 0)
+    has_checksum(head.bytes) && is_tar(head.bytes) && head.bytes.iter().any(|byte| *byte != 0)
+}
+
+/// Whether a number may stand in the field of the checksum, in digits or in binary. Few files of other kinds have one there.
+fn has_checksum(head: &[u8]) -> bool {
+    let field = head.get(148..156).unwrap_or_default();
+    let digits = field.split(|byte| *byte == 0).next().unwrap_or_default();
+    // Whoever reads it passes over blanks, also those that are not of ASCII.
+    let text = digits.iter().all(|byte| matches!(byte, b'\t'..=b'\r' | b' ' | b'+' | b'0'..=b'7' | 0x80..));
+    field.first().is_some_and(|first| *first >= 0x80) || (text && digits.iter().any(u8::is_ascii_digit))
 }
 
 fn decode(_: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
@@ -158,6 +167,20 @@ mod tests {
             assert_eq!(names(&shown), ["a", "b"], "{format}");
             assert_eq!(shown.parts[0].0.len(), 45 * 5 + 1, "{format}");
             assert_eq!(shown.parts[1].1, "second".repeat(200).as_bytes(), "{format}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_as_a_checksum_is_one(field in any::<[u8; 8]>(), digits in "[ +0-7\t]{1,7}") {
+            let mut head = [0; 512];
+            let mut digits = digits.into_bytes();
+            digits.resize(8, 0);
+            for field in [&field[..], &digits] {
+                head[148..156].copy_from_slice(field);
+                let read = ::tar::Header::from_byte_slice(&head).cksum();
+                prop_assert!(read.is_err() || has_checksum(&head), "{field:?}");
+            }
         }
     }
 

@@ -248,8 +248,11 @@ impl Opener<'_> {
 
     /// Takes what was found in one text.
     fn take(&mut self, searched: Searched) {
-        let most = self.context.limits.get_usize(Limit::Matches);
         self.out.dropped |= searched.dropped;
+        if searched.found.is_empty() && searched.problems.is_empty() {
+            return;
+        }
+        let most = self.context.limits.get_usize(Limit::Matches);
         let inside = Arc::new(Inside(self.chain.clone()));
         for problem in searched.problems {
             self.push(Problem { place: self.place(), ..problem });
