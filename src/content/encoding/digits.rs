@@ -141,12 +141,12 @@ const fn could_be_hex(place: usize, nibble: u8) -> bool {
 }
 
 /// What no digit stands for.
-const NONE: u8 = 0xff;
+pub(super) const NONE: u8 = 0xff;
 /// What digits of base64 stand for.
-static SIXES: [u8; 256] =
+pub(super) static SIXES: [u8; 256] =
     values(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", b"-_", 62);
 /// What hexadecimal digits stand for.
-static NIBBLES: [u8; 256] = values(b"0123456789abcdef", b"ABCDEF", 10);
+pub(super) static NIBBLES: [u8; 256] = values(b"0123456789abcdef", b"ABCDEF", 10);
 
 /// The places of `digits`, and from `from` on those of others that stand for the same.
 const fn values(digits: &[u8], same: &[u8], from: u8) -> [u8; 256] {

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::content::{HEAD, Head};
+use super::heads::{Form, Heads, decode};
+use crate::content::Head;
 
 /// A file that stands encoded in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +31,6 @@ struct Magic {
     form: Form,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Base64,
-    Hex,
-}
-
 const fn base64(digits: &'static str, before: usize) -> Magic {
     Magic { digits, before, form: Form::Base64 }
 }
@@ -44,7 +39,7 @@ const fn hex(digits: &'static str, before: usize) -> Magic {
     Magic { digits, before, form: Form::Hex }
 }
 
-/// What files that a decoder opens begin with. Their rows look at the decoded bytes again.
+/// What files that a decoder opens begin with. Their rows look at the decoded bytes again, so a part of a magic is enough.
 const MAGICS: &[Magic] = &[
     // gzip: 1f 8b 08.
     base64("H4sI", 0),
@@ -55,14 +50,11 @@ const MAGICS: &[Magic] = &[
     hex("504b0304", 0),
     hex("504B0304", 0),
     // zstd, xz, bzip2, LZ4.
-    base64("KLUv/", 0),
-    base64("KLUv_", 0),
+    base64("KLUv", 0),
     hex("28b52ffd", 0),
-    base64("/Td6WFo", 0),
-    base64("_Td6WFo", 0),
+    base64("Td6WFo", 1),
     hex("fd377a585a00", 0),
-    base64("QlpoO", 0),
-    base64("QlpoN", 0),
+    base64("Qlpo", 0),
     hex("425a6839", 0),
     base64("BCJNG", 0),
     hex("04224d18", 0),
@@ -77,20 +69,17 @@ const MAGICS: &[Magic] = &[
     base64("UEFDSwAAAA", 0),
     // Cabinets, squashfs, lzip.
     base64("TVNDRgAAAA", 0),
-    hex("4d53434600000000", 0),
-    hex("4D53434600000000", 0),
+    hex("53434600000000", 2),
     base64("aHNxc", 0),
     hex("68737173", 0),
     base64("TFpJUA", 0),
-    hex("4c5a495001", 0),
-    hex("4C5A495001", 0),
+    hex("495001", 4),
     // PKCS#12: a sequence of more than 255 bytes with the number 3 and a sequence. JKS: fe ed fe ed.
     base64("IBAzC", 6),
     base64("/u3+7", 0),
     base64("_u3-7", 0),
     // tar: `ustar` stands at byte 257, behind the last byte of a link target.
-    base64("B1c3Rhcg", 342),
-    base64("B1c3RhciA", 342),
+    base64("B1c3Rhc", 342),
     hex("7573746172", 514),
 ];
 
@@ -105,16 +94,15 @@ static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
 /// more of them.
 pub fn embedded(text: &[u8], most: usize, sink: &mut dyn FnMut(Embedded)) -> bool {
     let (mut from, mut left) = (0, most);
+    let mut heads = Heads::default();
     for found in FINDER.find_iter(text) {
         let magic = &MAGICS[found.pattern().as_usize()];
         let Some(start) = back(magic, text, found.start()).filter(|start| *start >= from) else { continue };
-        let head = &text[start..text.len().min(start + 4 * HEAD)];
-        let head = decode(magic.form, head, HEAD);
-        let is = Head { path: b"", bytes: &head.bytes, size: None }.decoder().is_some();
-        if head.bytes.len() < LEAST || !is {
+        let head = heads.at(magic.form, text, start);
+        if head.len() < LEAST || (Head { path: b"", bytes: head, size: None }).decoder().is_none() {
             continue;
         }
-        let all = decode(magic.form, &text[start..], left);
+        let all = decode(magic.form, &text[start..], left, &mut |_, _| {});
         from = start + all.read;
         left -= all.bytes.len();
         let cut = from == text.len();
@@ -145,97 +133,6 @@ fn back(magic: &Magic, text: &[u8], at: usize) -> Option<usize> {
 
 /// Fewest bytes of a file that could hold a credential.
 const LEAST: usize = 24;
-
-/// What digits stand for, and how many bytes of the text they take.
-struct Decoded {
-    bytes: Vec<u8>,
-    read: usize,
-}
-
-/// Decodes `text` up to the first byte that goes on with nothing, or to `most` bytes.
-fn decode(form: Form, text: &[u8], most: usize) -> Decoded {
-    let per_digit = if form == Form::Base64 { 6 } else { 4 };
-    let (mut bytes, mut bits, mut held, mut at) = (Vec::with_capacity(most.min(HEAD)), 0, 0, 0);
-    let mut line = form.line(text);
-    loop {
-        for value in text[at..at + line].iter().filter_map(|byte| form.value(*byte)) {
-            held = held << per_digit | value;
-            bits += per_digit;
-            if bits >= 8 {
-                bits -= 8;
-                bytes.push((held >> bits).to_le_bytes()[0]);
-                held &= (1 << bits) - 1;
-            }
-            if bytes.len() == most {
-                break;
-            }
-        }
-        at += line;
-        let next = at + line_end(&text[at..]);
-        let length = text.get(next..).map_or(0, |text| form.line(text));
-        // The last line may be shorter, and only the first may begin behind something else.
-        let goes_on =
-            next > at && length > 0 && (at == line || length <= line) && ends(&text[next + length..]);
-        if !goes_on || bytes.len() == most {
-            return Decoded { bytes, read: at };
-        }
-        (at, line) = (next, length);
-    }
-}
-
-/// Whether a line of digits may end in front of `text`.
-fn ends(text: &[u8]) -> bool {
-    text.first().is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'`' | b'\\' | b'<'))
-}
-
-impl Form {
-    /// Digits that `text` begins with.
-    fn line(self, text: &[u8]) -> usize {
-        text.iter().take_while(|byte| self.value(**byte).is_some()).count()
-    }
-
-    /// What a digit stands for.
-    fn value(self, byte: u8) -> Option<u32> {
-        let values = if self == Self::Base64 { &SIX } else { &FOUR };
-        let value = values[usize::from(byte)];
-        (value != NONE).then_some(value.into())
-    }
-}
-
-/// The value of what is no digit.
-const NONE: u8 = u8::MAX;
-
-/// What digits of base64 stand for, and hexadecimal ones: magics can stand so close that every byte is asked often.
-const SIX: [u8; 256] =
-    values(&[(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 0), (b"-_", 62)]);
-const FOUR: [u8; 256] = values(&[(b"0123456789abcdef", 0), (b"ABCDEF", 10)]);
-
-const fn values(rows: &[(&[u8], u8)]) -> [u8; 256] {
-    let mut all = [NONE; 256];
-    let mut row = 0;
-    while row < rows.len() {
-        let (digits, mut value) = rows[row];
-        let mut at = 0;
-        while at < digits.len() {
-            all[digits[at] as usize] = value;
-            (at, value) = (at + 1, value + 1);
-        }
-        row += 1;
-    }
-    all
-}
-
-/// Bytes of the line end that `text` begins with, with the indentation of the next line; 0 if it begins with none.
-fn line_end(text: &[u8]) -> usize {
-    let end = ["\r\n", "\n", "\\r\\n", "\\n"].iter().find(|end| text.starts_with(end.as_bytes()));
-    let Some(end) = end else { return 0 };
-    let indent =
-        text[end.len()..].iter().take(INDENT).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    end.len() + indent
-}
-
-/// Spaces before a line that goes on.
-const INDENT: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,6 @@
 //! around an escape is undone where one stands for a printable character: of an address the word, of a string some of its
 //! line. A backslash before a slash counts where it parts an address or a long row of letters.
 
-use memchr::memchr2_iter;
-
 use super::{Encoding, Run, Text};
 
 /// See the module.
@@ -65,16 +63,47 @@ fn runs(text: &Text<'_>, sink: &mut dyn FnMut(Run)) {
     let counts = |stretch: &Stretch| stretch.start < text.within.end && text.within.start < stretch.end;
     // What is to be undone, of each form, as far as it is known.
     let mut open: [Option<Stretch>; 2] = [None, None];
-    for at in memchr2_iter(b'%', b'\\', bytes) {
+    each_escape(bytes, &mut |at| {
         let (form, open) = if bytes[at] == b'%' { (&URL, &mut open[0]) } else { (&UNICODE, &mut open[1]) };
         if (form.counts)(bytes, at) && !open.as_mut().is_some_and(|open| form.extend(bytes, at, open)) {
             let last = open.replace(form.begin(bytes, at));
             last.into_iter().filter(counts).for_each(|last| form.give(bytes, &last, sink));
         }
-    }
+    });
     for (form, open) in [&URL, &UNICODE].into_iter().zip(open) {
         open.into_iter().filter(counts).for_each(|last| form.give(bytes, &last, sink));
     }
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 64;
+
+/// Shows every place where an escape may stand that counts. Most bytes are in blocks without one, and that a block has none
+/// is told without looking at its bytes one by one.
+fn each_escape(bytes: &[u8], sink: &mut dyn FnMut(usize)) {
+    let mut at = 0;
+    while let Some(pairs) = bytes.get(at..).and_then(|rest| rest.first_chunk::<{ BLOCK + 1 }>()) {
+        if has_escape(pairs) {
+            (at..at + BLOCK).filter(|at| may_count(bytes[*at], bytes[*at + 1])).for_each(&mut *sink);
+        }
+        at += BLOCK;
+    }
+    let rest = bytes.get(at..).unwrap_or_default().windows(2);
+    rest.enumerate().filter(|(_, pair)| may_count(pair[0], pair[1])).for_each(|(index, _)| sink(at + index));
+}
+
+/// Whether an escape may begin in the first [`BLOCK`] bytes. Without branches, so that it is made of vector instructions.
+fn has_escape(bytes: &[u8; BLOCK + 1]) -> bool {
+    let pairs = bytes[..BLOCK].iter().zip(&bytes[1..]);
+    pairs.fold(0, |any, (first, second)| any | u8::from(may_count(*first, *second))) != 0
+}
+
+/// Whether two bytes may begin an escape that counts: of the characters that can be printed, the first digit is 2 to 7.
+fn may_count(first: u8, second: u8) -> bool {
+    let is = |byte: u8, sign: u8| u8::from(byte == sign);
+    let percent = is(first, b'%') & u8::from(second.wrapping_sub(b'2') < 6);
+    let backslash = is(first, b'\\') & (is(second, b'/') | is(second, b'x') | is(second, b'u'));
+    percent | backslash != 0
 }
 
 /// Bytes that are to be undone.
@@ -184,4 +213,23 @@ fn parts_a_row(bytes: &[u8], at: usize) -> bool {
     let before = bytes[..at].iter().rev().take(ROW).take_while(letter).count();
     let behind = bytes[at..].iter().take(ROW).take_while(letter).count();
     before + behind >= ROW
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_is_seen_wherever_it_stands() {
+        for escape in ["%2F", "%7e", "\\x41", "\\u0041", "\\/"] {
+            for offset in 0..2 * BLOCK + 3 {
+                for behind in [0, 1, 62, 63, 64, 200] {
+                    let bytes = [&vec![b'%'; offset][..], escape.as_bytes(), &vec![b'\\'; behind]].concat();
+                    let mut seen = Vec::new();
+                    each_escape(&bytes, &mut |at| seen.push(at));
+                    assert_eq!(seen, [offset], "{escape} {behind}");
+                }
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@
 mod digits;
 mod embedded;
 mod escapes;
+mod heads;
 mod run;
 mod wide;
 
