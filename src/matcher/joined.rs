@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr3_iter, memmem, memrchr, memrchr2};
+use memchr::{memchr, memchr3_iter, memmem, memrchr, memrchr2};
 
 use super::{Hit, Matcher, Surroundings};
 use crate::signature::Shape;
@@ -73,12 +73,17 @@ impl Matcher {
                 self.search_joined(&joined, around, sink);
             }
         }
-        let reach = text.len().min(within.end + 2);
-        for line_end in memchr_iter(b'\n', &text[within.start..reach]).map(|at| at + within.start) {
-            if let Some(at) = sign_before(text, line_end).filter(|at| within.contains(at))
-                && let Some(joined) = lines(text, at, around.path)
-            {
-                self.search_joined(&joined, around, sink);
+        let reach = &text[..text.len().min(within.end + 2)];
+        let mut signs = vec![&b"\\\n"[..], b"=\n"];
+        if memchr(b'\r', &reach[within.start..]).is_some() {
+            signs.extend([&b"\\\r\n"[..], b"=\r\n"]);
+        }
+        for sign in signs {
+            let places = memmem::find_iter(&reach[within.start..], sign).map(|at| at + within.start);
+            for at in places.take_while(|at| *at < within.end) {
+                if let Some(joined) = lines(text, at, around.path) {
+                    self.search_joined(&joined, around, sink);
+                }
             }
         }
     }

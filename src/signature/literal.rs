@@ -25,7 +25,8 @@ pub struct Anchor {
     pub first: Class,
     /// Whether the literals were derived from the pattern, which then says what must stand around them.
     pub derived: bool,
-    /// What can stand right before and right behind the literals, where some are short; otherwise nobody asked.
+    /// What can stand right before and right behind the literals, where some are short or a row of one byte;
+    /// otherwise nobody asked.
     pub beside: Option<[Class; 2]>,
 }
 
@@ -45,7 +46,9 @@ const MAX_LENGTH: usize = 24;
 pub(crate) fn derive(hir: &Hir) -> Option<Anchor> {
     let best = required(hir, Scope::LITERALS).best?;
     let length_max = hir.properties().maximum_len().unwrap_or(MAX_MATCH).min(MAX_MATCH);
-    let short = best.set.strings.iter().any(|string| string.len() < SHORT);
+    // In a long row of one byte a literal of it would stand everywhere.
+    let row = |string: &[u8]| string.iter().all(|byte| *byte == string[0]);
+    let short = best.set.strings.iter().any(|string| string.len() < SHORT || row(string));
     let near = short.then(|| required(hir, Scope { horizon: 1, ..Scope::LITERALS }).best).flatten();
     let beside = near.map(|best| [best.before.first(), best.after.first()]);
     Some(Anchor {

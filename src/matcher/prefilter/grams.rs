@@ -166,21 +166,23 @@ impl Grams {
     /// Which of the even places of a block have a gram that the first table has.
     fn block(&self, block: &[u8; BLOCK + GRAM]) -> u32 {
         let mut mask = 0;
-        for group in 0..BLOCK / 8 {
-            let at = 8 * group;
-            let low = self.bit(block, at) | self.bit(block, at + 2) << 1;
-            let high = self.bit(block, at + 4) | self.bit(block, at + 6) << 1;
-            mask |= (low | high << 2) << (4 * group);
+        for group in 0..BLOCK / 16 {
+            let words: [u64; 8] = std::array::from_fn(|place| self.shifted(block, 16 * group + 2 * place));
+            // In most groups there is none; then nothing has to be put together.
+            if words.iter().fold(0, |any, word| any | word) & 1 == 1 {
+                let bits = words.iter().rev().fold(0, |bits, word| bits << 1 | u32::from(word & 1 == 1));
+                mask |= bits << (8 * group);
+            }
         }
         mask
     }
 
-    /// 1 if the first table has the gram at a place, else 0. This is all that most bytes cost.
+    /// A word whose lowest bit is set if the first table has the gram at a place. This is all that most bytes cost.
     #[inline]
-    fn bit(&self, block: &[u8; BLOCK + GRAM], at: usize) -> u32 {
+    fn shifted(&self, block: &[u8; BLOCK + GRAM], at: usize) -> u64 {
         let bytes = [block[at], block[at + 1], block[at + 2], block[at + 3]];
         let hash = hash(u32::from_le_bytes(bytes) | FOLD, FIRST);
-        u32::from(self.first[hash >> 6] >> (hash & 63) & 1 == 1)
+        self.first[hash >> 6] >> (hash & 63)
     }
 
     /// The same for the last bytes of a text, behind which nothing stands.

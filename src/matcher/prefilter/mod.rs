@@ -78,11 +78,15 @@ impl Prefilter {
         Self { grams: Grams::new(&literals), literals, wanted }
     }
 
-    /// Shows every literal in `text`, each once. One that starts behind another may be shown before it.
+    /// Shows every literal in `text` beside which nothing stands that all its rules refuse, each once. One that starts behind another may be shown before it.
     pub(super) fn search(&self, text: &[u8], mut found: impl FnMut(Candidate)) {
         self.grams.search(text, |at, literal| {
-            let Literal { bytes, exact, .. } = &self.literals[literal];
+            let Literal { bytes, exact, before, after } = &self.literals[literal];
             let length = bytes.len();
+            let alone = at.checked_sub(1).is_none_or(|at| before.has(text[at]));
+            if !alone || !text.get(at + length).map_or(after.has_edge(), |byte| after.has(*byte)) {
+                return;
+            }
             if length > HEAD {
                 let rest = text.get(at + HEAD..at + length);
                 let is = |rest: &[u8]| {
@@ -139,7 +143,7 @@ mod tests {
         let allowed = |at: usize, literal: &Literal| {
             let before = at.checked_sub(1).is_none_or(|before| literal.before.has(text[before]));
             let after = text.get(at + literal.bytes.len());
-            before && after.map_or(literal.after == Class::ANY, |after| literal.after.has(*after))
+            before && after.map_or(literal.after.has_edge(), |after| literal.after.has(*after))
         };
         let (mut must, mut may) = (Vec::new(), Vec::new());
         for (at, byte) in text.iter().enumerate() {
