@@ -30,6 +30,7 @@ pub(crate) enum Subcommands {
 /// Scan images: saved ones, and those of registries.
 #[derive(clap::Args)]
 #[command(after_help = SCAN_MORE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct ScanArgs {
     /// An archive (docker save, podman save, OCI), the folder of an OCI layout, the name of an image in a registry, or
     /// `-` for standard input
@@ -39,6 +40,22 @@ pub(crate) struct ScanArgs {
     /// Write the report to this file, whole or not at all
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// Scan every tag of repositories: the names of the images are those of repositories then
+    #[arg(long, help_heading = "Registries", conflicts_with = "catalog")]
+    pub(crate) all_tags: bool,
+
+    /// Scan every tag of every repository: the names of the images are those of registries then
+    #[arg(long, help_heading = "Registries")]
+    pub(crate) catalog: bool,
+
+    /// Of those tags, scan only such as this glob; may be repeated
+    #[arg(long, value_name = "GLOB", help_heading = "Registries")]
+    pub(crate) tags: Vec<String>,
+
+    /// Of images in a registry, read history, configuration and attestations, and no layer
+    #[arg(long, help_heading = "Registries")]
+    pub(crate) history_only: bool,
 
     /// Read the password of --username from standard input
     #[arg(long, help_heading = "Registries")]

@@ -1,6 +1,7 @@
 //! `layersift scan`: each input in turn, then one report and one exit code.
 
 use std::env::current_dir;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -11,7 +12,8 @@ use layersift::problem::{Problem, ProblemKind};
 use layersift::report::{Detail, write_baseline};
 use layersift::scan::{Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
-use layersift::source::{Input, SourceError};
+use layersift::source::registry::Reference;
+use layersift::source::{Input, Remote, SourceError};
 
 use super::args::ScanArgs;
 use super::cache;
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let password =
         if args.password_stdin { Some(password_from_stdin().or_stop(Exit::Usage)?) } else { password };
     let remote = remote(&settings, password, &inputs).or_stop(Exit::Usage)?;
+    let remote = Remote { tags: args.tags.clone(), history_only: args.history_only, ..remote };
     let rules = effective(&settings).or_stop(Exit::Usage)?;
     if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
         inform(&format!("settings are taken from {}", file.display()));
@@ -80,8 +83,27 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     Ok(gate.exit(&outcomes, unreadable))
 }
 
+/// What `text` names, as the options say.
+fn input(args: &ScanArgs, text: &OsString) -> anyhow::Result<Input> {
+    let name = text.to_str().unwrap_or_default();
+    let name = name.strip_prefix("registry:").unwrap_or(name);
+    if args.catalog {
+        // Whatever could be the host of an image.
+        let image: Reference =
+            format!("{name}/image").parse().map_err(|_| anyhow!("`{name}` is no registry"))?;
+        return Ok(Input::Catalog(image.name().domain().to_owned()));
+    }
+    Ok(if args.all_tags { Input::Repository(name.parse()?) } else { Input::parse(text.clone())? })
+}
+
 fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
-    let inputs: Vec<_> = args.images.iter().cloned().map(Input::parse).collect::<Result<_, _>>()?;
+    let inputs = args.images.iter().map(|text| input(args, text)).collect::<anyhow::Result<Vec<_>>>()?;
+    if !args.tags.is_empty() && !args.all_tags && !args.catalog {
+        return Err(anyhow!("--tags chooses among many: give --all-tags or --catalog too"));
+    }
+    if let Some(other) = inputs.iter().find(|input| args.history_only && input.registry().is_none()) {
+        return Err(anyhow!("--history-only is for images in a registry, and {other} is none"));
+    }
     if inputs.iter().filter(|input| **input == Input::Stdin).count() > 1 {
         return Err(anyhow!("standard input (`-`) can be scanned once"));
     }

@@ -261,8 +261,8 @@ fn coverage(gathered: &Gathered, resolution: &Resolution, unverified: &BTreeSet<
         let verified = !unverified.contains(name);
         blobs.push(Ledger { role: role.into(), verified, ..report.ledger.clone() });
     }
-    for (name, size) in &gathered.passed_over {
-        let reason = "only a platform that was not chosen has it".to_owned();
+    for (name, (size, reason)) in &gathered.passed_over {
+        let reason = (*reason).to_owned();
         let skipped = vec![Skipped { bytes: Some(*size), reason }];
         let (blob, role) = (name.clone(), "layer".to_owned());
         blobs.push(Ledger {

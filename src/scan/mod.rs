@@ -160,8 +160,8 @@ pub(crate) struct Gathered {
     documents: Documents,
     /// By name.
     reports: BTreeMap<String, BlobReport>,
-    /// Blobs that only platforms name which nobody asked for, with their size.
-    passed_over: BTreeMap<String, u64>,
+    /// Blobs that nobody asked for, with their size and why that is so.
+    passed_over: BTreeMap<String, (u64, &'static str)>,
     problems: Vec<Problem>,
     /// How the blobs are held.
     form: Form,
@@ -212,7 +212,7 @@ impl Scanner {
 
     /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
     fn gather(&self, context: &Context<'_>, blobs: Blobs) -> Gathered {
-        let Blobs { blobs, aliases, problems, form, listing, selection, at_once } = blobs;
+        let Blobs { blobs, aliases, problems, passed_over, form, listing, selection, at_once } = blobs;
         let mut gathered = Gathered { problems, form, selection, ..Gathered::default() };
         gathered.documents.list(listing);
         let (mut queue, blobs): (Vec<Blob>, Vec<Blob>) = blobs.into_iter().partition(|blob| blob.late);
@@ -229,12 +229,17 @@ impl Scanner {
                 Err(error) => gathered.problems.push(unreadable(&blob.name, &error)),
             }
         }
-        gathered.documents.alias(aliases, queue.iter().map(|blob| blob.name.as_str()));
+        let there = queue.iter().chain(&passed_over).map(|blob| blob.name.as_str());
+        gathered.documents.alias(aliases, there);
         let selection = gathered.selection.as_ref().unwrap_or(&self.options.selection);
         let resolution = gathered.documents.resolve(selection, context.limits);
         let unwanted = |blob: &Blob| gathered.documents.deselected(&resolution, &blob.name);
-        let (passed_over, mut queue): (Vec<_>, Vec<_>) = queue.into_iter().partition(unwanted);
-        gathered.passed_over = passed_over.into_iter().map(|blob| (blob.name, blob.size)).collect();
+        let (unwanted, mut queue): (Vec<_>, Vec<_>) = queue.into_iter().partition(unwanted);
+        let because = |why| move |blob: Blob| (blob.name, (blob.size, why));
+        gathered.passed_over =
+            passed_over.into_iter().map(because("only the history was asked for")).collect();
+        let unwanted = unwanted.into_iter().map(because("only a platform that was not chosen has it"));
+        gathered.passed_over.extend(unwanted);
         context.progress.expect(queue.iter().fold(0, |sum, blob| blob.size.saturating_add(sum)));
         // The largest first: it is the critical path.
         queue.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
-use self::registry::{ParseReferenceError, Reference, RemoteBlob, Search};
+use self::registry::{ParseReferenceError, Reference, RemoteBlob, RepositoryName, Search};
 pub use self::remote::{Proxies, Remote, RemoteError, RemoteFault};
 use crate::image::Selection;
 use crate::limits::{Limit, Limits};
@@ -34,6 +34,10 @@ pub enum Input {
     Stdin,
     /// An image in a registry.
     Registry(Reference),
+    /// Every tag of a repository.
+    Repository(RepositoryName),
+    /// Every tag of every repository of the registry of that name.
+    Catalog(String),
 }
 
 /// Endings of names that are files and no images.
@@ -66,6 +70,8 @@ impl Input {
     pub fn registry(&self) -> Option<&str> {
         match self {
             Self::Registry(reference) => Some(reference.name().domain()),
+            Self::Repository(name) => Some(name.domain()),
+            Self::Catalog(domain) => Some(domain),
             _ => None,
         }
     }
@@ -77,6 +83,8 @@ impl std::fmt::Display for Input {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("-"),
             Self::Registry(reference) => reference.fmt(f),
+            Self::Repository(name) => name.fmt(f),
+            Self::Catalog(domain) => f.write_str(domain),
         }
     }
 }
@@ -158,6 +166,8 @@ pub struct Blobs {
     pub aliases: Vec<(String, String)>,
     /// What could not be listed.
     pub problems: Vec<Problem>,
+    /// Blobs that are there and are not to be read.
+    pub passed_over: Vec<Blob>,
     /// How they are held.
     pub form: Form,
     /// An index of what was asked for, where no document of the input is one.
@@ -216,10 +226,12 @@ pub fn open(
     selection: &Selection,
 ) -> Result<Opened, SourceError> {
     let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+    let search = Search { remote, selection, limits };
+    let refused = |source| SourceError::Remote { input: input.to_string(), source };
     match input {
-        Input::Registry(reference) => registry::open(reference, Search { remote, selection, limits })
-            .map(Opened::Blobs)
-            .map_err(|source| SourceError::Remote { input: input.to_string(), source }),
+        Input::Registry(reference) => registry::open(reference, search).map(Opened::Blobs).map_err(refused),
+        Input::Repository(name) => registry::open_all(name, search).map(Opened::Blobs).map_err(refused),
+        Input::Catalog(domain) => registry::open_catalog(domain, search).map(Opened::Blobs).map_err(refused),
         Input::Stdin => stream(Box::new(io::stdin()), input, limits),
         Input::Path(path) => {
             let metadata = std::fs::metadata(path).map_err(unreadable)?;

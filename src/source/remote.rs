@@ -24,6 +24,10 @@ pub struct Remote {
     pub login_files: Vec<PathBuf>,
     /// Registry and what is asked first in its place, as in `docker.io` and `mirror.example/hub`.
     pub mirrors: Vec<(String, String)>,
+    /// Of whole repositories only tags that fit one of these globs, if there are any.
+    pub tags: Vec<String>,
+    /// Read no layer of an image in a registry, only what its documents say.
+    pub history_only: bool,
     /// Which proxies to use.
     pub proxies: Proxies,
     /// How long nothing may come, or next to nothing.
@@ -55,6 +59,8 @@ impl Default for Remote {
             login: None,
             login_files: Vec::new(),
             mirrors: Vec::new(),
+            tags: Vec::new(),
+            history_only: false,
             proxies: Proxies::default(),
             timeout: Duration::from_secs(60),
             retries: 5,

@@ -542,3 +542,76 @@ fn skopeo_and_layersift_read_the_same_image() {
     );
     assert!(String::from_utf8(listed).unwrap().contains("zstd"));
 }
+
+#[test]
+fn whole_repositories_are_one_report_and_shared_layers_are_read_once() {
+    let registry = Registry::plain();
+    let other = expand("ghp_{base62:30}{github-crc32}", "newer");
+    let newer = leaky().step("COPY token /token # buildkit", |layer| layer.file("token", &other));
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "org/app:1.0");
+    registry.push(&bundle(&[newer], Compression::Gzip), "org/app:1.1");
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "org/app:nightly");
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "tools:1");
+    let large = large_layer(&bundle(&[leaky()], Compression::Gzip));
+    // A page at a time, and each names the next.
+    let front = Front::of(&registry.address, |asked| {
+        if !asked.path.contains("/tags/list") || asked.path.contains("n=2&") || asked.path.ends_with("n=2") {
+            return Act::Pass;
+        }
+        Act::Answer(
+            200,
+            vec![("Link", "</x?n=2&last=1.0>; rel=\"next\"".into())],
+            json!({"tags": ["1.0"]}).to_string(),
+        )
+    });
+    let repository = format!("{}/org/app", front.address);
+    let scan = |args: &[&str]| scanner().args(args.iter().copied()).report();
+    let names = |report: &Report| -> Vec<String> {
+        let images = report.json["image"]["manifests"].as_array().unwrap();
+        images
+            .iter()
+            .flat_map(|image| image["names"].as_array().unwrap())
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    };
+    let all = scan(&["--all-tags", &repository]);
+    for tag in ["1.0", "1.1", "nightly"] {
+        assert!(names(&all).contains(&format!("{repository}:{tag}")), "{:?}", names(&all));
+    }
+    assert!(all.finding(&token()).is_some() && all.finding(&other).is_some());
+    assert_eq!((all.code, all.problems().len()), (1, 0), "{:#}", all.json["problems"]);
+    let read = |path: &str| front.asked().iter().filter(|asked| asked.path.ends_with(path)).count();
+    assert_eq!(read(&format!("/blobs/{large}")), 1);
+    let some = scan(&["--all-tags", "--tags", "1.*", "--tags", "x", &repository]);
+    assert!(names(&some).iter().all(|name| !name.ends_with(":nightly")), "{:?}", names(&some));
+
+    let catalog = scan(&["--catalog", &registry.address]);
+    for name in ["org/app:1.1", "tools:1"] {
+        assert!(names(&catalog).contains(&format!("{}/{name}", registry.address)), "{:?}", names(&catalog));
+    }
+    assert_eq!(scan(&["--all-tags", &format!("{}/none", registry.address)]).code, 3);
+    for args in [
+        &["--tags", "1", "a"][..],
+        &["--history-only", "a.tar"],
+        &["--catalog", "--all-tags", "a"],
+        &["--catalog", "A b"],
+    ] {
+        assert_eq!(scanner().args(args.iter().copied()).run().code, 2, "{args:?}");
+    }
+}
+
+#[test]
+fn the_history_alone_is_read_without_a_layer() {
+    let registry = Registry::plain();
+    let told = expand("ghp_{base62:30}{github-crc32}", "in the environment");
+    registry.push(&bundle(&[leaky().env("DEPLOY_TOKEN", &told)], Compression::Gzip), "app:1");
+    let front = Front::of(&registry.address, |_| Act::Pass);
+    let report = scanner().args(["--history-only", &format!("{}/app:1", front.address)]).report();
+    assert!(report.finding(&told).is_some() && report.finding(&token()).is_none(), "{:#}", report.json);
+    assert_eq!((report.code, report.problems().len()), (1, 0), "{:#}", report.json["problems"]);
+    let blobs = report.json["coverage"]["blobs"].as_array().unwrap();
+    let skipped =
+        blobs.iter().filter(|blob| blob["skipped"][0]["reason"] == "only the history was asked for").count();
+    assert_eq!(skipped, 2, "{blobs:?}");
+    assert_eq!(front.asked().iter().filter(|asked| asked.path.contains("/blobs/")).count(), 1, "the config");
+}

@@ -134,10 +134,14 @@ impl Place {
 
     /// Asks once, and once more with a fresh login if the registry wants one.
     fn once(&self, query: &Query<'_>) -> Result<Reply, RemoteError> {
-        let url = self.base.join(&format!("/v2/{}/{}", self.path, query.path));
+        // Of all repositories together only their list can be asked for.
+        let (path, scope) = match self.path.as_str() {
+            "" => (format!("/v2/{}", query.path), "registry:catalog:*".to_owned()),
+            path => (format!("/v2/{path}/{}", query.path), format!("repository:{path}:pull")),
+        };
+        let url = self.base.join(&path);
         let url =
             url.ok_or_else(|| RemoteError::refused("the name of something in the registry is no address"))?;
-        let scope = format!("repository:{}:pull", self.path);
         let mut headers = vec![("accept", query.accept.to_owned())];
         if query.from > 0 {
             headers.push(("range", format!("bytes={}-", query.from)));

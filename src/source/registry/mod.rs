@@ -11,6 +11,7 @@ mod client;
 mod credentials;
 mod download;
 mod helper;
+mod list;
 mod pull;
 mod reference;
 mod referrers;
@@ -46,4 +47,51 @@ pub(super) fn open(reference: &Reference, search: Search<'_>) -> Result<Blobs, R
     let mut pull = Pull::new(search);
     pull.root(&repository, reference)?;
     Ok(pull.finish())
+}
+
+/// The blobs of every wanted tag of the repository `name`. An error if the registry does not list them.
+pub(super) fn open_all(name: &RepositoryName, search: Search<'_>) -> Result<Blobs, RemoteError> {
+    let http = Arc::new(Http::new(search.remote)?);
+    let mut pull = Pull::new(search);
+    every_tag(&mut pull, &http, name, search)?;
+    Ok(pull.finish())
+}
+
+/// The same of every repository of the registry `domain`.
+pub(super) fn open_catalog(domain: &str, search: Search<'_>) -> Result<Blobs, RemoteError> {
+    let http = Arc::new(Http::new(search.remote)?);
+    let all = Repository::open(&http, search.remote, &RepositoryName::all_of(domain))?;
+    let mut pull = Pull::new(search);
+    let listed = list::names(&all, "_catalog", search.limits)?;
+    pull.problems(listed.problem);
+    for path in listed.names {
+        let asked = match format!("{domain}/{path}").parse() {
+            Ok(name) => every_tag(&mut pull, &http, &name, search),
+            Err(error) => Err(RemoteError::refused(format!("{domain} lists a repository: {error}"))),
+        };
+        pull.problems(asked.err().map(|error| pull::lost(&path, &error)));
+    }
+    Ok(pull.finish())
+}
+
+fn every_tag(
+    pull: &mut Pull<'_>,
+    http: &Arc<Http>,
+    name: &RepositoryName,
+    search: Search<'_>,
+) -> Result<(), RemoteError> {
+    let repository = Arc::new(Repository::open(http, search.remote, name)?);
+    let listed = list::names(&repository, "tags/list", search.limits)?;
+    pull.problems(listed.problem);
+    let patterns = &search.remote.tags;
+    let wanted =
+        |tag: &&String| patterns.is_empty() || patterns.iter().any(|pattern| list::fits(pattern, tag));
+    for tag in listed.names.iter().filter(wanted) {
+        let asked = match format!("{name}:{tag}").parse() {
+            Ok(reference) => pull.root(&repository, &reference),
+            Err(error) => Err(RemoteError::refused(format!("{name} lists a tag: {error}"))),
+        };
+        pull.problems(asked.err().map(|error| pull::lost(&format!("{name}:{tag}"), &error)));
+    }
+    Ok(())
 }

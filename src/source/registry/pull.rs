@@ -93,6 +93,11 @@ impl<'s> Pull<'s> {
         Ok(())
     }
 
+    /// Adds what could not be done.
+    pub(super) fn problems(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.blobs.problems.extend(problems);
+    }
+
     /// What was found.
     pub(super) fn finish(mut self) -> Blobs {
         self.blobs.listing =
@@ -245,7 +250,10 @@ impl<'s> Pull<'s> {
         };
         let remote = RemoteBlob { repository: Arc::clone(repository), digest: part.digest.clone(), size };
         let late = part.role == Role::Layer && part.media_type.contains("tar");
-        self.blobs.blobs.push(Blob { name, size, late, location: Location::Remote(Arc::new(remote)) });
+        let blob = Blob { name, size, late, location: Location::Remote(Arc::new(remote)) };
+        let passed_over = late && self.search.remote.history_only;
+        let blobs = if passed_over { &mut self.blobs.passed_over } else { &mut self.blobs.blobs };
+        blobs.push(blob);
     }
 
     /// The manifest `version` of `repository`; none if it is too large.
@@ -308,7 +316,7 @@ pub(super) fn blob_name(digest: &str) -> String {
     format!("blobs/{}", digest.replacen(':', "/", 1))
 }
 
-fn lost(digest: &str, error: &RemoteError) -> Problem {
+pub(super) fn lost(digest: &str, error: &RemoteError) -> Problem {
     let kind = match error.fault() {
         RemoteFault::Absent => ProblemKind::Missing,
         _ => ProblemKind::Unreadable,

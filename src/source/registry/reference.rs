@@ -38,6 +38,11 @@ const LONGEST_TAG: usize = 128;
 const HUB: &str = "docker.io";
 
 impl RepositoryName {
+    /// What stands for all repositories of the registry `domain`.
+    pub(super) fn all_of(domain: &str) -> Self {
+        Self { domain: domain.to_owned(), path: String::new() }
+    }
+
     /// As people write it: `docker.io`, `ghcr.io`, `[::1]:5000`.
     pub fn domain(&self) -> &str {
         &self.domain

@@ -1,0 +1,132 @@
+//! What a registry has: the tags of a repository (distribution-spec, "Listing Tags"), and its repositories (`_catalog`,
+//! which the specification leaves to registries, and many public ones do not offer).
+//!
+//! Lists come in pages, each of which names the next; they end when nothing new comes or too much has.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::client::{Query, Repository, document};
+use crate::limits::{Limit, Limits};
+use crate::problem::{Problem, ProblemKind};
+use crate::source::remote::RemoteError;
+
+/// Names of a list, in the order of the registry.
+pub(super) struct Listed {
+    pub(super) names: Vec<String>,
+    /// What is missing from it.
+    pub(super) problem: Option<Problem>,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    /// Null for a repository without tags.
+    #[serde(alias = "repositories")]
+    tags: Option<Vec<String>>,
+}
+
+/// Every name of the list at `path`, which is `tags/list` or `_catalog`.
+pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Result<Listed, RemoteError> {
+    let most = limits.get_usize(Limit::Manifests);
+    let mut listed = Listed { names: Vec::new(), problem: None };
+    let mut known = BTreeSet::new();
+    let mut next = Some(format!("{path}?n=1000"));
+    while let Some(page) = next.take() {
+        let query = Query::get(&page, "application/json");
+        let found = document(repository, &query, limits.get(Limit::DocumentBytes))?;
+        let parsed = found.and_then(|(bytes, reply)| {
+            Some((serde_json::from_slice::<Page>(&bytes).ok()?, reply.header("link").and_then(query_of)))
+        });
+        let Some((page, link)) = parsed else {
+            return Err(RemoteError::refused(format!("{} gives no list of names", repository.name())));
+        };
+        let before = known.len();
+        for name in page.tags.unwrap_or_default() {
+            if known.len() >= most {
+                let message = format!("there are more than {most}; the others were not looked at");
+                let remedy = Limit::Manifests.remedy();
+                listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
+                return Ok(listed);
+            }
+            if known.insert(name.clone()) {
+                listed.names.push(name);
+            }
+        }
+        next = link.filter(|_| known.len() > before).map(|query| format!("{path}?{query}"));
+    }
+    Ok(listed)
+}
+
+/// The query of the next page that a `Link` names (RFC 8288). Its server and path stay those of the list.
+fn query_of(link: &str) -> Option<String> {
+    link.split(',').find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.split(';').map(str::trim).any(|parameter| {
+            parameter.eq_ignore_ascii_case("rel=next") || parameter.eq_ignore_ascii_case("rel=\"next\"")
+        });
+        let (_, query) = target.split_once('?').filter(|_| is_next)?;
+        Some(query.to_owned())
+    })
+}
+
+/// Whether `name` is as `pattern` says: `*` stands for any characters, `?` for one.
+pub(super) fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    let (mut at, mut reached) = (0, 0);
+    // Where the last `*` stands, and how far it has reached.
+    let mut star = None;
+    while reached < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, reached));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == name[reached] => (at, reached) = (at + 1, reached + 1),
+            _ => match star {
+                Some((stands, from)) => {
+                    star = Some((stands, from + 1));
+                    (at, reached) = (stands + 1, from + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_globs() {
+        for (pattern, name, expected) in [
+            ("*", "", true),
+            ("*", "latest", true),
+            ("v1.*", "v1.2.3", true),
+            ("v1.*", "v10", false),
+            ("*-debug", "1-debug", true),
+            ("*-debug", "1-debug-2", false),
+            ("?.?", "1.2", true),
+            ("?.?", "1.23", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b", false),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_is_one_of_the_same_list() {
+        let next = |link: &str| query_of(link);
+        assert_eq!(next("</v2/a/tags/list?last=b&n=2>; rel=\"next\"").as_deref(), Some("last=b&n=2"));
+        assert_eq!(next("<https://evil.example/x?last=b>; rel=next").as_deref(), Some("last=b"));
+        for link in
+            ["", "</v2/a/tags/list?last=b>; rel=\"prev\"", "</v2/a/tags/list>; rel=next", "x?y; rel=next"]
+        {
+            assert_eq!(next(link), None, "{link}");
+        }
+    }
+}
