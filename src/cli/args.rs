@@ -24,6 +24,7 @@ pub(crate) struct Cli {
 pub(crate) enum Subcommands {
     Scan(ScanArgs),
     Rules(RulesArgs),
+    Explain(ExplainArgs),
     Cache(CacheArgs),
 }
 
@@ -75,6 +76,26 @@ pub(crate) struct ScanArgs {
 
     #[command(flatten)]
     pub(crate) settings: Typed,
+}
+
+/// Explain a credential: what it is, what somebody can do with it, how to revoke it, how to build without it.
+#[derive(clap::Args)]
+#[command(after_help = EXPLAIN_MORE)]
+pub(crate) struct ExplainArgs {
+    /// Id of a rule; with --report also a fingerprint, or its first digits
+    #[arg(value_name = "RULE|FINGERPRINT")]
+    pub(crate) what: String,
+
+    /// Explain a finding of this report, in json or jsonl, for its own places
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Take the settings of this file instead of the nearest layersift.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: TypedRules,
 }
 
 /// Look at the rules, or check rules of your own.
@@ -287,6 +308,12 @@ fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
+
+const EXPLAIN_MORE: &str = "\
+Examples:
+  layersift explain github-pat
+  layersift explain --report report.json b5b534e9
+  layersift explain --report report.json npm-access-token";
 
 const IMPORT_MORE: &str = "\
 What does not come over as it was is told on standard error and at the top of

@@ -6,6 +6,7 @@ mod args;
 mod cache;
 mod config;
 mod exit;
+mod explain;
 mod formats;
 mod import;
 mod interrupt;
@@ -38,6 +39,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Cli { command: Subcommands::Scan(args) }) => scan::run(&args),
         Ok(Cli { command: Subcommands::Cache(args) }) => cache::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
+        Ok(Cli { command: Subcommands::Explain(args) }) => explain::run(&args),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(),
         Err(error) => {
             // Help that nobody reads any more is no error.

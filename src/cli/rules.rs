@@ -56,7 +56,7 @@ fn rules(look: &Look) -> anyhow::Result<Arc<RuleSet>> {
 }
 
 /// The rule, and what disables it.
-fn named<'r>(rules: &'r RuleSet, id: &str) -> anyhow::Result<(&'r Rule, Option<&'r str>)> {
+pub(crate) fn named<'r>(rules: &'r RuleSet, id: &str) -> anyhow::Result<(&'r Rule, Option<&'r str>)> {
     let disabled = || rules.disabled().iter().find(|disabled| disabled.rule.id() == id);
     let found = rules.named(id).map(|rule| (rule, None));
     found.or_else(|| disabled().map(|Disabled { rule, by }| (rule, Some(by.as_str())))).ok_or_else(|| {

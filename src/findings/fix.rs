@@ -18,7 +18,7 @@ pub struct Credential<'a> {
 
 /// What to do about `credential`, which stands at `places`.
 pub fn fix(credential: &Credential<'_>, places: &[Place]) -> Vec<String> {
-    let key_pair = credential.name.to_ascii_lowercase().contains("private key");
+    let key_pair = is_key_pair(credential);
     let mut lines = vec![revoke(credential, key_pair)];
     lines.extend(ADVICE.iter().filter_map(|advise| advise(places)));
     if key_pair {
@@ -30,6 +30,77 @@ pub fn fix(credential: &Credential<'_>, places: &[Place]) -> Vec<String> {
             .to_owned(),
     );
     lines
+}
+
+/// A way into an image, and how to do without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// How the credential got in.
+    pub title: &'static str,
+    /// What to do instead.
+    pub advice: String,
+}
+
+/// Every common way into an image, for somebody who has no report at hand.
+pub fn ways(credential: &Credential<'_>) -> Vec<Way> {
+    let mount = secret_mount("SECRET");
+    let way = |title, advice: String| Way { title, advice };
+    let mut ways = vec![
+        way("given as a build argument", format!("Its value stays in the history. Remove the ARG, {mount}.")),
+        way(
+            "set by ENV",
+            format!(
+                "Everybody who can read the image's configuration reads it. Remove the ENV. If it is needed while \
+                 building, {mount}; if it is needed at run time, {AT_RUN_TIME}."
+            ),
+        ),
+        way(
+            "written in a RUN line",
+            format!("The history keeps the line: {mount} and let the command read $SECRET."),
+        ),
+        way(
+            "copied in",
+            "List it in .dockerignore, or copy only what the image needs. A step that needs the file gets it with `RUN \
+             --mount=type=secret,id=NAME,target=/PATH …`."
+                .to_owned(),
+        ),
+        way(
+            "written by a RUN",
+            "Mount the secret for that step only, or do the step in an earlier stage of a multi-stage build and COPY \
+             only its result."
+                .to_owned(),
+        ),
+        way(
+            "deleted by a later step",
+            "It is still there: a later rm does not help, because every layer can be extracted by itself. Leave it out \
+             of the step that adds it."
+                .to_owned(),
+        ),
+        way(
+            "in a label or an annotation",
+            "Take it out: whoever can see the image in a registry reads it without pulling a layer.".to_owned(),
+        ),
+        way(
+            "in the base image",
+            "Tell its owner, and build on another one until it is gone there.".to_owned(),
+        ),
+    ];
+    if is_key_pair(credential) {
+        ways.push(way("there to reach a private repository while building", SSH_MOUNT.to_owned()));
+    }
+    ways
+}
+
+/// How a container gets a secret.
+const AT_RUN_TIME: &str =
+    "give it to the container (`docker run --env-file FILE`, or a secret of your orchestrator)";
+
+/// How a build gets the use of a key without the key.
+const SSH_MOUNT: &str = "To reach a private repository while building, use `RUN --mount=type=ssh …` and `docker build \
+                         --ssh default .`: the key stays outside.";
+
+fn is_key_pair(credential: &Credential<'_>) -> bool {
+    credential.name.to_ascii_lowercase().contains("private key")
 }
 
 /// A line of advice, if a place of its kind is there.
@@ -85,8 +156,7 @@ fn environment(places: &[Place]) -> Option<String> {
     };
     Some(format!(
         "ENV {variable}: everybody who can read the image's configuration reads it. Remove the ENV. {building}; if it \
-         is needed at run time, give it to the container (`docker run --env-file FILE`, or a secret of your \
-         orchestrator)."
+         is needed at run time, {AT_RUN_TIME}."
     ))
 }
 
@@ -231,9 +301,7 @@ fn ssh(places: &[Place]) -> Option<String> {
         "Host keys must differ from container to container: make them when the container starts (`ssh-keygen -A`)."
             .to_owned()
     } else {
-        "To reach a private repository while building, use `RUN --mount=type=ssh …` and `docker build --ssh default .`: \
-         the key stays outside."
-            .to_owned()
+        SSH_MOUNT.to_owned()
     })
 }
 

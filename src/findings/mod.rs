@@ -11,7 +11,7 @@ mod visibility;
 
 use serde::Serialize;
 
-pub use self::fix::{Credential, fix};
+pub use self::fix::{Credential, Way, fix, ways};
 pub use self::redact::Redactor;
 pub use self::shipped::{File, LayerLists, shipped_by};
 use self::suppress::Suppression;
