@@ -43,6 +43,7 @@ rpmbuild:rpm
 vim:vim
 redis-server:redis-server
 ldb:rocksdb-tools
+chromium:chromium
 /lib/systemd/systemd-journal-remote:systemd-journal-remote
 /usr/lib/python3/dist-packages/plyvel/__init__.py:python3-plyvel
 "

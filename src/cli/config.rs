@@ -180,7 +180,7 @@ fn apply_entry(
     setting.begin(settings);
     items.into_iter().try_for_each(|item| {
         let text = as_text(item).map(|text| match setting.list {
-            Some(List::Path | List::Paths) => folder.join(text).display().to_string(),
+            Some(List::Path | List::Paths) if !text.is_empty() => folder.join(text).display().to_string(),
             Some(List::Reports) => Chosen::rebased(&text, folder),
             _ => text,
         });

@@ -12,10 +12,9 @@ use layersift::report::{Detail, FORMATS};
 use layersift::signature::{Choice, Confidence, Severity};
 use layersift::source::Remote;
 
+use super::formats::Chosen;
 use super::remote;
 use super::values::{UNITS, color, confidence, ids, number, severity, size, switch};
-
-use super::formats::Chosen;
 
 /// What all settings amount to.
 #[derive(Clone)]

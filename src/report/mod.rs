@@ -11,6 +11,7 @@ mod csv;
 mod escape;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod jsonl;
 mod junit;
@@ -52,6 +53,7 @@ pub const FORMATS: &[Format] = &[
         write: json::write,
     },
     Format { name: "jsonl", about: "for pipelines: one JSON record per line", write: jsonl::write },
+    Format { name: "html", about: "for looking: one page that stands alone", write: html::write },
     Format { name: "sarif", about: "for code scanning: SARIF 2.1.0", write: sarif::write },
     Format { name: "markdown", about: "for a comment or a summary of a pipeline", write: markdown::write },
     Format { name: "github", about: "annotations of a GitHub workflow", write: github::write },

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// Whether `c` acts on a terminal or on the order of other characters, or cannot be seen: controls, line and
 /// paragraph separators, the format characters (general category Cf), variation selectors and fillers.
 pub(super) fn is_live(c: char) -> bool {
@@ -63,6 +65,22 @@ pub(super) fn push(out: &mut String, c: char, unicode: bool) {
         '…' => out.push_str("..."),
         '\n' | '\t' | '\r' => out.extend(c.escape_default()),
         c => out.extend(c.escape_unicode()),
+    }
+}
+
+/// The same of every text in `value`, and no more than `most` characters of each.
+pub(super) fn sanitize_values(value: &mut Value, most: usize) {
+    match value {
+        Value::String(text) => {
+            let shown = sanitize(text, true);
+            *text = match shown.char_indices().nth(most) {
+                Some((at, _)) => format!("{}…", &shown[..at]),
+                None => shown.into_owned(),
+            };
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| sanitize_values(item, most)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| sanitize_values(field, most)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

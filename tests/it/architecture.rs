@@ -57,7 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["source/http/"]),
     ("globset", &["findings/suppress/pattern.rs"]),
     ("jiff", &["findings/suppress/", "cli/suppress.rs", "report/gitlab/mod.rs", "source/registry/retry.rs"]),
-    ("minijinja", &["report/template/"]),
+    ("minijinja", &["report/template/", "report/html/"]),
 ];
 
 /// Lines of code of one file: without blanks, comments and tests.

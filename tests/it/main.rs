@@ -23,6 +23,7 @@ mod limits;
 mod matrix;
 mod memory;
 mod own_rules;
+mod page;
 mod registry;
 mod repositories;
 mod steps;

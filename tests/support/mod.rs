@@ -3,6 +3,7 @@
 //! Nothing here knows how layersift works inside. Images are made from the specifications of their formats, and a
 //! scan is the real program with its arguments, standard input, exit code and JSON report.
 
+pub(crate) mod browser;
 pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod compression;

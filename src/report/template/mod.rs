@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::anchor::Anchors;
 use super::model::Report;
-use super::sanitize::sanitize;
+use super::sanitize::sanitize_values;
 use super::{ReportOptions, words};
 use crate::findings::Outcome;
 
@@ -46,7 +46,8 @@ impl Template {
     }
 }
 
-fn environment() -> Environment<'static> {
+/// How templates are read, those of users and that of the page.
+pub(super) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     // A field that does not exist is a mistake of whoever wrote the template; to ask whether it is there is none.
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -66,7 +67,7 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
     let template = options.template.clone().unwrap_or_default();
     let reports = outcomes.iter().map(|outcome| report(outcome, options)).collect::<Result<Vec<_>, _>>()?;
     let mut context = json!({ "tool": options.tool, "reports": reports });
-    make_safe(&mut context);
+    sanitize_values(&mut context, usize::MAX);
     let environment = environment();
     let filled = environment
         .template_from_named_str(&template.name, &template.text)
@@ -89,15 +90,6 @@ fn report(outcome: &Outcome, options: &ReportOptions) -> serde_json::Result<Valu
         record["end_line"] = json!(anchor.lines.last);
     }
     Ok(report)
-}
-
-fn make_safe(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = sanitize(text, true).into_owned(),
-        Value::Array(items) => items.iter_mut().for_each(make_safe),
-        Value::Object(fields) => fields.values_mut().for_each(make_safe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,165 @@
+//! An outcome as the values that the page shows.
+
+use serde_json::{Value, json};
+
+use super::stack::Stacks;
+use super::timeline;
+use crate::findings::suppress::Suppressed;
+use crate::findings::{Finding, Outcome, Part, PartValue, Place, State};
+use crate::problem::Problem;
+use crate::report::{ReportOptions, words};
+
+/// What is listed; the rest is counted.
+const FINDINGS: usize = 5_000;
+const PLACES: usize = 20;
+/// Places of each where there are many findings, so that the page stays one that a browser likes.
+const FEWER_PLACES: usize = 5;
+const MANY_FINDINGS: usize = 300;
+const PROBLEMS: usize = 500;
+const SUPPRESSED: usize = 500;
+const IMAGES: usize = 50;
+
+/// The outcome of that index.
+pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions) -> Value {
+    let anchors: Vec<_> =
+        (0..outcome.findings.len()).map(|finding| format!("finding-{index}-{finding}")).collect();
+    let stacks = Stacks::new(index, outcome, &anchors);
+    let shown = outcome.findings.iter().zip(&anchors).take(FINDINGS);
+    let findings: Vec<_> =
+        shown.map(|(found, anchor)| finding((outcome, found), anchor, &stacks, options)).collect();
+    let images: Vec<_> = (0..outcome.images.len().min(IMAGES)).map(|image| stacks.image(image)).collect();
+    let tone = match (outcome.findings.is_empty(), outcome.has_gaps() || outcome.coverage.blobs.is_empty()) {
+        (false, _) => "leaks",
+        (true, true) => "unsure",
+        (true, false) => "clean",
+    };
+    let suppressed = outcome.suppression.findings.iter().take(SUPPRESSED).map(suppressed);
+    json!({
+        "source": words::source(outcome),
+        "tone": tone,
+        "verdict": words::verdict(outcome),
+        "not_shown": words::not_shown(outcome),
+        "images": images,
+        "findings": findings,
+        "more_findings": outcome.findings.len().saturating_sub(FINDINGS),
+        "problems": problems(&outcome.problems),
+        "suppressed": suppressed.collect::<Vec<_>>(),
+        "coverage": coverage(outcome),
+    })
+}
+
+fn finding(
+    (outcome, finding): (&Outcome, &Finding),
+    anchor: &str,
+    stacks: &Stacks<'_>,
+    options: &ReportOptions,
+) -> Value {
+    let keys = finding.places.iter().flat_map(|place| [stacks.key(place), stacks.hiding_key(place)]);
+    let revoke = finding.revoke.as_deref().filter(|revoke| revoke.starts_with("https://"));
+    let facts = finding.facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value }));
+    let parts = finding.parts.iter().map(|part| part_fact(part, options));
+    let fix: Vec<_> = finding.fix.iter().map(|line| code_parts(line)).collect();
+    let most = if outcome.findings.len() > MANY_FINDINGS { FEWER_PLACES } else { PLACES };
+    let places = finding.places.iter().take(most).map(words::whole_place);
+    json!({
+        "anchor": anchor,
+        "rule": finding.rule,
+        "name": finding.name,
+        "severity": finding.severity.as_str(),
+        "confidence": finding.confidence.as_str(),
+        "secret": words::credential(&finding.secret, options),
+        "fingerprint": finding.fingerprint.to_string(),
+        "why": finding.why,
+        "revoke": revoke,
+        "facts": facts.chain(parts).collect::<Vec<_>>(),
+        "fix": fix,
+        "places_about": words::count(finding.places.len() as u64, "place"),
+        "places": places.collect::<Vec<_>>(),
+        "more_places": finding.places.len().saturating_sub(most),
+        "states": words_of(finding.places.iter().map(|place| state(place).to_owned())),
+        "rows": words_of(keys.flatten()),
+        "timeline": timeline::events(finding),
+        "track": timeline::track(finding, outcome, stacks),
+    })
+}
+
+/// By what the filter of states goes.
+fn state(place: &Place) -> &'static str {
+    match place.state {
+        Some(State::Visible) => "visible",
+        Some(State::Deleted | State::Overwritten) => "hidden",
+        None if words::is_in_layer(place.kind) => "file",
+        None => "config",
+    }
+}
+
+/// Each once, with spaces between them.
+fn words_of(all: impl Iterator<Item = String>) -> String {
+    let mut all: Vec<_> = all.collect();
+    all.sort();
+    all.dedup();
+    all.join(" ")
+}
+
+fn part_fact(part: &Part, options: &ReportOptions) -> Value {
+    let value = match &part.value {
+        PartValue::Secret(secret) => words::credential(secret, options),
+        PartValue::Text(text) => text.clone(),
+    };
+    json!({ "name": part.name, "value": value })
+}
+
+/// A line of advice: what stands between back-quotes is code.
+fn code_parts(line: &str) -> Vec<Value> {
+    let parts = line.split('`').enumerate().filter(|(_, part)| !part.is_empty());
+    parts.map(|(index, part)| json!({ "text": part, "code": index % 2 == 1 })).collect()
+}
+
+fn problems(all: &[Problem]) -> Vec<Value> {
+    let (gaps, notes): (Vec<_>, Vec<_>) = all.iter().partition(|problem| problem.kind.is_gap());
+    let lists = [("Not looked at, or not to be trusted", gaps), ("Notes", notes)];
+    let lists = lists.into_iter().filter(|(_, problems)| !problems.is_empty());
+    let list = |(title, problems): (&str, Vec<&Problem>)| {
+        let items = problems.iter().take(PROBLEMS).map(|problem| {
+            let Problem { kind, place, message, remedy } = problem;
+            json!({ "kind": kind.as_str(), "place": place, "message": message, "remedy": remedy })
+        });
+        let items: Vec<_> = items.collect();
+        json!({ "title": title, "items": items, "more": problems.len().saturating_sub(PROBLEMS) })
+    };
+    lists.map(list).collect()
+}
+
+fn suppressed(suppressed: &Suppressed) -> Value {
+    let finding = &suppressed.finding;
+    let causes = suppressed.causes.iter().map(|cause| {
+        let reason = cause.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let expires = cause.expires.map_or_else(String::new, |date| format!(" (until {date})"));
+        format!("{} {}{reason}{expires}", cause.by.as_str(), cause.at)
+    });
+    json!({
+        "severity": finding.severity.as_str(),
+        "name": finding.name,
+        "secret": finding.secret.redacted(),
+        "place": words::places(finding),
+        "causes": causes.collect::<Vec<_>>().join("; "),
+    })
+}
+
+fn coverage(outcome: &Outcome) -> String {
+    let total = outcome.coverage.total();
+    let unverified = outcome.coverage.blobs.iter().filter(|blob| !blob.verified).count();
+    let verified = match unverified {
+        0 => "every digest and size agrees".to_owned(),
+        some => format!("{} could not be verified", words::count(some as u64, "blob")),
+    };
+    format!(
+        "{}, {}: {} stored, {} plain, {} searched, {} entries; {verified}",
+        outcome.format,
+        words::count(outcome.coverage.blobs.len() as u64, "blob"),
+        words::bytes(total.stored_bytes),
+        words::bytes(total.plain_bytes),
+        words::bytes(total.matched_bytes),
+        words::thousands(total.entries)
+    )
+}
