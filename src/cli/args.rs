@@ -25,6 +25,7 @@ pub(crate) enum Subcommands {
     Scan(ScanArgs),
     Rules(RulesArgs),
     Explain(ExplainArgs),
+    Diff(DiffArgs),
     Cache(CacheArgs),
 }
 
@@ -137,6 +138,30 @@ pub(crate) enum RulesCommand {
         #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,
     },
+}
+
+/// Compare two images, or the JSON reports of two scans: which findings are new, gone, and still there.
+#[derive(clap::Args)]
+#[command(after_help = DIFF_MORE)]
+pub(crate) struct DiffArgs {
+    /// The older image, or a report of it that was written with --format json
+    #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
+    pub(crate) old: OsString,
+
+    /// The newer one
+    #[arg(value_name = "NEW", value_hint = ValueHint::AnyPath)]
+    pub(crate) new: OsString,
+
+    /// Write the comparison to this file, whole or not at all
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Take the settings of this file instead of the nearest layersift.toml
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: Typed,
 }
 
 /// Look at what earlier scans left for later ones, or remove it.
@@ -324,6 +349,21 @@ Exit codes:
   2  a file is no such configuration
   3  a file could not be read or written
   4  something was left out";
+
+const DIFF_MORE: &str = "\
+The settings are those of a scan; of its formats there are table and json.
+
+Examples:
+  layersift diff app-1.tar app-2.tar
+  layersift diff yesterday.json app.tar --fail-on high
+
+Exit codes:
+  0  no finding is new
+  1  a new finding of the severity that --fail-on names, or a worse one
+  2  the command line or a setting is wrong
+  3  an image or a report could not be read, or the comparison not be written
+  4  no finding is new, but not everything of the newer image could be looked
+     at (--allow-partial makes it 0)";
 
 const CACHE_MORE: &str = "\
 The cache holds what each layer yielded under its digest, for the rules, limits

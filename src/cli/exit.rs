@@ -3,8 +3,11 @@
 //! Findings win over gaps: who sees 1 has something to do, whatever else was not looked at. 0 means that everything
 //! was looked at, unless somebody said that parts are enough.
 
-use layersift::findings::Outcome;
+use layersift::findings::{Finding, Origin, Outcome};
+use layersift::report::diff::{Diff, Found};
 use layersift::signature::Severity;
+
+use super::settings::Settings;
 
 /// How a run ended, as its caller sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,17 +29,28 @@ pub(crate) enum Exit {
 pub(crate) struct Gate {
     /// The least severity that fails a run; none lets every finding pass.
     pub(crate) fail_on: Option<Severity>,
+    /// Whether what the base image has too lets a run pass.
+    pub(crate) own_only: bool,
     /// Whether gaps are accepted.
     pub(crate) allow_partial: bool,
 }
 
 impl Gate {
+    /// What the settings ask for.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let Settings { fail_on, own_only, allow_partial, .. } = *settings;
+        Self { fail_on, own_only, allow_partial }
+    }
+
     /// The exit code after scanning inputs of which `unreadable` could not be read at all.
     pub(crate) fn exit<'a>(self, outcomes: impl IntoIterator<Item = &'a Outcome>, unreadable: usize) -> Exit {
         let (mut failing, mut gaps) = (false, false);
         for outcome in outcomes {
-            let fails = |severity| self.fail_on.is_some_and(|least| severity >= least);
-            failing |= outcome.findings.iter().any(|finding| fails(finding.severity));
+            let fails = |finding: &Finding| {
+                let passes = self.own_only && finding.origin() == Some(Origin::Base);
+                !passes && self.fail_on.is_some_and(|least| finding.severity >= least)
+            };
+            failing |= outcome.findings.iter().any(fails);
             gaps |= outcome.has_gaps();
         }
         match (failing, unreadable > 0, gaps && !self.allow_partial) {
@@ -44,6 +58,21 @@ impl Gate {
             (false, true, _) => Exit::Failed,
             (false, false, true) => Exit::Partial,
             (false, false, false) => Exit::Clean,
+        }
+    }
+}
+
+impl Gate {
+    /// The exit code after a comparison.
+    pub(crate) fn diff_exit(self, diff: &Diff<'_>) -> Exit {
+        let fails = |found: &Found| {
+            let passes = self.own_only && found.origin() == Some(Origin::Base);
+            !passes && self.fail_on.is_some_and(|least| found.severity() >= least)
+        };
+        match (diff.added().any(fails), diff.newer().gaps() > 0 && !self.allow_partial) {
+            (true, _) => Exit::Findings,
+            (false, true) => Exit::Partial,
+            (false, false) => Exit::Clean,
         }
     }
 }
@@ -73,7 +102,6 @@ impl From<Exit> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use layersift::findings::Finding;
     use layersift::problem::{Problem, ProblemKind};
     use layersift::secret::{FingerprintKey, Secret};
     use layersift::signature::Confidence;
@@ -112,7 +140,7 @@ mod tests {
         let found = |severity| outcome(Some(severity), None);
         let gap = || outcome(None, Some(ProblemKind::Damaged));
         let both = |severity| outcome(Some(severity), Some(ProblemKind::Limit));
-        let any = Gate { fail_on: Some(Severity::Low), allow_partial: false };
+        let any = Gate { fail_on: Some(Severity::Low), own_only: false, allow_partial: false };
         let high = Gate { fail_on: Some(Severity::High), ..any };
         let never = Gate { fail_on: None, ..any };
         let partial = Gate { allow_partial: true, ..any };

@@ -5,6 +5,7 @@
 mod args;
 mod cache;
 mod config;
+mod diff;
 mod exit;
 mod explain;
 mod formats;
@@ -37,6 +38,7 @@ use self::terminal::complain;
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::try_parse() {
         Ok(Cli { command: Subcommands::Scan(args) }) => scan::run(&args),
+        Ok(Cli { command: Subcommands::Diff(args) }) => diff::run(&args),
         Ok(Cli { command: Subcommands::Cache(args) }) => cache::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
         Ok(Cli { command: Subcommands::Explain(args) }) => explain::run(&args),

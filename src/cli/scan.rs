@@ -3,15 +3,18 @@
 use std::env::current_dir;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::anyhow;
 use layersift::findings::Outcome;
 use layersift::findings::suppress::{Suppressions, settle};
 use layersift::problem::{Problem, ProblemKind};
-use layersift::report::{Detail, write_baseline};
-use layersift::scan::{Options, Progress, ScanError, Scanner};
+use layersift::report::{Detail, ReportOptions, write_baseline};
+use layersift::scan::cache::Cache;
+use layersift::scan::{GivenBase, Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
+use layersift::signature::RuleSet;
 use layersift::source::registry::Reference;
 use layersift::source::{Input, Remote, SourceError};
 
@@ -27,22 +30,13 @@ use super::remote::{password_from_stdin, remote};
 use super::ruleset::effective;
 use super::settings::Settings;
 use super::suppress::suppressions;
-use super::terminal::{complain, inform, is_dumb};
+use super::terminal::{complain, inform, is_dumb, report_options};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
-    let Config { settings, file, fingerprint_key, password } =
-        configured(args.config.as_deref(), &args.settings.0).or_stop(Exit::Usage)?;
     let inputs = inputs(args).or_stop(Exit::Usage)?;
-    let password =
-        if args.password_stdin { Some(password_from_stdin().or_stop(Exit::Usage)?) } else { password };
-    let remote = remote(&settings, password, &inputs).or_stop(Exit::Usage)?;
-    let remote = Remote { tags: args.tags.clone(), history_only: args.history_only, ..remote };
-    let rules = effective(&settings).or_stop(Exit::Usage)?;
-    if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
-        inform(&format!("settings are taken from {}", file.display()));
-    }
-    let folder = current_dir().unwrap_or_default();
-    let suppressions = suppressions(&settings, &folder, &fingerprint_key).or_stop(Exit::Usage)?;
+    let mut job = Job::new((args.config.as_deref(), &args.settings.0), &inputs, args.password_stdin)?;
+    job.remote = Remote { tags: args.tags.clone(), history_only: args.history_only, ..job.remote };
+    let settings = &job.settings;
     let interrupt = Interrupt::listen();
     let open =
         |path: Option<&Path>, private: bool| Output::open(path, private, &interrupt).or_stop(Exit::Failed);
@@ -50,23 +44,22 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         formats::open(&settings.formats, args.output.as_deref(), |path| open(path, args.show_secrets))?;
     let baseline = args.write_baseline.as_deref();
     let new_baseline = baseline.map(|path| open(Some(path), false)).transpose()?;
-    let mut styles = Styles::new(&settings, &rules, args.show_secrets, &folder).or_stop(Exit::Usage)?;
-    styles.all(|options| options.tool.fingerprint_key = Some(fingerprint_key.check()));
-    let cache = cache::open(&settings, args.show_secrets);
-    let scan_options = scan_options(&settings, &fingerprint_key, suppressions);
-    let scanner = Scanner::new(rules, Options { cache: cache.clone(), remote, ..scan_options });
+    let folder = current_dir().unwrap_or_default();
+    let mut styles = Styles::new(settings, &job.rules, args.show_secrets, &folder).or_stop(Exit::Usage)?;
+    styles.all(|options| options.tool.fingerprint_key = Some(job.fingerprint_key.check()));
+    let scanner = job.scanner(cache::open(settings, args.show_secrets))?;
     styles.all(|options| options.started = Some(SystemTime::now()));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
     for input in &inputs {
-        outcomes.push(scan(&scanner, input, &settings).unwrap_or_else(|error| {
+        outcomes.push(scan(&scanner, input, settings).unwrap_or_else(|error| {
             unreadable += 1;
             complain(&error.to_string());
             nothing(input, &error)
         }));
     }
     settle(&mut outcomes);
-    if let Some(cache) = cache {
-        cache::settle(&cache);
+    if let Some(cache) = scanner.cache() {
+        cache::settle(cache);
     }
     styles.all(|options| options.ended = Some(SystemTime::now()));
     formats::tell_other_images(&mut outcomes, &styles);
@@ -76,11 +69,10 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         if unreadable > 0 {
             complain("the baseline was not written, because not every image could be read");
         } else {
-            file.write(|out| write_baseline(out, &outcomes, &fingerprint_key)).or_stop(Exit::Failed)?;
+            file.write(|out| write_baseline(out, &outcomes, &job.fingerprint_key)).or_stop(Exit::Failed)?;
         }
     }
-    let gate = Gate { fail_on: settings.fail_on, allow_partial: settings.allow_partial };
-    Ok(gate.exit(&outcomes, unreadable))
+    Ok(Gate::new(settings).exit(&outcomes, unreadable))
 }
 
 /// What `text` names, as the options say.
@@ -115,21 +107,69 @@ fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
     Ok(inputs)
 }
 
-fn scan_options(settings: &Settings, key: &FingerprintKey, suppressions: Suppressions) -> Options {
-    Options {
-        limits: settings.limits.clone(),
-        jobs: settings.jobs,
-        selection: settings.selection.clone(),
-        min_confidence: settings.min_confidence,
-        fingerprint_key: key.clone(),
-        suppressions,
-        now: Some(SystemTime::now()),
-        trust_digests: settings.trust_digests,
-        ..Options::default()
+/// What a scan depends on beside its inputs.
+pub(crate) struct Job {
+    pub(crate) settings: Settings,
+    pub(crate) rules: Arc<RuleSet>,
+    fingerprint_key: FingerprintKey,
+    suppressions: Suppressions,
+    remote: Remote,
+    bases: Vec<Input>,
+}
+
+impl Job {
+    /// What this process asks for by the file that was named, the environment and what was typed, to scan `inputs`.
+    pub(crate) fn new(
+        (config, typed): (Option<&Path>, &[(&'static str, String)]),
+        inputs: &[Input],
+        password_stdin: bool,
+    ) -> Result<Self, Stopped> {
+        let Config { settings, file, fingerprint_key, password } =
+            configured(config, typed).or_stop(Exit::Usage)?;
+        let password =
+            if password_stdin { Some(password_from_stdin().or_stop(Exit::Usage)?) } else { password };
+        let bases = settings.bases.iter().map(|name| Input::parse(name.clone().into_os_string()));
+        let bases: Vec<Input> = bases.collect::<Result<_, _>>().or_stop(Exit::Usage)?;
+        let remote = remote(&settings, password, &[inputs, &bases].concat()).or_stop(Exit::Usage)?;
+        let rules = effective(&settings).or_stop(Exit::Usage)?;
+        if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
+            inform(&format!("settings are taken from {}", file.display()));
+        }
+        let folder = current_dir().unwrap_or_default();
+        let suppressions = suppressions(&settings, &folder, &fingerprint_key).or_stop(Exit::Usage)?;
+        Ok(Self { settings, rules, fingerprint_key, suppressions, remote, bases })
+    }
+
+    /// What scans so, with that cache.
+    pub(crate) fn scanner(&self, cache: Option<Arc<Cache>>) -> Result<Scanner, Stopped> {
+        let settings = &self.settings;
+        let options = Options {
+            limits: settings.limits.clone(),
+            jobs: settings.jobs,
+            selection: settings.selection.clone(),
+            min_confidence: settings.min_confidence,
+            fingerprint_key: self.fingerprint_key.clone(),
+            suppressions: self.suppressions.clone(),
+            now: Some(SystemTime::now()),
+            cache,
+            trust_digests: settings.trust_digests,
+            remote: self.remote.clone(),
+            ..Options::default()
+        };
+        let read = |base| GivenBase::read(base, &options).map_err(|error| anyhow!("as a base: {error}"));
+        let bases = self.bases.iter().map(read).collect::<Result<_, _>>().or_stop(Exit::Failed)?;
+        Ok(Scanner::new(Arc::clone(&self.rules), Options { bases, ..options }))
+    }
+
+    /// How what shows no credentials is written, to a file or not.
+    pub(crate) fn report_options(&self, to_file: bool) -> ReportOptions {
+        let mut options = report_options(&self.settings, &self.rules, to_file, false);
+        options.tool.fingerprint_key = Some(self.fingerprint_key.check());
+        options
     }
 }
 
-fn scan(scanner: &Scanner, input: &Input, settings: &Settings) -> Result<Outcome, ScanError> {
+pub(crate) fn scan(scanner: &Scanner, input: &Input, settings: &Settings) -> Result<Outcome, ScanError> {
     let wanted = !settings.no_progress && settings.detail > Detail::Brief && !is_dumb();
     let bar = wanted.then(|| Bar::new(input)).flatten();
     let progress: &dyn Progress = bar.as_ref().map_or(&(), |bar| bar);

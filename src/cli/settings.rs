@@ -47,6 +47,9 @@ pub(crate) struct Settings {
     pub(crate) no_ignore: bool,
     pub(crate) no_inline_ignore: bool,
     pub(crate) show_suppressed: bool,
+    /// Images that those that are scanned may be built on, as they were named.
+    pub(crate) bases: Vec<PathBuf>,
+    pub(crate) own_only: bool,
     /// Instead of the user's.
     pub(crate) cache_dir: Option<PathBuf>,
     pub(crate) no_cache: bool,
@@ -78,6 +81,8 @@ impl Default for Settings {
             no_ignore: false,
             no_inline_ignore: false,
             show_suppressed: false,
+            bases: Vec::new(),
+            own_only: false,
             cache_dir: None,
             no_cache: false,
             trust_digests: false,
@@ -200,6 +205,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 "none" => None,
                 name => Some(severity(name)?),
             };
+            Ok(())
+        },
+    },
+    Setting {
+        name: "own-only",
+        about: "Let findings pass that the base image has too; they are shown all the same",
+        set: |settings, text| switch(text).map(|on| settings.own_only = on),
+        ..SWITCH
+    },
+    Setting {
+        name: "base",
+        short: None,
+        value: "IMAGE",
+        about: "An image that the scanned one may be built on: findings say which of the two they are of; may be repeated",
+        values: Vec::new,
+        list: Some(List::Paths),
+        set: |settings, text| {
+            settings.bases.push(text.into());
             Ok(())
         },
     },

@@ -4,6 +4,7 @@
 //! (see `redact`), except inside [`Secret`].
 
 mod fix;
+mod origin;
 mod redact;
 mod shipped;
 pub mod suppress;
@@ -12,6 +13,7 @@ mod visibility;
 use serde::Serialize;
 
 pub use self::fix::{Credential, Way, fix, ways};
+pub use self::origin::Origin;
 pub use self::redact::Redactor;
 pub use self::shipped::{File, LayerLists, shipped_by};
 use self::suppress::Suppression;
@@ -153,6 +155,8 @@ pub struct Place {
     pub mark: Option<Mark>,
     /// For files: the public package that shipped it as it is, so that this place is no leak of the image.
     pub shipped_by: Option<String>,
+    /// Whether the base image has it too, where that is known.
+    pub origin: Option<Origin>,
 }
 
 /// The layer of a [`Place`].

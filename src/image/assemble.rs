@@ -33,6 +33,7 @@ pub(super) fn assemble(
         config: config.and_then(|blob| config_digest(blob, documents)),
         layers: manifest.parts.into_iter().map(|part| part.layer).collect(),
         steps: Vec::new(),
+        base: None,
     };
     if let Config::Image(facts) = candidate.config {
         let place = config.map(BlobRef::to_string).unwrap_or_default();

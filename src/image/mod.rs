@@ -5,6 +5,7 @@
 
 mod archive;
 mod assemble;
+mod base;
 mod choose;
 mod config;
 mod dockerfile;
@@ -26,6 +27,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use self::base::{Base, BaseFrom, claimed_bases};
 pub use self::dockerfile::{Dockerfile, DockerfileError, Lines};
 pub use self::document::{DocumentKind, classify};
 pub use self::json::DocumentError;
@@ -95,6 +97,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// The build steps, oldest first.
     pub steps: Vec<Step>,
+    /// What it is built on, as far as that is known.
+    pub base: Option<Base>,
 }
 
 /// One layer of an image, as its manifest and config describe it.

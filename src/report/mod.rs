@@ -8,6 +8,7 @@ mod anchor;
 mod attestation;
 mod baseline;
 mod csv;
+pub mod diff;
 mod escape;
 mod github;
 mod gitlab;

@@ -9,9 +9,9 @@ use super::{ReportOptions, Tool};
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Cause, Date, StaleLists, Suppressed};
 use crate::findings::{
-    Finding, Ledger, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, State, StateBy,
+    Finding, Ledger, Origin, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, State, StateBy,
 };
-use crate::image::{Image, Layer, PlaceKind, Platform, Step};
+use crate::image::{Base, Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::{Fingerprint, Secret};
 use crate::signature::checksum::Fact;
@@ -77,6 +77,7 @@ struct ManifestRecord<'a> {
     platform: Option<&'a Platform>,
     manifest: Option<Digest>,
     config: Option<Digest>,
+    base: Option<&'a Base>,
     layers: Vec<LayerRecord<'a>>,
     history: Vec<HistoryRecord<'a>>,
 }
@@ -88,6 +89,7 @@ impl<'a> ManifestRecord<'a> {
             platform: image.platform.as_ref(),
             manifest: image.manifest,
             config: image.config,
+            base: image.base.as_ref(),
             layers: image.layers.iter().map(LayerRecord::new).collect(),
             history: image.steps.iter().map(HistoryRecord::new).collect(),
         }
@@ -149,6 +151,7 @@ pub(super) struct FindingRecord<'a> {
     severity: Severity,
     confidence: Confidence,
     fingerprint: Fingerprint,
+    origin: Option<Origin>,
     redacted: String,
     #[serde(flatten)]
     secret: Option<Exposed<'a>>,
@@ -170,6 +173,7 @@ impl<'a> FindingRecord<'a> {
             severity: finding.severity,
             confidence: finding.confidence,
             fingerprint: finding.fingerprint,
+            origin: finding.origin(),
             redacted: finding.secret.redacted(),
             secret: show_secret.then(|| Exposed::new(&finding.secret)),
             facts: &finding.facts,
@@ -287,6 +291,7 @@ struct PlaceRecord<'a> {
     state: Option<State>,
     state_by: Option<&'a StateBy>,
     shipped_by: Option<&'a str>,
+    origin: Option<Origin>,
     platform: Option<&'a Platform>,
 }
 
@@ -306,6 +311,7 @@ impl<'a> PlaceRecord<'a> {
             state: place.state,
             state_by: place.state_by.as_ref(),
             shipped_by: place.shipped_by.as_deref(),
+            origin: place.origin,
             platform: place.platform.as_ref(),
         }
     }

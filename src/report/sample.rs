@@ -4,10 +4,10 @@ use super::{ReportOptions, Source};
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Cause, Expired, Gone, StaleLists, Suppressed, Suppression, Unused};
 use crate::findings::{
-    Coverage, Finding, Ledger, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, Skipped, State,
-    StateBy,
+    Coverage, Finding, Ledger, Origin, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, Skipped,
+    State, StateBy,
 };
-use crate::image::{BlobRef, Dockerfile, Image, Layer, PlaceKind, Platform, Step};
+use crate::image::{Base, BaseFrom, BlobRef, Dockerfile, Image, Layer, PlaceKind, Platform, Step};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::{FingerprintKey, Secret};
 use crate::signature::checksum::Fact;
@@ -216,6 +216,13 @@ fn image() -> Image {
             step(1, "COPY", "COPY .env /app/ # buildkit", Some(0)),
             step(2, "RUN", "RUN /bin/sh -c rm -f /app/.env # buildkit", Some(1)),
         ],
+        base: Some(Base {
+            name: Some("debian:12".into()),
+            digest: Some(Digest::of(b"base")),
+            layers: Some(1),
+            steps: Some(2),
+            from: BaseFrom::Given,
+        }),
     }
 }
 
@@ -374,6 +381,7 @@ fn env_place() -> Place {
         state_by: None,
         mark: None,
         shipped_by: None,
+        origin: Some(Origin::Base),
     }
 }
 
@@ -405,6 +413,7 @@ fn file_place() -> Place {
                 created_by: "RUN /bin/sh -c rm -f /app/backup.tar # buildkit".into(),
             }),
         }),
+        origin: Some(Origin::Own),
         ..env_place()
     }
 }

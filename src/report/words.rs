@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::ReportOptions;
 use crate::digest::Digest;
 use crate::findings::suppress::{By, Suppression};
-use crate::findings::{Finding, Outcome, Place, PlaceStep, State, StateBy};
+use crate::findings::{Finding, Origin, Outcome, Place, PlaceStep, State, StateBy};
 use crate::image::PlaceKind;
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -119,8 +119,9 @@ pub(super) fn origin(place: &Place) -> String {
             (None, None) => "a blob that is no layer of the image".to_owned(),
         }
     });
+    let base = (place.origin == Some(Origin::Base)).then(|| "of the base image".to_owned());
     let step = place.step.as_ref().map(step);
-    layer.into_iter().chain(step).collect::<Vec<_>>().join(", ")
+    layer.into_iter().chain(base).chain(step).collect::<Vec<_>>().join(", ")
 }
 
 /// ` by layer 5, step 7 RUN rm -rf .env`.

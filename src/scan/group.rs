@@ -294,6 +294,7 @@ mod tests {
             state_by: None,
             mark: None,
             shipped_by: None,
+            origin: None,
         };
         Located { what, place, parts: Vec::new() }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::base;
 use super::documents::Documents;
 use super::group::Group;
 use super::places::Places;
@@ -50,6 +51,7 @@ pub(super) fn join(
     };
     let texts: BTreeMap<String, Vec<TextMatch>> = gathered.documents.iter().map(search).collect();
     let unverified = verify(&gathered, &resolution, &mut problems);
+    base::find(&gathered, &mut resolution, &scanner.options.bases, &mut problems);
     problems.extend(resolution.images.iter().flat_map(|image| no_tars(&gathered, image)));
     for (name, report) in &gathered.reports {
         problems.extend(report.problems.iter().map(|problem| located(name, problem)));
@@ -69,6 +71,7 @@ pub(super) fn join(
     let Group { mut findings, hidden, hidden_shipped } =
         super::group::group(located, rules, &scanner.options);
     for finding in &mut findings {
+        base::tell(finding, &resolution.images);
         super::group::redact(finding, &redactor);
     }
     let coverage = coverage(&gathered, &resolution, &unverified);
@@ -304,6 +307,9 @@ fn document_ledger(name: &str, document: &super::documents::Document, verified: 
 
 fn redact(image: &mut Image, redactor: &Redactor) {
     image.names.iter_mut().for_each(|name| *name = redactor.path(name));
+    if let Some(name) = image.base.as_mut().and_then(|base| base.name.as_mut()) {
+        *name = redactor.path(name);
+    }
     for layer in &mut image.layers {
         layer.urls.iter_mut().for_each(|url| *url = redactor.text(url));
         layer.media_type = layer.media_type.take().map(|media_type| redactor.text(&media_type));

@@ -3,6 +3,7 @@
 //! `map` (see `blob`) knows one blob and nothing of images; `join` knows the images and reads no byte. So a file, a
 //! folder and a pipe differ only in the order in which they give their blobs.
 
+mod base;
 mod beside;
 mod blob;
 mod budget;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
+pub use self::base::GivenBase;
 use self::blob::BlobReport;
 use self::budget::Budget;
 use self::cache::{Cache, Session};
@@ -82,6 +84,8 @@ pub struct Options {
     /// Whether the digest by which a file names a blob is believed. If not, the blob is hashed before what is kept under a
     /// digest counts.
     pub trust_digests: bool,
+    /// Images that those that are scanned may be built on.
+    pub bases: Vec<GivenBase>,
 }
 
 impl Default for Options {
@@ -97,6 +101,7 @@ impl Default for Options {
             now: None,
             cache: None,
             trust_digests: false,
+            bases: Vec::new(),
         }
     }
 }
@@ -181,6 +186,11 @@ impl Scanner {
     /// The rules.
     pub fn rules(&self) -> &Arc<RuleSet> {
         self.matcher.rules()
+    }
+
+    /// The cache, if there is one.
+    pub fn cache(&self) -> Option<&Cache> {
+        self.options.cache.as_deref()
     }
 
     /// Scans one input to its end. What could not be looked at is in [`Outcome::problems`].

@@ -144,6 +144,7 @@ impl Places<'_> {
                 state_by: None,
                 mark: found.mark.clone(),
                 shipped_by: None,
+                origin: None,
             };
             let mut located = Located::new(&found.what, place);
             // Each variable has the step that set it.
@@ -249,6 +250,7 @@ fn in_blob(found: &Match, layer: PlaceLayer) -> Place {
         state_by: None,
         mark: found.mark.clone().filter(|_| found.kind != PlaceKind::Padding),
         shipped_by: None,
+        origin: None,
     }
 }
 

@@ -5,12 +5,14 @@
 )]
 
 mod architecture;
+mod base;
 mod builders;
 mod cache;
 mod cases;
 mod command;
 mod corpus;
 mod demo;
+mod diff;
 mod documents;
 mod faults;
 mod formats;

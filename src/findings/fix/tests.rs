@@ -24,6 +24,7 @@ fn place(kind: PlaceKind, instruction: &str) -> Place {
         state_by: None,
         mark: None,
         shipped_by: None,
+        origin: None,
     }
 }
 

@@ -185,7 +185,7 @@ impl FilePlace {
 }
 
 /// What of a place stays the same when the image is built again: neither layers nor lines.
-fn hint(kind: &str, path: Option<&str>, inner: &[String], name: Option<&str>) -> String {
+pub fn hint(kind: &str, path: Option<&str>, inner: &[String], name: Option<&str>) -> String {
     // Documents are called by their digest, which changes with each build.
     let path = path.filter(|path| !path.starts_with("sha256:") && !path.starts_with("blobs/sha256/"));
     let parts = [Some(kind), path].into_iter().flatten().chain(inner.iter().map(String::as_str));

@@ -15,7 +15,7 @@ mod pattern;
 pub use jiff::civil::Date;
 use serde::Serialize;
 
-pub use self::baseline::{BASELINE, Baseline, BaselineError};
+pub use self::baseline::{BASELINE, Baseline, BaselineError, hint};
 use self::condition::Condition;
 pub use self::file::{IgnoreError, entries};
 use super::{Finding, Outcome};

@@ -39,6 +39,7 @@ fn file(path: &str) -> Place {
         state_by: None,
         mark: None,
         shipped_by: None,
+        origin: None,
     }
 }
 

@@ -146,6 +146,13 @@ fn a_report_looks_like_this() {
             "platform": "linux/amd64",
             "manifest": "sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f",
             "config": "sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910",
+            "base": {
+              "name": "debian:12",
+              "digest": "sha256:cae662172fd450bb0cd710a769079c05bfc5d8e35efa6576edc7d0377afdd4a2",
+              "layers": 1,
+              "steps": 2,
+              "from": "given"
+            },
             "layers": [
               {
                 "index": 0,
@@ -226,6 +233,7 @@ fn a_report_looks_like_this() {
           "severity": "critical",
           "confidence": "confirmed",
           "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
+          "origin": "own",
           "redacted": "ghp_A1…A1b2 (40 bytes)",
           "facts": [],
           "parts": [
@@ -253,6 +261,7 @@ fn a_report_looks_like_this() {
                   "state": null,
                   "state_by": null,
                   "shipped_by": null,
+                  "origin": "base",
                   "platform": "linux/amd64"
                 }
               ]
@@ -296,6 +305,7 @@ fn a_report_looks_like_this() {
                     }
                   },
                   "shipped_by": "dpkg made-up",
+                  "origin": "own",
                   "platform": "linux/amd64"
                 }
               ]
@@ -326,6 +336,7 @@ fn a_report_looks_like_this() {
               "state": null,
               "state_by": null,
               "shipped_by": null,
+              "origin": "base",
               "platform": "linux/amd64"
             },
             {
@@ -361,6 +372,7 @@ fn a_report_looks_like_this() {
                 }
               },
               "shipped_by": null,
+              "origin": "own",
               "platform": "linux/amd64"
             }
           ]
@@ -389,6 +401,7 @@ fn a_report_looks_like_this() {
           "severity": "critical",
           "confidence": "confirmed",
           "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
+          "origin": "own",
           "redacted": "ghp_A1…A1b2 (40 bytes)",
           "facts": [],
           "parts": [
@@ -416,6 +429,7 @@ fn a_report_looks_like_this() {
                   "state": null,
                   "state_by": null,
                   "shipped_by": null,
+                  "origin": "base",
                   "platform": "linux/amd64"
                 }
               ]
@@ -459,6 +473,7 @@ fn a_report_looks_like_this() {
                     }
                   },
                   "shipped_by": "dpkg made-up",
+                  "origin": "own",
                   "platform": "linux/amd64"
                 }
               ]
@@ -489,6 +504,7 @@ fn a_report_looks_like_this() {
               "state": null,
               "state_by": null,
               "shipped_by": null,
+              "origin": "base",
               "platform": "linux/amd64"
             },
             {
@@ -524,6 +540,7 @@ fn a_report_looks_like_this() {
                 }
               },
               "shipped_by": null,
+              "origin": "own",
               "platform": "linux/amd64"
             }
           ]

@@ -4,12 +4,14 @@
 //! gaps. `Page` draws the lines, so that no text of the image reaches the terminal as it is.
 
 mod coverage;
+mod diff;
 mod finding;
 mod page;
 mod suppressed;
 
 use std::io::{self, Write};
 
+pub(super) use self::diff::write_diff;
 use self::page::{Page, dim, strong};
 use super::{Detail, ReportOptions};
 use crate::findings::Outcome;

@@ -26,7 +26,7 @@ fn a_finding_says_what_where_and_what_to_do() {
       key          … (11 bytes)  /app/backup.tar!/.env:3  → utf-16le
       Acts as the user on every repository that the token's scopes allow.
       env          GITHUB_TOKEN
-                   step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
+                   of the base image, step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
                    in app:1.0  linux/amd64
       file         /app/backup.tar!/.env:3  → utf-16le
                    layer 0 6e340b9cffb3, step 1 COPY .env /app/
@@ -100,7 +100,7 @@ fn everything_is_listed_when_asked() {
       key          … (11 bytes)  /app/backup.tar!/.env:3  → utf-16le
       Acts as the user on every repository that the token's scopes allow.
       env          GITHUB_TOKEN
-                   step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
+                   of the base image, step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
                    in app:1.0  linux/amd64
       file         /app/backup.tar!/.env:3  → utf-16le
                    layer 0 6e340b9cffb3, step 1 COPY .env /app/
@@ -232,7 +232,7 @@ fn what_is_suppressed_is_counted_and_listed_for_who_asks() {
       ghp_A1…A1b2 (40 bytes)  0123456789ab
       by ../.layersiftignore:7: a key of the tests (until 2027-01-31)
       env          GITHUB_TOKEN
-                   step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
+                   of the base image, step 0 ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]
       file         /app/backup.tar!/.env:3  → utf-16le
                    layer 0 6e340b9cffb3, step 1 COPY .env /app/
                    deleted by layer 1, step 2 RUN rm -f /app/backup.tar

@@ -1,0 +1,91 @@
+//! `layersift diff`: two images, two reports or one of each, and what changed from the one to the other.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use layersift::report::diff::{Diff, Side};
+use layersift::scan::Scanner;
+use layersift::source::Input;
+use layersift::stream::fill;
+
+use super::args::DiffArgs;
+use super::cache;
+use super::exit::{Exit, Gate, OrStop, Stopped};
+use super::interrupt::Interrupt;
+use super::output::Output;
+use super::scan::{Job, scan};
+use super::suppress::read;
+
+/// Bytes of a report that are read.
+const LARGEST: u64 = 512 << 20;
+
+pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Stopped> {
+    if args.old == "-" && args.new == "-" {
+        return Err(anyhow!("standard input (`-`) can be read once")).or_stop(Exit::Usage);
+    }
+    let names = [&args.old, &args.new].into_iter().filter(|name| !is_report(Path::new(name)));
+    let inputs: Vec<_> = names.cloned().map(Input::parse).collect::<Result<_, _>>().or_stop(Exit::Usage)?;
+    let job = Job::new((args.config.as_deref(), &args.settings.0), &inputs, false)?;
+    let (json, file) = form(&job, args.output.as_deref()).or_stop(Exit::Usage)?;
+    let interrupt = Interrupt::listen();
+    let output = Output::open(file.as_deref(), false, &interrupt).or_stop(Exit::Failed)?;
+    let mut sides = Sides { job: &job, scanner: None };
+    let (old, new) = (sides.side(&args.old)?, sides.side(&args.new)?);
+    if let Some(cache) = sides.scanner.as_ref().and_then(Scanner::cache) {
+        cache::settle(cache);
+    }
+    let diff = Diff::new(&old, &new).or_stop(Exit::Usage)?;
+    let options = job.report_options(file.is_some());
+    output
+        .write(|out| if json { diff.write_json(out) } else { diff.write_table(out, &options) })
+        .or_stop(Exit::Failed)?;
+    Ok(Gate::new(&job.settings).diff_exit(&diff))
+}
+
+/// Whether to write JSON, and the file to write to.
+fn form(job: &Job, output: Option<&Path>) -> anyhow::Result<(bool, Option<PathBuf>)> {
+    let [chosen] = &job.settings.formats[..] else {
+        return Err(anyhow!("a comparison is written in one format: table or json"));
+    };
+    let json = match chosen.format.name {
+        "table" => false,
+        "json" => true,
+        other => return Err(anyhow!("a comparison is written as table or json, not as {other}")),
+    };
+    Ok((json, chosen.file.clone().or_else(|| output.map(Path::to_owned))))
+}
+
+struct Sides<'j> {
+    job: &'j Job,
+    /// Made when the first image is scanned: a report needs no rules.
+    scanner: Option<Scanner>,
+}
+
+impl Sides<'_> {
+    /// A report is read, anything else is scanned.
+    fn side(&mut self, name: &OsStr) -> Result<Side, Stopped> {
+        let path = Path::new(name);
+        if is_report(path) {
+            let bytes = read(path, LARGEST).or_stop(Exit::Failed)?;
+            return Side::of_report(&path.display().to_string(), &bytes).or_stop(Exit::Failed);
+        }
+        if self.scanner.is_none() {
+            self.scanner = Some(self.job.scanner(cache::open(&self.job.settings, false))?);
+        }
+        let scanner = self.scanner.as_ref().ok_or_else(|| anyhow!("no rules")).or_stop(Exit::Failed)?;
+        let outcome = scan(scanner, &Input::parse(name.to_owned()).or_stop(Exit::Usage)?, &self.job.settings);
+        let outcome = outcome.map_err(|error| anyhow!(error.to_string())).or_stop(Exit::Failed)?;
+        let options = self.job.report_options(false);
+        Side::of_outcome(&outcome, &options).or_stop(Exit::Failed)
+    }
+}
+
+/// Whether a regular file begins like a report.
+fn is_report(path: &Path) -> bool {
+    let mut head = [0; 256];
+    let regular = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let filled = File::open(path).ok().filter(|_| regular).map(|mut file| fill(&mut file, &mut head).0);
+    filled.is_some_and(|filled| Side::is_report(&head[..filled]))
+}
