@@ -615,3 +615,25 @@ fn the_history_alone_is_read_without_a_layer() {
     assert_eq!(skipped, 2, "{blobs:?}");
     assert_eq!(front.asked().iter().filter(|asked| asked.path.contains("/blobs/")).count(), 1, "the config");
 }
+
+#[test]
+fn a_layer_that_the_cache_knows_is_not_downloaded_again() {
+    let registry = Registry::plain();
+    let bundle = bundle(&[leaky()], Compression::Gzip);
+    registry.push(&bundle, "app:1");
+    let large = large_layer(&bundle);
+    let cache = tempfile::tempdir().unwrap();
+    let mut reports = Vec::new();
+    for downloads in [1, 0] {
+        let front = Front::of(&registry.address, |_| Act::Pass);
+        let args = ["--format", "json", "--quiet", "--registry-mirror"];
+        let mirror = format!("{}={}", registry.address, front.address);
+        let name = format!("{}/app:1", registry.address);
+        let run = scanner().args(args).args([mirror, name, "--cache-dir".into()]).path(cache.path()).run();
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        let asked = front.asked().iter().filter(|asked| asked.path.ends_with(&large)).count();
+        assert_eq!(asked, downloads);
+        reports.push(run.stdout);
+    }
+    assert_eq!(reports[0], reports[1]);
+}
