@@ -9,8 +9,8 @@ use std::io::{self, BufRead, Read};
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::GzDecoder;
 use lzma_rust2::{LzmaReader, XzReader};
-use zstd::stream::read::Decoder as ZstdDecoder;
 
+use super::frames::{self, Frame};
 use super::lz4::{Lz4, is_lz4};
 use super::lzip::{Lzip, is_lzip};
 use super::lzw::{Lzw, is_lzw};
@@ -102,6 +102,8 @@ pub struct Decoder<R: BufRead> {
     /// Bytes that a window or dictionary may have.
     window: u64,
     aside: Aside,
+    /// Between two frames of zstd.
+    frames: Option<frames::State>,
 }
 
 /// Bytes beside the content of a compressed stream: zstd's skippable frames.
@@ -116,7 +118,7 @@ pub struct Aside {
 enum State<R: BufRead> {
     Between(Peeked<R>),
     Gzip(Box<GzDecoder<Peeked<R>>>),
-    Zstd(Box<ZstdDecoder<'static, Peeked<R>>>),
+    Zstd(Box<Frame<Peeked<R>>>),
     Xz(Box<XzReader<Peeked<R>>>),
     Bzip2(Box<BzDecoder<Peeked<R>>>),
     Lz4(Box<Lz4<R>>),
@@ -132,7 +134,13 @@ impl<R: BufRead> Decoder<R> {
     /// Decompresses `inner`, which starts with a member of `compression`. A stream that asks for a window or dictionary
     /// larger than `window` bytes is an error of the kind [`OutOfMemory`](io::ErrorKind::OutOfMemory).
     pub fn new(inner: R, compression: Compression, window: u64) -> Self {
-        Self { state: State::Between(Peeked::new(inner)), compression, window, aside: Aside::default() }
+        Self {
+            state: State::Between(Peeked::new(inner)),
+            compression,
+            window,
+            aside: Aside::default(),
+            frames: None,
+        }
     }
 
     /// After the end of the content: the reader, at the first byte behind the last member, and the bytes beside the
@@ -157,10 +165,9 @@ impl<R: BufRead> Decoder<R> {
             self.state = match (self.compression, head) {
                 (Compression::Gzip, [0x1f, 0x8b, ..]) => State::Gzip(Box::new(GzDecoder::new(inner))),
                 (Compression::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..]) => {
-                    let mut decoder = ZstdDecoder::with_buffer(inner)?.single_frame();
                     // From 1 KiB (RFC 8878, section 3.1.1.1.2) to what the library can hold.
-                    decoder.window_log_max(self.window.max(1).ilog2().clamp(10, 31))?;
-                    State::Zstd(Box::new(decoder))
+                    let window = self.window.max(1).ilog2().clamp(10, 31);
+                    State::Zstd(Box::new(Frame::new(inner, self.frames.take(), window)?))
                 }
                 (Compression::Xz, [0xfd, b'7', b'z', b'X', ..]) => {
                     State::Xz(Box::new(XzReader::new_mem_limit(inner, false, most)))
@@ -239,7 +246,11 @@ impl<R: BufRead> Read for Decoder<R> {
             }
             let inner = match std::mem::replace(&mut self.state, State::Gone) {
                 State::Gzip(decoder) => decoder.into_inner(),
-                State::Zstd(decoder) => decoder.finish(),
+                State::Zstd(frame) => {
+                    let (inner, state) = frame.into_inner();
+                    self.frames = state;
+                    inner
+                }
                 State::Xz(decoder) => decoder.into_inner(),
                 State::Bzip2(decoder) => decoder.into_inner(),
                 State::Lz4(decoder) => decoder.into_inner(),

@@ -6,6 +6,7 @@
 
 mod bounded;
 mod compression;
+mod frames;
 pub mod header;
 mod lz4;
 mod lzip;
