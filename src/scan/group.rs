@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rayon::prelude::*;
+
 use super::Options;
 use super::certificates::Certificates;
 use super::places::Located;
@@ -29,7 +31,7 @@ pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options) -
         by_secret.entry(located.what.secret.clone()).or_default().push(located);
     }
     let absorbed = absorbed(&by_secret, min_confidence);
-    let (mut findings, mut hidden, mut hidden_shipped) = (Vec::new(), 0, 0);
+    let (mut shown, mut hidden, mut hidden_shipped) = (Vec::new(), 0, 0);
     for (secret, places) in by_secret {
         let confidence = confidence(&places);
         if absorbed.contains(&secret) {
@@ -40,10 +42,16 @@ pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options) -
             hidden_shipped +=
                 usize::from(places.iter().any(|located| located.what.confidence >= min_confidence));
         } else {
-            let mut finding = finding(secret, places, confidence, rules, options);
-            certificates.tell(&mut finding);
-            findings.push(finding);
+            shown.push((secret, places, confidence));
         }
+    }
+    // Fingerprints are slow on purpose, so all threads make them.
+    let shown = shown.into_par_iter();
+    let mut findings: Vec<Finding> = shown
+        .map(|(secret, places, confidence)| finding(secret, places, confidence, rules, options))
+        .collect();
+    for finding in &mut findings {
+        certificates.tell(finding);
     }
     findings.sort_by(|a, b| {
         let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.confidence));
