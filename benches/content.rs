@@ -62,7 +62,10 @@ fn packed(form: &str, text: &[u8]) -> Vec<u8> {
 }
 
 #[divan::bench(
-    args = ["zip", "tar", "gzip", "bzip2", "xz", "zstd", "lz4", "ar", "cpio", "7z", "sqlite"],
+    args = [
+        "zip", "tar", "gzip", "bzip2", "xz", "zstd", "lz4", "lzip", "ar", "cpio", "7z", "cab", "squashfs", "sqlite",
+        "pyc", "git-bundle", "git-object",
+    ],
     sample_count = SAMPLES,
     sample_size = 1
 )]

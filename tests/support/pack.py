@@ -4,9 +4,11 @@ form first, and writes what comes out to the file. What Python has is written by
 import base64
 import bz2
 import gzip
+import importlib.util
 import io
 import json
 import lzma
+import marshal
 import os
 import quopri
 import sqlite3
@@ -16,6 +18,7 @@ import tarfile
 import tempfile
 import urllib.parse
 import zipfile
+import zlib
 
 NAME = "inner.txt"
 
@@ -62,6 +65,17 @@ def table(content):
             return packed.read()
 
 
+def compiled(content):
+    """A compiled file of Python, of the version that runs this."""
+    code = compile(f"TEXT = {content.decode()!r}", "inner.py", "exec")
+    return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
+
+
+def bundle(content):
+    command = f"git init -q && git add {NAME} && git -c user.name=a -c user.email=a@b commit -qm a && git bundle create out --all"
+    return tool(content, (command, "out"))
+
+
 def assigned(content):
     """An encoded text stands in a file with other lines."""
     return b"# settings\nvalue: " + content + b"\nlast: 1\n"
@@ -83,6 +97,9 @@ FORMS = {
     "squashfs": lambda content: tool(content, (f"mksquashfs {NAME} out", "out")),
     "lzip": lambda content: tool(content, (f"lzip -c {NAME} > out", "out")),
     "sqlite": table,
+    "pyc": compiled,
+    "git-bundle": bundle,
+    "git-object": lambda content: zlib.compress(b"blob %d\0" % len(content) + content),
     "base64": lambda content: assigned(base64.b64encode(content)),
     "base64-url": lambda content: assigned(base64.urlsafe_b64encode(content).rstrip(b"=")),
     "base64-lines": lambda content: base64.encodebytes(content),
