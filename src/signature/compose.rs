@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::allow::Allow;
 use super::draft;
-use super::file::{self, Draft, FileAllow, Reference, RuleError};
+use super::file::{self, Draft, FileAllow, Parsed, Reference, RuleError};
 use super::nearest::nearest;
 use super::pattern::compile_pattern;
 use super::{Disabled, Rule, RuleSet};
@@ -49,11 +49,12 @@ pub(super) fn extend<'f>(
     let mut hasher = Hasher::default();
     hasher.update(base.fingerprint().bytes());
     let (mut disable, mut allow) = (Vec::new(), Vec::new());
-    for (name, text) in files {
-        let parsed = file::parse(name, text)?;
+    let files: Vec<_> = files.into_iter().collect();
+    for ((_, text), prepared) in files.iter().zip(prepare_all(&files)) {
+        let Prepared { parsed, built } = prepared?;
         let mut own = BTreeSet::new();
-        for draft in &parsed.drafts {
-            own.extend(table.add(draft, trusted)?);
+        for (draft, built) in parsed.drafts.iter().zip(built) {
+            own.extend(table.add(draft, built, trusted)?);
         }
         disable.extend(parsed.disable);
         allow.extend(parsed.allow.into_iter().map(|allow| (allow, own.clone())));
@@ -65,6 +66,46 @@ pub(super) fn extend<'f>(
     }
     table.bounded()?;
     table.finish(base, &disable, hasher)
+}
+
+/// A file that was read, with the rules of those of its drafts that need no other rule.
+struct Prepared {
+    parsed: Parsed,
+    built: Vec<Option<Result<Rule, RuleError>>>,
+}
+
+/// So many files are read by one thread.
+const FEW: usize = 100;
+/// Most threads that read files.
+const THREADS: usize = 4;
+
+/// Reads files, many of them on several threads: it is most of what the program does before a scan.
+fn prepare_all(files: &[(&str, &str)]) -> Vec<Result<Prepared, RuleError>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.min(THREADS).min(files.len().div_ceil(FEW)).max(1);
+    let prepare = |part: &[(&str, &str)]| part.iter().map(prepare).collect::<Vec<_>>();
+    let (first, rest) = files.split_at(files.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || prepare(part)));
+        let parts: Vec<_> = rest.chunks(first.len().max(1)).map(start).collect();
+        let mut all = prepare(first);
+        for (part, thread) in parts {
+            all.extend(match thread.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(prepared)) => prepared,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // The system gives no thread.
+                Err(_) => prepare(part),
+            });
+        }
+        all
+    })
+}
+
+fn prepare((name, text): &(&str, &str)) -> Result<Prepared, RuleError> {
+    let parsed = file::parse(name, text)?;
+    let alone = |draft: &Draft| draft.entry.extends.is_none().then(|| draft::build(draft, None));
+    let built = parsed.drafts.iter().map(alone).collect();
+    Ok(Prepared { parsed, built })
 }
 
 /// The rules of a set that is in the making.
@@ -83,13 +124,19 @@ impl Table {
         Self { before: rules.len(), rules, by_id }
     }
 
-    /// Adds what a draft makes, or changes it; gives the ids.
-    fn add(&mut self, draft: &Draft, trusted: bool) -> Result<Vec<String>, RuleError> {
+    /// Adds what a draft makes, or changes; gives the ids. `built` is its rule if it needs no other one.
+    fn add(
+        &mut self,
+        draft: &Draft,
+        built: Option<Result<Rule, RuleError>>,
+        trusted: bool,
+    ) -> Result<Vec<String>, RuleError> {
         let entry = &draft.entry;
-        let rules = match (&entry.extends, &entry.id) {
-            (Some(extends), None) if extends.ends_with('*') => self.changed(extends, draft)?,
-            (Some(extends), _) => vec![draft::build(draft, Some(self.named(extends, draft)?))?],
-            (None, _) => vec![draft::build(draft, None)?],
+        let rules = match (&entry.extends, &entry.id, built) {
+            (Some(extends), None, _) if extends.ends_with('*') => self.changed(extends, draft)?,
+            (Some(extends), ..) => vec![draft::build(draft, Some(self.named(extends, draft)?))?],
+            (None, _, Some(built)) => vec![built?],
+            (None, _, None) => vec![draft::build(draft, None)?],
         };
         let ids = rules.iter().map(|rule| rule.id.clone()).collect();
         for rule in rules {
