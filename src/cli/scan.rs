@@ -146,6 +146,7 @@ impl Job {
         let options = Options {
             limits: settings.limits.clone(),
             jobs: settings.jobs,
+            max_memory: settings.max_memory,
             selection: settings.selection.clone(),
             min_confidence: settings.min_confidence,
             fingerprint_key: self.fingerprint_key.clone(),
@@ -156,6 +157,7 @@ impl Job {
             remote: self.remote.clone(),
             ..Options::default()
         };
+        options.check().or_stop(Exit::Usage)?;
         let read = |base| GivenBase::read(base, &options).map_err(|error| anyhow!("as a base: {error}"));
         let bases = self.bases.iter().map(read).collect::<Result<_, _>>().or_stop(Exit::Failed)?;
         Ok(Scanner::new(Arc::clone(&self.rules), Options { bases, ..options }))

@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) allow_partial: bool,
     /// 0: as many as there are cores.
     pub(crate) jobs: usize,
+    /// None: as much as the scan takes by itself.
+    pub(crate) max_memory: Option<u64>,
     pub(crate) color: anstream::ColorChoice,
     pub(crate) no_progress: bool,
     pub(crate) detail: Detail,
@@ -70,6 +72,7 @@ impl Default for Settings {
             min_confidence: Confidence::Likely,
             allow_partial: false,
             jobs: 0,
+            max_memory: None,
             color: anstream::ColorChoice::Auto,
             no_progress: false,
             detail: Detail::Normal,
@@ -252,6 +255,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         values: Vec::new,
         list: None,
         set: |settings, text| number(text).map(|jobs| settings.jobs = jobs),
+    },
+    Setting {
+        name: "max-memory",
+        short: None,
+        value: "BYTES",
+        about: "Memory to use [default: 115MB with one thread, and 13MB more for each further one]",
+        values: Vec::new,
+        list: None,
+        set: |settings, text| size(text).map(|bytes| settings.max_memory = Some(bytes)),
     },
     Setting {
         name: "color",

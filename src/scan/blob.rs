@@ -22,7 +22,7 @@ use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::source::RemoteError;
-use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked};
+use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked, window};
 
 /// What a blob yields.
 #[derive(Debug)]
@@ -48,18 +48,25 @@ pub(crate) struct BlobReport {
     pub(crate) problems: Vec<Problem>,
 }
 
-/// Maps the blob called `name`, whose stored bytes `stored` gives.
-pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> BlobReport {
+/// Maps the blob called `name`, whose stored bytes `stored` gives. None if decompressing it takes more memory than everybody
+/// may have, unless it is `alone`: the only one that is read.
+pub(super) fn map(
+    context: &Context<'_>,
+    name: &str,
+    stored: &mut dyn Read,
+    alone: bool,
+) -> Option<BlobReport> {
     let (count, hashes) = (AtomicU64::new(0), Hashes::default());
     let read = rayon::in_place_scope_fifo(|scope| {
         let hash = |number, block| {
             let hashes = &hashes;
             scope.spawn_fifo(move |_| hashes.hash(number, block));
         };
-        read(context, Stored::new(stored, &count, context.progress).hashed(&hashes, &hash), &count)
-    });
+        let stored = Stored::new(stored, &count, context.progress).hashed(&hashes, &hash);
+        read(context, stored, &count, alone)
+    })?;
     let digest = if read.compression.is_some() { hashes.finish() } else { read.plain.digest };
-    report(context, name, read, (digest, count.into_inner()))
+    Some(report(context, name, read, (digest, count.into_inner())))
 }
 
 /// A blob whose bytes were all read.
@@ -71,17 +78,24 @@ struct Whole {
     aside: Aside,
 }
 
-/// The stack of readers.
-fn read(context: &Context<'_>, stored: Stored<'_>, count: &AtomicU64) -> Whole {
+/// The stack of readers; none as [`map`] says.
+fn read(context: &Context<'_>, stored: Stored<'_>, count: &AtomicU64, alone: bool) -> Option<Whole> {
     let mut stored = Peeked::new(stored);
     let compression = stored.peek().ok().and_then(Compression::sniff);
     let Some(by) = compression else {
         // The plain bytes are those that are stored.
         stored.inner_mut().unhashed();
         let plain = pump(context, &mut stored, count, false);
-        return Whole { compression, plain, rest: None, aside: Aside::default() };
+        return Some(Whole { compression, plain, rest: None, aside: Aside::default() });
     };
-    let mut decoder = Decoder::new(&mut stored, by, context.limits.get(Limit::WindowBytes));
+    let memory = &context.budget.memory;
+    let asked = stored.peek().map_or(0, |head| window(by, head));
+    let large = asked > memory.small(context.limits).window;
+    if large && !alone {
+        return None;
+    }
+    context.budget.alone(large);
+    let mut decoder = Decoder::new(&mut stored, by, memory.large(context.limits).window);
     let plain = pump(context, &mut decoder, count, false);
     let (rest, aside) = decoder.into_rest();
     let rest = match rest {
@@ -90,7 +104,8 @@ fn read(context: &Context<'_>, stored: Stored<'_>, count: &AtomicU64) -> Whole {
         None => pump(context, &mut stored, count, true),
     };
     stored.into_inner().finish();
-    Whole { compression, plain, rest: Some(rest), aside }
+    context.budget.alone(false);
+    Some(Whole { compression, plain, rest: Some(rest), aside })
 }
 
 /// What is told of a blob with the digest and the number of its stored bytes.
@@ -98,7 +113,7 @@ fn report(context: &Context<'_>, name: &str, read: Whole, stored: (Digest, u64))
     let Whole { compression, mut plain, rest, aside } = read;
     let mut problems = Vec::new();
     problems.append(&mut plain.problems);
-    problems.extend(plain.error.take().map(|error| cut(compression, &error)));
+    problems.extend(plain.error.take().map(|error| cut(context, compression, &error)));
     let plain_complete = plain.complete;
     let mut matches = std::mem::take(&mut plain.matches);
     let mut skipped = Vec::new();
@@ -145,7 +160,7 @@ fn form(plain: &Plain, compression: Option<Compression>) -> String {
     compression.map_or(inner.to_owned(), |compression| format!("{inner}+{}", compression.as_str()))
 }
 
-fn cut(compression: Option<Compression>, error: &io::Error) -> Problem {
+fn cut(context: &Context<'_>, compression: Option<Compression>, error: &io::Error) -> Problem {
     let (what, remedy) = match compression {
         Some(compression) => (compression.as_str(), "save or push the image again"),
         None => ("stored bytes", "the archive is cut off or cannot be read: save the image again"),
@@ -155,7 +170,8 @@ fn cut(compression: Option<Compression>, error: &io::Error) -> Problem {
         return Problem::new(ProblemKind::Unreadable, "", message, error.remedy());
     }
     if error.kind() == io::ErrorKind::OutOfMemory {
-        return Problem::new(ProblemKind::Limit, "", message, Limit::WindowBytes.remedy());
+        let remedy = context.budget.memory.remedy(Limit::WindowBytes, context.limits);
+        return Problem::new(ProblemKind::Limit, "", message, remedy);
     }
     Problem::new(ProblemKind::Damaged, "", message, remedy)
 }

@@ -7,6 +7,9 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use super::memory::{Allowance, Memory};
+use crate::limits::Limits;
+
 /// How long a thread with nothing to help with waits before it looks again: less than matching a chunk takes.
 pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_micros(50);
 
@@ -14,9 +17,13 @@ pub(super) const PAUSE: std::time::Duration = std::time::Duration::from_micros(5
 #[derive(Debug)]
 pub(super) struct Budget {
     free: Mutex<Vec<Vec<u8>>>,
-    /// Bytes.
-    total: usize,
+    pub(super) memory: Memory,
+    /// Bytes in flight that are left.
     left: AtomicUsize,
+    /// Shares for who needs much that are left.
+    large: AtomicUsize,
+    /// Whether a layer is read alone, because its own window takes what is there for who needs much.
+    alone: AtomicBool,
     /// Whether a thread died with a chunk.
     broken: AtomicBool,
 }
@@ -24,6 +31,16 @@ pub(super) struct Budget {
 /// Held while a chunk is worked on: if that panics, its part never comes back, and nobody may wait for it.
 #[must_use]
 pub(super) struct Watch<'b>(&'b Budget);
+
+/// A share of the memory for who needs much.
+#[must_use]
+pub(super) struct Share<'b>(&'b Budget);
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        self.0.large.fetch_add(1, Ordering::AcqRel);
+    }
+}
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
@@ -34,22 +51,63 @@ impl Drop for Watch<'_> {
 }
 
 impl Budget {
-    /// A budget of `total` bytes in flight, beside the chunk that each reading thread fills.
-    pub(super) fn new(total: usize) -> Self {
-        let (free, left) = (Mutex::default(), AtomicUsize::new(total));
-        Self { free, total, left, broken: AtomicBool::new(false) }
+    /// A budget of `memory`.
+    pub(super) fn new(memory: Memory) -> Self {
+        Self {
+            free: Mutex::default(),
+            memory,
+            left: AtomicUsize::new(memory.in_flight),
+            large: AtomicUsize::new(memory.largest),
+            alone: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+        }
+    }
+
+    /// What everybody may have at any time.
+    pub(super) fn small(&self, limits: &Limits) -> Allowance {
+        let small = self.memory.small(limits);
+        Allowance { more: small.more && !self.alone.load(Ordering::Acquire), ..small }
+    }
+
+    /// What one may have who has a share for who needs much.
+    pub(super) fn large_allowance(&self, limits: &Limits) -> Allowance {
+        let alone = self.alone.load(Ordering::Acquire);
+        if alone { self.small(limits) } else { self.memory.large(limits) }
+    }
+
+    /// Says whether the layer that is read from now on needs much itself, so that nothing in it may.
+    pub(super) fn alone(&self, alone: bool) {
+        self.alone.store(alone, Ordering::Release);
+    }
+
+    /// Takes a share for who needs much; until there is one, works on what others wait for. Who calls it must not hold
+    /// back anything that one who has a share may need.
+    pub(super) fn large(&self) -> Share<'_> {
+        while self
+            .large
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+            .is_err()
+        {
+            self.help();
+        }
+        Share(self)
     }
 
     /// Takes `bytes`, or all there is if that is less; until it can, works on what others wait for. Returns what was taken.
     pub(super) fn take(&self, bytes: usize) -> usize {
-        let bytes = bytes.min(self.total);
+        let bytes = bytes.min(self.memory.in_flight);
         while !self.try_take(bytes) {
-            assert!(!self.broken.load(Ordering::Acquire), "another thread has panicked");
-            if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                std::thread::sleep(PAUSE);
-            }
+            self.help();
         }
         bytes
+    }
+
+    /// Works on what others wait for, if there is anything.
+    fn help(&self) {
+        assert!(!self.broken.load(Ordering::Acquire), "another thread has panicked");
+        if rayon::yield_now() != Some(rayon::Yield::Executed) {
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Sees to it that nobody waits for good if the calling thread panics.
@@ -83,16 +141,33 @@ mod tests {
 
     #[test]
     fn bytes_run_out_and_come_back() {
-        let budget = Budget::new(20);
-        assert_eq!((budget.take(12), budget.try_take(9)), (12, false));
-        budget.put_back(Vec::new(), 12);
-        assert_eq!(budget.take(100), 20, "who wants more than there is waits for all");
+        let memory = Memory::new(0, 1);
+        let (budget, all) = (Budget::new(memory), memory.in_flight);
+        assert_eq!((budget.take(all - 8), budget.try_take(9)), (all - 8, false));
+        budget.put_back(Vec::new(), all - 8);
+        assert_eq!(budget.take(all + 1), all, "who wants more than there is waits for all");
+    }
+
+    #[test]
+    fn who_needs_much_waits_for_who_has_it() {
+        let (budget, limits) = (Budget::new(Memory::new(0, 4)), Limits::default());
+        assert!(budget.small(&limits).more && !budget.large_allowance(&limits).more);
+        let share = budget.large();
+        std::thread::scope(|threads| {
+            let waits = threads.spawn(|| drop(budget.large()));
+            std::thread::sleep(PAUSE * 10);
+            assert!(!waits.is_finished());
+            drop(share);
+        });
+        budget.alone(true);
+        assert_eq!(budget.large_allowance(&limits), budget.small(&limits));
+        assert!(!budget.small(&limits).more, "in a layer that needs it all nobody may have more");
     }
 
     #[test]
     fn nobody_waits_for_a_thread_that_panicked() {
-        let budget = Budget::new(1);
-        budget.take(1);
+        let budget = Budget::new(Memory::new(0, 1));
+        budget.take(usize::MAX);
         let panics = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
         assert!(panics(&|| {
             let _watch = budget.watch();

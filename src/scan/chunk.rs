@@ -12,15 +12,10 @@ use super::whole::WholeFile;
 use crate::matcher::{AFTER, BEFORE, REACH};
 use crate::stream::{Segment, Text, Walked, fill};
 
-/// Plain bytes that a chunk takes from its stream.
-pub(super) const CHUNK: usize = 1 << 20;
 /// Bytes before those that it owns which a chunk has, unless its stream begins later.
 pub(super) const KEPT: usize = BEFORE + REACH;
 /// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
 pub(super) const LEFT: usize = AFTER + REACH;
-
-/// Bytes that a buffer for chunks has room for.
-pub(super) const CAPACITY: usize = KEPT + LEFT + CHUNK;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -48,13 +43,15 @@ pub(super) struct Chunk {
 impl Chunk {
     /// Bytes that it holds, with the files that travel with it.
     pub(super) fn held(&self) -> usize {
-        self.bytes.capacity() + self.files.iter().map(|file| file.bytes.capacity()).sum::<usize>()
+        self.bytes.capacity() + self.files.iter().map(|file| file.bytes.len()).sum::<usize>()
     }
 }
 
 /// Cuts a stream into chunks.
 #[derive(Debug, Default)]
 pub(super) struct Chunker {
+    /// Plain bytes that a chunk takes from the stream.
+    size: usize,
     next: u64,
     /// Offset in the stream of the first byte of `carry`.
     base: u64,
@@ -77,6 +74,11 @@ pub(super) struct Filled {
 }
 
 impl Chunker {
+    /// A chunker that takes `size` bytes at a time from its stream: several times what chunks overlap by.
+    pub(super) fn of(size: usize) -> Self {
+        Self { size, ..Self::default() }
+    }
+
     /// Fills `buffer` with the next chunk, whatever is in it. `walk` is shown the new bytes once and says what they are.
     pub(super) fn fill(
         &mut self,
@@ -84,14 +86,15 @@ impl Chunker {
         mut buffer: Vec<u8>,
         walk: &mut dyn FnMut(&[u8], &mut Walked),
     ) -> Filled {
+        let size = self.size;
         // What is in the buffer is overwritten, so that filling it with zeros is for those that are new.
-        buffer.reserve_exact(CAPACITY.saturating_sub(buffer.len()));
+        buffer.reserve_exact((KEPT + LEFT + size).saturating_sub(buffer.len()));
         let new = self.carry.len();
-        buffer.resize(new + CHUNK, 0);
+        buffer.resize(new + size, 0);
         buffer[..new].copy_from_slice(&self.carry);
         let (filled, error) = fill(reader, &mut buffer[new..]);
         buffer.truncate(new + filled);
-        let last = filled < CHUNK;
+        let last = filled < size;
         Filled { chunk: self.cut(buffer, new, last, walk), last, error }
     }
 
@@ -156,10 +159,12 @@ impl Chunker {
 mod tests {
     use super::*;
 
+    const CHUNK: usize = 1 << 20;
+
     #[test]
     fn every_byte_is_owned_once_and_hashed_once() {
         let bytes: Vec<u8> = (0..251).cycle().take(3 * CHUNK + 777).collect();
-        let (mut chunker, mut reader) = (Chunker::default(), &bytes[..]);
+        let (mut chunker, mut reader) = (Chunker::of(CHUNK), &bytes[..]);
         let (mut owned, mut hashed, mut walked) = (0, 0, 0);
         loop {
             let filled = chunker.fill(&mut reader, Vec::new(), &mut |new, _| walked += new.len());

@@ -77,6 +77,11 @@ impl<'c> Copier<'c> {
         std::mem::take(&mut self.done)
     }
 
+    /// Whether a file passes that is fed: only when it has ended may its reader wait for memory.
+    pub(super) fn is_feeding(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| matches!(open.state, State::Fed(_)))
+    }
+
     /// The file of a segment that starts in `new` or right behind, if somebody may want it.
     fn begin(&self, segment: &Segment, new: &[u8]) -> Option<Open> {
         let (start, size) = (segment.start, segment.end - segment.start);
@@ -150,7 +155,7 @@ impl<'c> Copier<'c> {
         if let Open { entry: Some(entry), size, bytes, most, .. } = open
             && (most > 0 || opens)
         {
-            self.done.push(WholeFile { entry, bytes, size, opens });
+            self.done.push(WholeFile { entry, bytes: Arc::new(bytes), size, opens });
         }
     }
 }
@@ -226,7 +231,7 @@ mod tests {
         let context = Context {
             matcher: &matcher,
             limits: &limits,
-            budget: super::super::Budget::new(1),
+            budget: super::super::Budget::new(super::super::memory::Memory::new(0, 1)),
             progress: &(),
             cache: None,
             trust_digests: false,

@@ -3,6 +3,9 @@
 //! A thread of the pool must never wait for bytes that another one reads: it could be the one that has to read them. So each
 //! such file has a thread that does nothing else, and the reading thread waits for it when it falls behind. That is one
 //! file at a time and the end of the one before.
+//!
+//! Such a file may need much memory, and cannot be read twice. So before it is begun the reading thread waits for its share
+//! of the budget: whoever has it needs nothing but bytes that nobody holds back.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
@@ -14,8 +17,8 @@ use super::whole::Yield;
 use super::{Context, inside};
 use crate::stream::Entry;
 
-/// Pieces of a file, of at most a chunk each, that wait to be looked into.
-const WAITING: usize = 1;
+/// Pieces of a file that wait to be looked into.
+const WAITING: usize = 2;
 
 /// Threads of one layer: the file that is being read, and the one before it, which may not be done yet.
 const THREADS: usize = 2;
@@ -43,7 +46,13 @@ impl<'c, 't> Feeds<'c, 't> {
         }
         let (sender, receiver) = sync_channel(WAITING);
         let context = self.context;
-        let look = move || inside::open(context, entry.as_ref(), &mut Pieces::new(receiver));
+        let share = context.budget.large();
+        let allowance = context.budget.large_allowance(context.limits);
+        let look = move || {
+            let looked = inside::open(context, allowance, entry.as_ref(), &mut Pieces::new(receiver));
+            drop(share);
+            looked
+        };
         lock(&self.running).push_back(threads.spawn(look));
         sender
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use super::Context;
 use super::matching::{EmbeddedFile, Match};
+use super::memory::Allowance;
 use super::searcher::{Searched, Searcher};
 use super::tee::{Meter, Share, Tee};
 use super::whole::Yield;
@@ -129,14 +130,19 @@ impl From<Part<'_>> for Link {
 }
 
 /// Looks into the file `entry`, or a blob that is no tar, whose bytes `body` gives. They are searched by somebody else.
-pub(super) fn open(context: &Context<'_>, entry: Option<&Arc<Entry>>, body: &mut dyn Read) -> Yield {
+pub(super) fn open(
+    context: &Context<'_>,
+    allowance: Allowance,
+    entry: Option<&Arc<Entry>>,
+    body: &mut dyn Read,
+) -> Yield {
     let path = entry.map_or(&[][..], |entry| &entry.path);
-    run(context, entry, &mut |opener| opener.look(path, &mut *body, None))
+    run(context, allowance, entry, &mut |opener| opener.look(path, &mut *body, None))
 }
 
 /// Looks into a file that stands encoded in the content of another.
-pub(super) fn open_embedded(context: &Context<'_>, file: &EmbeddedFile) -> Yield {
-    run(context, file.entry.as_ref(), &mut |opener| {
+pub(super) fn open_embedded(context: &Context<'_>, allowance: Allowance, file: &EmbeddedFile) -> Yield {
+    run(context, allowance, file.entry.as_ref(), &mut |opener| {
         // Nothing stands around such a file, so of small ones there can be many: none is taken to have more bytes.
         opener.meter.stored.set(file.bytes.len() as u64);
         opener.embedded(file);
@@ -144,10 +150,16 @@ pub(super) fn open_embedded(context: &Context<'_>, file: &EmbeddedFile) -> Yield
 }
 
 /// Gives what `look` finds, and says so if it had to stop.
-fn run(context: &Context<'_>, entry: Option<&Arc<Entry>>, look: &mut dyn FnMut(&mut Opener<'_>)) -> Yield {
+fn run(
+    context: &Context<'_>,
+    allowance: Allowance,
+    entry: Option<&Arc<Entry>>,
+    look: &mut dyn FnMut(&mut Opener<'_>),
+) -> Yield {
     let meter = Meter::new(context);
     let mut opener = Opener {
         context,
+        allowance,
         entry,
         meter: &meter,
         chain: Vec::new(),
@@ -172,6 +184,7 @@ fn run(context: &Context<'_>, entry: Option<&Arc<Entry>>, look: &mut dyn FnMut(&
 /// See the module.
 struct Opener<'o> {
     context: &'o Context<'o>,
+    allowance: Allowance,
     entry: Option<&'o Arc<Entry>>,
     meter: &'o Meter<'o>,
     chain: Vec<Link>,
@@ -314,7 +327,11 @@ impl Opener<'_> {
                 ProblemKind::Unsupported,
                 "unpack it and look at what it holds: its bytes as they are were searched".to_owned(),
             ),
-            FaultKind::Limit(limit) => (ProblemKind::Limit, limit.remedy()),
+            FaultKind::Limit(limit) => {
+                self.out.wants_more |=
+                    self.allowance.more && matches!(limit, Limit::WindowBytes | Limit::WholeBytes);
+                (ProblemKind::Limit, self.context.budget.memory.remedy(limit, self.context.limits))
+            }
         };
         self.push(Problem::new(kind, self.place(), fault.message, remedy));
     }
@@ -371,12 +388,14 @@ impl Visitor for Opener<'_> {
     }
 
     fn limit(&self, limit: Limit) -> u64 {
-        let bound = self.context.limits.get(limit);
-        if limit == Limit::WindowBytes { self.windows.of(bound) } else { bound }
+        match limit {
+            Limit::WindowBytes => self.windows.of(self.allowance.window),
+            _ => self.context.limits.get(limit),
+        }
     }
 
     fn room(&self) -> u64 {
-        self.rooms.of(self.context.limits.get(Limit::WholeBytes))
+        self.rooms.of(self.allowance.room)
     }
 }
 

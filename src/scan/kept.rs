@@ -15,12 +15,12 @@ use crate::stream::fill;
 /// Bytes that are hashed at a time.
 const READ: usize = 256 << 10;
 
-/// The report of `blob`.
-pub(super) fn blob(context: &Context<'_>, blob: &Blob) -> io::Result<BlobReport> {
+/// The report of `blob`; none as [`blob::map`] says.
+pub(super) fn blob(context: &Context<'_>, blob: &Blob, alone: bool) -> io::Result<Option<BlobReport>> {
     if let Some(report) = known(context, blob) {
-        return Ok(report);
+        return Ok(Some(report));
     }
-    blob.open().map(|mut stored| map(context, &blob.name, &mut stored))
+    blob.open().map(|mut stored| map(context, &blob.name, &mut stored, alone))
 }
 
 /// The report of `blob`, if it is in the cache. What a registry is asked for by a digest is what has that digest, so
@@ -37,13 +37,18 @@ pub(super) fn by_name(context: &Context<'_>, name: &str, trusted: bool) -> Optio
     cache.find(&digest_in_name(name)?, name)
 }
 
-/// Maps a blob, and keeps what it yields.
-pub(super) fn map(context: &Context<'_>, name: &str, stored: &mut dyn Read) -> BlobReport {
-    let report = blob::map(context, name, stored);
-    match &context.cache {
+/// Maps a blob, and keeps what it yields; none as [`blob::map`] says.
+pub(super) fn map(
+    context: &Context<'_>,
+    name: &str,
+    stored: &mut dyn Read,
+    alone: bool,
+) -> Option<BlobReport> {
+    let report = blob::map(context, name, stored, alone)?;
+    Some(match &context.cache {
         Some(cache) => cache.keep(report),
         None => report,
-    }
+    })
 }
 
 /// The report of a blob with the bytes that `blob` has.

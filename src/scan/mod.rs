@@ -22,8 +22,10 @@ mod inside;
 mod join;
 mod kept;
 mod lane;
+mod larger;
 mod lists;
 mod matching;
+mod memory;
 mod places;
 mod proof;
 mod pump;
@@ -38,8 +40,8 @@ mod whole;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 pub use self::base::GivenBase;
@@ -47,6 +49,8 @@ use self::blob::BlobReport;
 use self::budget::Budget;
 use self::cache::{Cache, Session};
 use self::documents::Documents;
+use self::memory::Memory;
+pub use self::memory::{default_memory, least_memory};
 pub use self::proof::check;
 use crate::findings::Outcome;
 use crate::findings::suppress::Suppressions;
@@ -67,6 +71,8 @@ pub struct Options {
     pub limits: Limits,
     /// Threads; 0 = one for each core.
     pub jobs: usize,
+    /// Bytes of memory that it may use; none: [`default_memory`].
+    pub max_memory: Option<u64>,
     /// Which platforms of an image.
     pub selection: Selection,
     /// How images are reached that are not on this machine.
@@ -88,11 +94,25 @@ pub struct Options {
     pub bases: Vec<GivenBase>,
 }
 
+impl Options {
+    /// Whether a scan can do with these options.
+    pub fn check(&self) -> Result<(), ScanError> {
+        let least = least_memory(self.jobs);
+        match self.max_memory {
+            Some(given) if given < least => {
+                Err(ScanError::Memory { given, jobs: memory::threads(self.jobs), least })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
             jobs: 0,
+            max_memory: None,
             selection: Selection::default(),
             remote: Remote::default(),
             min_confidence: Confidence::Likely,
@@ -132,10 +152,24 @@ pub enum ScanError {
     /// The input cannot be read or is no image.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// It may use too little memory.
+    #[error(
+        "{given} bytes of memory are too little: with {jobs} threads a scan needs {}MiB or more. \
+         Allow as much with --max-memory, or use fewer threads with --jobs",
+        least.div_ceil(1 << 20)
+    )]
+    Memory {
+        /// Bytes that it may use.
+        given: u64,
+        /// Threads.
+        jobs: usize,
+        /// Bytes that it needs.
+        least: u64,
+    },
     /// The operating system gives no threads.
     #[error("cannot start {jobs} threads: {source}. Use fewer with --jobs")]
     Threads {
-        /// How many were asked for; 0 = one for each core.
+        /// How many were asked for.
         jobs: usize,
         /// What the system says.
         source: rayon::ThreadPoolBuildError,
@@ -145,6 +179,7 @@ pub enum ScanError {
 /// Scans images with one rule set.
 pub struct Scanner {
     matcher: Matcher,
+    memory: Memory,
     options: Options,
 }
 
@@ -174,13 +209,16 @@ pub(crate) struct Gathered {
     selection: Option<Selection>,
 }
 
-/// Bytes in flight for each thread: two chunks and some files.
-const IN_FLIGHT: usize = 2 * chunk::CAPACITY + (2 << 20);
+fn memory_of(options: &Options) -> Memory {
+    let most = options.max_memory.unwrap_or_else(|| default_memory(options.jobs));
+    Memory::new(most, memory::threads(options.jobs))
+}
 
 impl Scanner {
     /// A scanner for `rules`.
     pub fn new(rules: Arc<RuleSet>, options: Options) -> Self {
-        Self { matcher: Matcher::new(rules), options }
+        let memory = memory_of(&options);
+        Self { matcher: Matcher::with_scratch(rules, memory.patterns), memory, options }
     }
 
     /// The rules.
@@ -196,23 +234,26 @@ impl Scanner {
     /// Scans one input to its end. What could not be looked at is in [`Outcome::problems`].
     pub fn scan(&self, input: &Input, progress: &dyn Progress) -> Result<Outcome, ScanError> {
         let Options { limits, jobs, remote, selection, .. } = &self.options;
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(*jobs)
-            .build()
-            .map_err(|source| ScanError::Threads { jobs: *jobs, source })?;
-        let threads = pool.current_num_threads();
-        let budget = Budget::new(threads * IN_FLIGHT);
+        self.options.check()?;
+        let jobs = memory::threads(*jobs);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+        let pool = pool.map_err(|source| ScanError::Threads { jobs, source })?;
         let cache = self.options.cache.as_deref();
-        let context = Context {
-            matcher: &self.matcher,
-            limits,
-            budget,
-            progress,
-            cache: cache.map(|cache| cache.session(self.rules(), limits, &self.options.fingerprint_key)),
-            trust_digests: self.options.trust_digests,
-        };
+        let windows = self.memory.bounds(limits);
         pool.install(|| {
-            let gathered = match source::open(input, limits, remote, selection)? {
+            let opened = source::open(input, &windows, remote, selection)?;
+            let budget = Budget::new(self.memory.beside(opened.window()));
+            // What is found depends on the memory only where it bounds windows and rooms.
+            let bounds = budget.memory.bounds(limits);
+            let context = Context {
+                matcher: &self.matcher,
+                limits,
+                budget,
+                progress,
+                cache: cache.map(|cache| cache.session(self.rules(), &bounds, &self.options.fingerprint_key)),
+                trust_digests: self.options.trust_digests,
+            };
+            let gathered = match opened {
                 Opened::Blobs(blobs) => self.gather(&context, blobs),
                 Opened::Stream(stream) => drain(&context, stream),
             };
@@ -295,9 +336,9 @@ fn drain(context: &Context<'_>, stream: Stream) -> Gathered {
             documents::Taken::Other(head, problem) => {
                 gathered.problems.extend(problem.map(|problem| join::located(&name, &problem)));
                 let report = kept::by_name(context, &name, context.trust_digests)
-                    .unwrap_or_else(|| kept::map(context, &name, &mut head.chain(&mut body)));
+                    .or_else(|| kept::map(context, &name, &mut head.chain(&mut body), true));
                 context.progress.layer();
-                gathered.reports.insert(name, report);
+                gathered.reports.extend(report.map(|report| (name, report)));
             }
         }
         if gathered.reports.len() as u64 >= context.limits.get(Limit::LayerEntries) {
@@ -320,8 +361,8 @@ fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathe
             gathered.problems.push(unreadable(source::REST, &error));
         }
         if head[..filled].iter().any(|byte| *byte != 0) {
-            let report = kept::map(context, source::REST, &mut head[..filled].chain(&mut rest));
-            gathered.reports.insert(source::REST.into(), report);
+            let report = kept::map(context, source::REST, &mut head[..filled].chain(&mut rest), true);
+            gathered.reports.extend(report.map(|report| (source::REST.into(), report)));
             return;
         }
         if filled < head.len() {
@@ -340,7 +381,8 @@ enum Mapped {
 /// Maps blobs on all threads of the pool, or on `at_once` of them; each takes the next one when it is done with its last.
 ///
 /// A thread that waits for its chunks helps others with theirs, but never starts a second blob on top of the first:
-/// each thread has a loop of its own, which no other takes over, and that bounds the memory.
+/// each thread has a loop of its own, which no other takes over, and that bounds the memory. Those whose decompression
+/// takes much are mapped at the end, one after another.
 fn map_all(
     context: &Context<'_>,
     documents: &Documents,
@@ -348,35 +390,54 @@ fn map_all(
     at_once: Option<usize>,
 ) -> Vec<(String, std::io::Result<Mapped>)> {
     let next = AtomicUsize::new(0);
-    let done = std::sync::Mutex::new(Vec::new());
+    let (done, large) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let map = |blob: &Blob, alone: bool| {
+        let mapped = map_one(context, documents, blob, alone).transpose()?;
+        context.progress.layer();
+        lock(&done).push((blob.name.clone(), mapped));
+        Some(())
+    };
     rayon::broadcast(|thread| {
         if at_once.is_some_and(|at_once| thread.index() >= at_once) {
             return;
         }
         while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mapped = map_one(context, documents, blob);
-            context.progress.layer();
-            let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            done.push((blob.name.clone(), mapped));
+            if map(blob, false).is_none() {
+                lock(&large).push(blob);
+            }
         }
     });
-    done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    let large = large.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for blob in large {
+        map(blob, true);
+    }
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn map_one(context: &Context<'_>, documents: &Documents, blob: &Blob) -> std::io::Result<Mapped> {
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What becomes of `blob`; none as [`blob::map`] says.
+fn map_one(
+    context: &Context<'_>,
+    documents: &Documents,
+    blob: &Blob,
+    alone: bool,
+) -> std::io::Result<Option<Mapped>> {
     let report = |report| Mapped::Report(Box::new(report), None);
     if !blob.late {
-        return kept::blob(context, blob).map(report);
+        return Ok(kept::blob(context, blob, alone)?.map(report));
     }
     if let Some(known) = kept::known(context, blob) {
-        return Ok(report(known));
+        return Ok(Some(report(known)));
     }
     let mut stored = blob.open()?;
     match documents::take(&mut stored, blob.size, documents, context.limits) {
-        documents::Taken::Document(document) => Ok(Mapped::Document(document)),
+        documents::Taken::Document(document) => Ok(Some(Mapped::Document(document))),
         documents::Taken::Other(head, problem) => {
-            let report = kept::map(context, &blob.name, &mut head.chain(stored));
-            Ok(Mapped::Report(Box::new(report), problem))
+            let report = kept::map(context, &blob.name, &mut head.chain(stored), alone);
+            Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
         }
     }
 }

@@ -152,10 +152,12 @@ mod tests {
 
     use super::super::chunk::Chunker;
 
+    const CHUNK: usize = 1 << 20;
+
     #[test]
     fn a_cut_file_has_the_windows_of_a_real_one() {
-        let bytes: Vec<u8> = (0..251).cycle().take(super::super::chunk::CHUNK + 777).collect();
-        let filled = Chunker::default().fill(&mut &bytes[..], Vec::new(), &mut |_, _: &mut Walked| {});
+        let bytes: Vec<u8> = (0..251).cycle().take(CHUNK + 777).collect();
+        let filled = Chunker::of(CHUNK).fill(&mut &bytes[..], Vec::new(), &mut |_, _: &mut Walked| {});
         let real = filled.chunk;
         let [first, second] = cut(&bytes, real.owned.end, b"a");
         assert_eq!(first.owned, real.owned);

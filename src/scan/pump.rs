@@ -13,6 +13,7 @@ use super::collect::{Collected, Collector};
 use super::copy::{Copier, Feed};
 use super::feed::Feeds;
 use super::lane::Lane;
+use super::larger::{Larger, Queue};
 use super::matching::{Match, matches};
 use super::{inside, whole};
 use crate::digest::{Digest, Hasher};
@@ -52,23 +53,26 @@ const RATIO_SLACK: u64 = 1 << 20;
 pub(super) fn pump(context: &Context<'_>, reader: &mut dyn Read, stored: &AtomicU64, raw: bool) -> Plain {
     let hashes = Lane::new(Hasher::default());
     let found = Lane::new(Collector::new(context.limits));
-    let stages = Stages { context, hashes, found };
+    let stages = Stages { context, hashes, found, larger: Queue::default() };
     let (pumped, looked) = std::thread::scope(|threads| {
         let feeds = Feeds::new(context);
         let feed = |entry| feeds.start(threads, entry);
         let walk = Walk::new(context, &feed, raw);
         let pumped = rayon::in_place_scope_fifo(|scope| {
-            let run = |chunk| {
+            let run = |chunk, feeding: bool| {
                 let stages = &stages;
                 scope.spawn_fifo(move |_| stages.run(chunk));
+                if !feeding {
+                    stages.larger.keep_short(context);
+                }
             };
             chunks(context, reader, stored, walk, &run)
         });
         (pumped, feeds.finish())
     });
-    let Stages { hashes, found, .. } = stages;
+    let Stages { hashes, found, larger, .. } = stages;
     let mut found = found.finish();
-    for looked in looked {
+    for looked in larger.finish(context).chain(looked) {
         found.add_whole(looked);
     }
     pumped.into_plain(context, found, hashes.finish())
@@ -90,9 +94,9 @@ fn chunks(
     reader: &mut dyn Read,
     stored: &AtomicU64,
     mut walk: Walk<'_>,
-    run: &dyn Fn(Chunk),
+    run: &dyn Fn(Chunk, bool),
 ) -> Pumped {
-    let mut chunker = Chunker::default();
+    let mut chunker = Chunker::of(context.budget.memory.chunk);
     let mut bytes = 0;
     loop {
         let buffer = context.budget.buffer();
@@ -102,7 +106,7 @@ fn chunks(
         let over = limit(context, bytes, stored.load(Ordering::Relaxed));
         chunk.files = walk.copier.take(last || over.is_some());
         chunk.weight = context.budget.take(chunk.held());
-        run(chunk);
+        run(chunk, walk.copier.is_feeding());
         if last || over.is_some() {
             let complete = last && error.is_none() && over.is_none();
             let Walk { walker, content, .. } = walk;
@@ -175,6 +179,7 @@ struct Stages<'s> {
     context: &'s Context<'s>,
     hashes: Lane<Chunk, Hasher>,
     found: Lane<super::matching::Matches, Collector>,
+    larger: Queue,
 }
 
 impl Stages<'_> {
@@ -186,8 +191,10 @@ impl Stages<'_> {
         matches.whole = whole::read(context, &matches.files);
         for file in std::mem::take(&mut matches.embedded) {
             let most_noted = context.limits.get_usize(Limit::WholeBytes);
-            matches.whole.append(inside::open_embedded(context, &file), most_noted);
+            let looked = inside::open_embedded(context, context.budget.small(context.limits), &file);
+            matches.whole.append_or(looked, || Larger::Embedded(file), most_noted);
         }
+        self.larger.put(std::mem::take(&mut matches.whole.larger));
         context.progress.found(matches.found.len() + matches.whole.found.len());
         self.found.hand_in(chunk.index, matches, Collector::add);
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {

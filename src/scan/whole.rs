@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::larger::Larger;
 use super::lists::LISTS;
 use super::matching::Match;
 use super::structured::STRUCTURED;
@@ -36,7 +37,7 @@ pub(super) const READERS: &[Reader] = &[STRUCTURED, LISTS];
 pub(super) struct WholeFile {
     pub(super) entry: Arc<Entry>,
     /// The first bytes, up to the largest limit of its readers.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Arc<Vec<u8>>,
     /// How many bytes it has by its header.
     pub(super) size: u64,
     /// Whether a decoder opens it, so that it is looked into.
@@ -66,21 +67,25 @@ pub(super) struct Yield {
     pub(super) lists: Lists,
     /// What was noted of objects in other files.
     pub(super) notes: Notes,
+    /// Whether something was left out because it needs more memory than it had, and could have more.
+    pub(super) wants_more: bool,
+    /// Files that need more memory than everybody may have: they have yet to be looked into.
+    pub(super) larger: Vec<Larger>,
 }
 
 /// Reads files with all their readers, and looks into those that a decoder opens.
 pub(super) fn read(context: &Context<'_>, files: &[WholeFile]) -> Yield {
-    let mut out = Yield::default();
+    let (mut out, small) = (Yield::default(), context.budget.small(context.limits));
+    let most_noted = context.limits.get_usize(Limit::WholeBytes);
     for file in files {
         let text = Text { entry: &file.entry, bytes: &file.bytes, size: file.size };
         for reader in READERS {
             reader.read(context, text, &mut out);
         }
         if file.opens {
-            out.append(
-                inside::open(context, Some(&file.entry), &mut &file.bytes[..]),
-                context.limits.get_usize(Limit::WholeBytes),
-            );
+            let larger = || Larger::File(Arc::clone(&file.entry), Arc::clone(&file.bytes));
+            let looked = inside::open(context, small, Some(&file.entry), &mut &file.bytes[..]);
+            out.append_or(looked, larger, most_noted);
         }
     }
     out
@@ -107,6 +112,15 @@ impl Reader {
 }
 
 impl Yield {
+    /// Takes what looking into one more file yielded; if it needs more memory, only notes that.
+    pub(super) fn append_or(&mut self, looked: Self, larger: impl FnOnce() -> Larger, most_noted: usize) {
+        if looked.wants_more {
+            self.larger.push(larger());
+        } else {
+            self.append(looked, most_noted);
+        }
+    }
+
     /// Takes what looking into one more file yielded, which has no lists, with a bound on the bytes of all notes.
     pub(super) fn append(&mut self, more: Self, most_noted: usize) {
         self.notes.append(more.notes, most_noted);

@@ -130,12 +130,24 @@ pub enum Opened {
     Stream(Stream),
 }
 
+impl Opened {
+    /// Bytes that reading it takes all the time for windows of decompressors.
+    pub fn window(&self) -> u64 {
+        match self {
+            Self::Blobs(_) => 0,
+            Self::Stream(stream) => stream.window,
+        }
+    }
+}
+
 /// A pipe or a compressed archive.
 pub struct Stream {
     /// The archive's bytes, decompressed.
     pub reader: Box<dyn Read + Send>,
     /// The compressions that were undone, outermost first.
     pub compression: Vec<Compression>,
+    /// Bytes that their windows take.
+    pub window: u64,
 }
 
 impl std::fmt::Debug for Stream {
@@ -260,17 +272,18 @@ pub fn open(
 fn stream(reader: Box<dyn Read + Send>, input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
     let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
     let mut reader: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(256 << 10, reader));
-    let mut compression = Vec::new();
+    let (mut compression, mut window) = (Vec::new(), 0_u64);
     loop {
         let (head, whole) = peek(reader).map_err(unreadable)?;
         reader = whole;
         if is_tar(&head) {
-            return Ok(Opened::Stream(Stream { reader: Box::new(reader), compression }));
+            return Ok(Opened::Stream(Stream { reader: Box::new(reader), compression, window }));
         }
         let deep = compression.len() as u64 >= limits.get(Limit::Depth);
         match Compression::sniff(&head).filter(|_| !deep) {
             Some(found) => {
                 compression.push(found);
+                window = window.saturating_add(crate::stream::window(found, &head));
                 reader = Box::new(BufReader::with_capacity(
                     256 << 10,
                     Decoder::new(reader, found, limits.get(Limit::WindowBytes)),

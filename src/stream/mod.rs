@@ -15,6 +15,7 @@ mod members;
 mod paths;
 mod peeked;
 mod walker;
+mod window;
 
 pub use self::bounded::{Section, fill, read_bounded};
 pub use self::compression::{Aside, Compression, Decoder};
@@ -22,6 +23,7 @@ pub use self::members::{ArchiveError, Body, Forward, Members, Streamed};
 pub use self::paths::{Effect, Link, PathIndex, key};
 pub use self::peeked::Peeked;
 pub use self::walker::{Entry, Segment, SegmentKind, Text, TextKind, Walked, Walker};
+pub use self::window::window;
 
 /// Whether the first block of a stream is a tar header, or the end marker of an empty tar.
 pub fn is_tar(head: &[u8]) -> bool {

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes that [`Peeked::peek`] shows: the longest mark of a compression, which is LZMA's.
-const AHEAD: usize = 14;
+/// Bytes that [`Peeked::peek`] shows: enough for the mark of each compression, and for what its header says of memory.
+const AHEAD: usize = 48;
 
 /// A reader whose next bytes can be looked at.
 pub struct Peeked<R> {
@@ -40,7 +40,7 @@ impl<R: BufRead> Peeked<R> {
         self.from = 0;
     }
 
-    /// The next fourteen bytes, the longest mark of a compression, or fewer if the stream ends before.
+    /// The next bytes, enough for the header of a compression, or fewer if the stream ends before.
     pub fn peek(&mut self) -> io::Result<&[u8]> {
         self.ahead.drain(..self.from);
         self.from = 0;
