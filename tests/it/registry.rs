@@ -115,6 +115,38 @@ fn what_refers_to_an_image_is_scanned_too() {
 }
 
 #[test]
+fn every_page_of_what_refers_to_an_image_is_asked_for() {
+    let registry = Registry::plain();
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "app:1");
+    let secret = |number: usize| expand("ghp_{base62:30}{github-crc32}", &format!("page {number}"));
+    let pages: Vec<String> = (0..2)
+        .map(|number| {
+            let artifact = ImageBuilder::new().step("x", |layer| layer.file("note", secret(number)));
+            registry.push(&bundle(&[artifact], Compression::Gzip), &format!("app:page-{number}"));
+            let report = scanner().args([format!("{}/app:page-{number}", registry.address)]).report();
+            let digest = report.json["image"]["manifests"][0]["manifest"].clone();
+            json!({"schemaVersion": 2, "manifests": [{"digest": digest, "size": 1,
+                "mediaType": "application/vnd.oci.image.manifest.v1+json"}]})
+            .to_string()
+        })
+        .collect();
+    let front = Front::of(&registry.address, move |asked| {
+        let number = usize::from(asked.path.contains("last=0"));
+        let next = "</v2/app/referrers/x?last=0>; rel=\"next\"".to_owned();
+        let link = (number == 0).then_some(("Link", next));
+        if asked.path.contains("/referrers/") {
+            Act::Answer(200, link.into_iter().collect(), pages[number].clone())
+        } else {
+            Act::Pass
+        }
+    });
+    let report = scanner().args([format!("{}/app:1", front.address)]).report();
+    for number in 0..2 {
+        assert!(report.finding(&secret(number)).is_some(), "page {number}: {:#}", report.json);
+    }
+}
+
+#[test]
 fn tls_and_logins_are_those_of_the_tools() {
     let registry = Registry::with_login();
     let bundle = bundle(&[leaky()], Compression::Zstd);

@@ -59,7 +59,7 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
 }
 
 /// The query of the next page that a `Link` names (RFC 8288). Its server and path stay those of the list.
-fn query_of(link: &str) -> Option<String> {
+pub(super) fn query_of(link: &str) -> Option<String> {
     link.split(',').find_map(|link| {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.split(';').map(str::trim).any(|parameter| {

@@ -4,9 +4,12 @@
 //! made of the digest, written by those who push ("Referrers Tag Schema"). Older tools of Sigstore know neither and use
 //! tags of their own, which look the same with an ending.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::client::{Query, Repository, document};
+use super::list::query_of;
 use super::pull::MANIFESTS;
 use super::reference::is_digest;
 use crate::digest::Digest;
@@ -48,19 +51,41 @@ pub(super) fn referrers(
 
 /// What the index at `path` lists, page by page; none if there is no such index.
 fn lists(repository: &Repository, path: &str, limits: &Limits) -> Result<Option<Vec<Referrer>>, RemoteError> {
-    let query = Query::get(path, INDEX);
-    let found = match document(repository, &query, limits.get(Limit::DocumentBytes)) {
-        Err(error) if matches!(error.fault(), RemoteFault::Absent | RemoteFault::Final) => return Ok(None),
-        Err(error) => return Err(error),
-        Ok(found) => found,
-    };
-    let Some((bytes, _)) = found else { return Ok(None) };
-    let manifests = named(&bytes).into_iter().filter(|named| named.role == Role::Manifest);
-    let referrer = |named: crate::image::Named| Referrer {
-        entry: json!({"mediaType": named.media_type, "digest": named.digest, "size": named.size.unwrap_or(0)}),
-        digest: named.digest,
-    };
-    Ok(Some(manifests.map(referrer).collect()))
+    let most = limits.get_usize(Limit::Manifests);
+    let (mut all, mut known) = (Vec::new(), BTreeSet::new());
+    let mut next = Some(path.to_owned());
+    while let Some(page) = next.take() {
+        let found = document(repository, &Query::get(&page, INDEX), limits.get(Limit::DocumentBytes));
+        let unknown = |error: &RemoteError| matches!(error.fault(), RemoteFault::Absent | RemoteFault::Final);
+        if page == path && found.as_ref().is_err_and(unknown) {
+            return Ok(None);
+        }
+        let Some((bytes, reply)) = found? else {
+            return Err(too_many(
+                path,
+                "their list is too large",
+                "raise --max-document-bytes if you trust it",
+            ));
+        };
+        let before = known.len();
+        for named in named(&bytes).into_iter().filter(|named| named.role == Role::Manifest) {
+            if known.len() >= most {
+                return Err(too_many(path, "there are too many", "raise --max-manifests if you trust it"));
+            }
+            if known.insert(named.digest.clone()) {
+                let size = named.size.unwrap_or(0);
+                let entry = json!({"mediaType": named.media_type, "digest": named.digest, "size": size});
+                all.push(Referrer { entry, digest: named.digest });
+            }
+        }
+        let link = reply.header("link").and_then(query_of).filter(|_| known.len() > before);
+        next = link.map(|query| format!("{path}?{query}"));
+    }
+    Ok(Some(all))
+}
+
+fn too_many(path: &str, what: &str, remedy: &'static str) -> RemoteError {
+    RemoteError::new(RemoteFault::Final, format!("{path}: {what}"), remedy)
 }
 
 /// The manifest that is called `tag`, if there is one.
