@@ -234,8 +234,9 @@ impl Opener<'_> {
         let Tee { searcher, failed, bytes, .. } = tee;
         self.seen += u64::from(bytes > 0);
         let of_a_member = matches!(self.chain.last(), Some(Link::Member(_) | Link::Version(..)) | None);
-        let counts = (bytes > 0 || of_a_member) && self.meter.over.get().is_none();
-        if let Some(fault) = failed.filter(|_| counts) {
+        // Nor is what could not be read for want of memory: that says nothing of its kind.
+        let counts = |fault: &Fault| bytes > 0 || of_a_member || matches!(fault.kind, FaultKind::Limit(_));
+        if let Some(fault) = failed.filter(counts).filter(|_| self.meter.over.get().is_none()) {
             self.tell(fault);
         }
         if let Some(searcher) = searcher {

@@ -118,6 +118,20 @@ fn image() -> ImageBuilder {
 }
 
 #[test]
+fn a_window_inside_of_a_compressed_file_gets_what_there_is_or_is_told() {
+    let secret = expand("ghp_{base62:30}{github-crc32}", "a window in a window");
+    let log = format!("{secret}\n{}", "a line\n".repeat(10_000));
+    let file = Compression::Gzip.compress(&Compression::Xz.compress(log.as_bytes()));
+    let archive =
+        (named("oci-archive").write)(&[image().layer(|layer| layer.file("a.gz", file))], Compression::Gzip);
+    let report = scanner().stdin(archive.tar()).report();
+    assert!(report.finding(&secret).is_some() && report.problems().is_empty(), "{:#}", report.json);
+    // What is too large for anybody is not looked into, and that is said.
+    let report = scanner().stdin(archive.tar()).args(["--max-window-bytes", "1MiB"]).report();
+    assert_eq!((report.problem_kinds(), report.code), (vec!["limit"], 4), "{:#}", report.json);
+}
+
+#[test]
 fn every_limit_that_bites_is_a_problem_that_names_its_flag() {
     let mut wrong = Vec::new();
     for row in LIMITS {
