@@ -40,6 +40,7 @@ dpkg-deb:dpkg
 npm:npm
 makeself:makeself
 rpmbuild:rpm
+valgrind:valgrind
 vim:vim
 redis-server:redis-server
 ldb:rocksdb-tools

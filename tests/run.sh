@@ -1,5 +1,5 @@
 #!/bin/bash
-# Run all tests: install what they need, build the fixtures, test, and measure memory with a release build.
+# Run all tests: install what they need, build the fixtures, test, and measure memory and instructions with a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,4 +10,6 @@ cargo build --release
 cargo test --lib --bins --tests
 cargo test --doc
 target=$(realpath "${CARGO_TARGET_DIR:-target}")
-LAYERSIFT_RELEASE=$target/release/layersift cargo test --test it memory
+export LAYERSIFT_RELEASE=$target/release/layersift
+cargo test --test it memory
+cargo test --test it cost -- --ignored

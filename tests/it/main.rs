@@ -11,6 +11,7 @@ mod cache;
 mod cases;
 mod command;
 mod corpus;
+mod cost;
 mod demo;
 mod diff;
 mod documents;
@@ -22,6 +23,9 @@ mod judged;
 mod layouts;
 mod leftovers;
 mod limits;
+#[path = "../../benches/support/mod.rs"]
+#[allow(dead_code, reason = "the benches use more of it")]
+mod made;
 mod matrix;
 mod memory;
 mod own_rules;

@@ -1,5 +1,6 @@
 """Makes images that are meant to be slow. `hostile.py` alone lists their kinds; `hostile.py KIND BYTES FILE` writes a
-docker-archive of that kind, with about so many bytes in its layer, the same bytes in every run.
+docker-archive of that kind, with about so many bytes in its layer, the same bytes in every run; `hostile.py all BYTES FOLDER`
+writes one of each.
 
 A kind is a function from a number of bytes to tar entries. It is named after what it repeats, and what it aims at is in its
 docstring. `ordinary` and `quiet` are what the others are compared with."""
@@ -873,8 +874,9 @@ def main():
             print(f"{name:<24} {' '.join((function.__doc__ or '').split())}")
         return
     name, size, path = sys.argv[1:]
-    with open(path, "wb") as out:
-        write(name, int(size), out)
+    for kind in KINDS if name == "all" else [name]:
+        with open(os.path.join(path, f"{kind}.tar") if name == "all" else path, "wb") as out:
+            write(kind, int(size), out)
 
 
 if __name__ == "__main__":
