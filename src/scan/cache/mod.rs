@@ -1,6 +1,6 @@
 //! The layer cache: what a blob yielded, kept for the next scan that meets the same bytes under the same rules.
 //!
-//! A report depends on nothing but the blob's bytes, the rules, the limits and the program ([`Session`] names those), so
+//! A report depends on nothing but the blob's bytes, the rules, the limits and the program (`Session` names those), so
 //! it can be kept under the blob's digest, whatever image and whatever source the blob came from. It is kept without the
 //! text of any credential (see `sealed`). With a cache every report, new or kept, takes the same way through its stored
 //! form, so what comes out does not depend on which it was.
