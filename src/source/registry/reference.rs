@@ -1,6 +1,8 @@
 //! Names of images, by the grammar that all container tools share (distribution/reference).
 //!
-//!     [HOST[:PORT]/]PATH[:TAG][@DIGEST]
+//! ```text
+//! [HOST[:PORT]/]PATH[:TAG][@DIGEST]
+//! ```
 //!
 //! What stands before the first `/` is a host if it has a dot or a colon in it, is `localhost`, or has a capital
 //! letter; everything else is on Docker Hub, and there `library/` if it has but one part.
