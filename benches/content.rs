@@ -101,7 +101,7 @@ fn embedded(bencher: Bencher<'_, '_>, there: bool) {
     let expected = usize::from(there);
     bencher.counter(BytesCount::of_slice(&bytes)).bench(|| {
         let mut found = 0;
-        encoding::embedded(&bytes, bytes.len(), &mut |_| found += 1);
+        encoding::embedded(&bytes, &mut |_| found += 1);
         assert_eq!(found, expected);
     });
 }

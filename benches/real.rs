@@ -169,6 +169,6 @@ fn encoded(_: &Matcher, text: &[u8]) -> usize {
 
 fn embedded(_: &Matcher, text: &[u8]) -> usize {
     let mut count = 0;
-    encoding::embedded(text, text.len(), &mut |_| count += 1);
+    encoding::embedded(text, &mut |_| count += 1);
     count
 }

@@ -50,6 +50,23 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     Compression::Gzip.compress(bytes)
 }
 
+#[test]
+fn a_file_in_two_encodings_is_whole_whatever_stands_behind_it() {
+    use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
+    let release = gzip(format!("token: {}\n{}", token(), "key: value\n".repeat(40)).as_bytes());
+    let more = "more: settings of the same file\n".repeat(80_000);
+    for inner in [BASE64_STANDARD.encode(&release), BASE64_STANDARD_NO_PAD.encode(&release)] {
+        let yaml = format!("data:\n  release: {}\n{more}", BASE64_STANDARD.encode(&inner));
+        let report = scan(&[("release.yaml", yaml.into_bytes())], &[]);
+        assert!(report.problems().is_empty(), "{:#}", report.json["problems"]);
+        assert_eq!(place(&report)[2], json!(["base64", "base64", "gzip"]));
+    }
+    // One that is longer than a chunk is looked into as far as that goes, and that is told.
+    let long = format!("data: {}\n{more}", BASE64_STANDARD.encode(gzip(&text(3 << 20))));
+    let report = scan(&[("long.yaml", long.into_bytes())], &[]);
+    assert!(report.problem_kinds().contains(&"limit"), "{:#}", report.json["problems"]);
+}
+
 /// A text of about `size` bytes that does not compress, with the token in the line before the last.
 fn text(size: usize) -> Vec<u8> {
     let mut noise = Noise::new("text");

@@ -18,10 +18,10 @@ pub struct Embedded {
     pub encoding: &'static str,
     /// Where its digits start in the text.
     pub start: usize,
+    /// Where they end. If that is the end of the text, more may follow behind it.
+    pub end: usize,
     /// What they stand for.
     pub bytes: Vec<u8>,
-    /// Whether they reach to the end of the text, so that more may follow.
-    pub cut: bool,
 }
 
 /// The digits of a magic: what is looked for, and how many digits stand in front of it.
@@ -90,10 +90,10 @@ static FINDER: LazyLock<AhoCorasick> = LazyLock::new(|| {
         .expect("a few short patterns make an automaton")
 });
 
-/// Every file that stands encoded in `text` and that a decoder opens; decoded in all at most `most` bytes. Whether there were
-/// more of them.
-pub fn embedded(text: &[u8], most: usize, sink: &mut dyn FnMut(Embedded)) -> bool {
-    let (mut from, mut left) = (0, most);
+/// Every file that stands encoded in `text` and that a decoder opens. Their digits do not overlap, so in all they are shorter
+/// than the text.
+pub fn embedded(text: &[u8], sink: &mut dyn FnMut(Embedded)) {
+    let mut from = 0;
     let mut heads = Heads::default();
     for found in FINDER.find_iter(text) {
         let magic = &MAGICS[found.pattern().as_usize()];
@@ -102,17 +102,11 @@ pub fn embedded(text: &[u8], most: usize, sink: &mut dyn FnMut(Embedded)) -> boo
         if head.len() < LEAST || (Head { path: b"", bytes: head, size: None }).decoder().is_none() {
             continue;
         }
-        let all = decode(magic.form, &text[start..], left, &mut |_, _| {});
+        let all = decode(magic.form, &text[start..], text.len(), &mut |_, _| {});
         from = start + all.read;
-        left -= all.bytes.len();
-        let cut = from == text.len();
-        if left == 0 {
-            return true;
-        }
         let encoding = if magic.form == Form::Base64 { "base64" } else { "hex" };
-        sink(Embedded { encoding, start, bytes: all.bytes, cut });
+        sink(Embedded { encoding, start, end: from, bytes: all.bytes });
     }
-    false
 }
 
 /// Where the digits start of which `magic` stands at `at`.
@@ -155,7 +149,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<Embedded> {
         let mut all = Vec::new();
-        assert!(!embedded(text.as_bytes(), 1 << 20, &mut |one| all.push(one)));
+        embedded(text.as_bytes(), &mut |one| all.push(one));
         all
     }
 
@@ -195,10 +189,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_decoded_is_bounded() {
+    fn digits_that_are_cut_end_where_the_text_ends() {
         let digits = base64(&gzip(TEXT));
-        assert!(embedded(digits.as_bytes(), 30, &mut |_| panic!("too many")));
         let cut = &digits[..digits.len() / 2];
-        assert!(found(cut)[0].cut);
+        assert_eq!(found(cut)[0].end, cut.len());
+        let whole = format!("{digits}\n.");
+        assert!(found(&whole)[0].end < whole.len());
     }
 }

@@ -10,6 +10,10 @@ use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::stream::Segment;
 
+/// Digits before the end of a chunk that may stand for nothing, because the last group of each encoding is not whole, with what
+/// breaks a line there.
+const LAST_GROUPS: usize = 256;
+
 /// Where an encoded text stands.
 struct Scene<'e> {
     segment: &'e Segment,
@@ -49,17 +53,21 @@ impl Work<'_> {
         place: &dyn Fn(usize) -> usize,
         names: &[&'static str],
     ) {
-        let end = self.chunk.base + self.chunk.bytes.len() as u64;
+        let chunk_end = self.chunk.bytes.len();
+        let goes_on = scene.segment.end > self.chunk.base + chunk_end as u64;
         let (mut found, mut cut) = (Vec::new(), false);
-        let over = embedded(text, text.len(), &mut |file| {
+        embedded(text, &mut |file| {
             if scene.owned.contains(&(scene.start + place(file.start))) {
-                cut |= file.cut && scene.segment.end > end;
+                // The end of a decoded text is mostly that of its digits, and not where the chunk ends.
+                let at_end =
+                    file.end == text.len() && scene.start + place(file.end) + LAST_GROUPS >= chunk_end;
+                cut |= goes_on && at_end;
                 let names = names.iter().copied().chain([file.encoding]).collect();
                 found.push(EmbeddedFile { entry: scene.segment.entry.clone(), names, bytes: file.bytes });
             }
         });
         self.embedded.extend(found);
-        if cut || over {
+        if cut {
             let place = String::from_utf8_lossy(path(scene.segment));
             let message =
                 "a file that stands encoded in it is too long to be decoded; its beginning was looked into";
