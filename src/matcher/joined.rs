@@ -352,8 +352,7 @@ fn lines(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Joined> {
     }
     let run = run_before(&text[start..end]);
     // The last group of base64 ends with that sign too.
-    let digits = digits_before(&text[start..end]);
-    if soft && digits >= PADDED && digits % 4 == 3 {
+    if soft && is_filled(&text[start..end]) {
         return None;
     }
     let mut next = past_line_end(text, end, path)?;
@@ -401,9 +400,14 @@ fn is_quoted(line: &[u8]) -> bool {
 /// Fewest digits of base64 whose last `=` is taken for what fills a group.
 const PADDED: usize = 20;
 
-/// Digits of base64 at the end of `text`.
-fn digits_before(text: &[u8]) -> usize {
-    text.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte)).count()
+/// Whether a line ends with base64 that lacks nothing but one `=`: its last group has three digits for two bytes, so that the
+/// last digit ends with two zero bits (RFC 4648, section 3.5).
+fn is_filled(line: &[u8]) -> bool {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let digits = line.iter().rev().take_while(|byte| digit(byte)).count();
+    let begins = !matches!(line[..line.len() - digits].last(), Some(b'-' | b'_'));
+    let zeros = line.last().is_some_and(|last| b"AEIMQUYcgkosw048".contains(last));
+    digits >= PADDED && digits % 4 == 3 && begins && zeros
 }
 
 /// Lengths of lines that quoted-printable breaks: at most 76 with the sign, and hardly less.

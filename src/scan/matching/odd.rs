@@ -48,6 +48,8 @@ const FORMS: &[(&str, &str, u64)] = &[
 const TOKENS: &[(&str, usize, usize)] = &[
     ("ghp_{base62:30}{github-crc32}", 4, 20),
     ("ghp_{base62:30}{github-crc32}", 2, 5),
+    ("ghp_{base62:30}{github-crc32}", 23, 31),
+    ("ghp_{base62:30}{github-crc32}", 27, 35),
     ("AKIA{aws-key-id}", 4, 9),
     ("glpat-{base64url:20}", 6, 12),
     ("sk_live_{base62:24}", 8, 15),
@@ -87,6 +89,8 @@ fn tokens_in_pieces_are_found_whole_and_on_their_line() {
         let (a, b, c) = (&token[..*first], &token[*first..*second], &token[*second..]);
         for (path, form, line) in FORMS {
             let text = form.replace("⟦A⟧", a).replace("⟦B⟧", b).replace("⟦C⟧", c);
+            // A mail program breaks its lines at this length.
+            let text = text.find("=\n").map_or(&*text, |end| &text[end.saturating_sub(75)..]);
             let all = found(&matcher, path, text.as_bytes(), &[]);
             let hit = all.iter().find(|found| found.what.secret.expose() == token.as_bytes());
             let right =
