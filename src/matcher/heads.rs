@@ -1,4 +1,4 @@
-//! Lists of words, asked which of them a text begins with, or is. They are asked of every value that is judged, so no
+//! Lists of words, asked which of them a text begins with. They are asked of every value that is judged, so no
 //! word is compared whose first byte does not fit.
 
 use std::sync::LazyLock;
@@ -29,11 +29,6 @@ impl Heads {
         let words = text.first().into_iter().flat_map(|byte| self.beginning_with(*byte));
         words.filter(|word| text.starts_with(word))
     }
-
-    /// Whether `text` is one of them.
-    pub(super) fn has(&self, text: &[u8]) -> bool {
-        text.first().is_some_and(|byte| self.beginning_with(*byte).any(|word| word == text))
-    }
 }
 
 /// The words of a text, by their first bytes.
@@ -56,6 +51,5 @@ mod tests {
         assert_eq!(LIST.of(b"vault://x").collect::<Vec<_>>(), [&b"vault:"[..], b"vault://"]);
         assert_eq!(LIST.of(b"abc").count(), 2);
         assert_eq!(LIST.of(b"").count(), 0);
-        assert!(LIST.has(b"ab") && !LIST.has(b"abc") && !LIST.has(b"c") && !LIST.has(b""));
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::entropy::surprise;
 use super::heads::{Heads, heads};
+use super::words::Words;
 
 /// Why `value` is no secret, if it only says where one is.
 pub fn reference(value: &[u8]) -> Option<&'static str> {
@@ -148,7 +149,6 @@ const SEALED: &str = "$ANSIBLE_VAULT|ENC[|ENC(|{cipher}|AQICAH|vault:v|-----BEGI
 
 /// Calls, members, items and operators: what stands on the right of an assignment in a program.
 fn code(value: &[u8]) -> Option<&'static str> {
-    static KNOWN: Heads = heads!(ROOTS, ' ');
     let name = value.iter().take_while(|b| b.is_ascii_alphanumeric() || b"_.:$->?!@&*".contains(b)).count();
     let (head, rest) = value.split_at(name);
     let starts_like_a_name = head.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$@&*".contains(b));
@@ -173,7 +173,7 @@ fn code(value: &[u8]) -> Option<&'static str> {
     let mut parts = value.split(|b| *b == b'.');
     let words = |part: &[u8]| identifier(part) && part.iter().all(|b| !b.is_ascii_digit());
     let dotted = parts.clone().count() >= 2 && parts.all(words);
-    let known = || value.split(|b| *b == b'.').next().is_some_and(|root| KNOWN.has(root));
+    let known = || value.split(|b| *b == b'.').next().is_some_and(|root| ROOTS.has(root));
     let module = value.split(|b| *b == b'.' || *b == b':').all(words)
         && value.contains(&b':')
         && value.contains(&b'.');
@@ -192,19 +192,22 @@ fn begun(text: &[u8]) -> bool {
 }
 
 /// What members often belong to, in Terraform and in programs.
-const ROOTS: &str = "var local data module self this settings config process env os each count path secrets vars \
-    params props state options opts args req request ctx context conf cfg";
+static ROOTS: Words = Words::new(
+    "var local data module self this settings config process env os each count path secrets vars \
+    params props state options opts args req request ctx context conf cfg",
+);
 
 /// Ends of names of files.
-const EXTENSIONS: &str = "pem key crt cer json yaml yml txt env conf cfg ini toml xml jks p12 pfx py js ts rb go php html \
-        css sh md log sock properties keystore gpg asc pub db sqlite so java rs c h pl";
+static EXTENSIONS: Words = Words::new(
+    "pem key crt cer json yaml yml txt env conf cfg ini toml xml jks p12 pfx py js ts rb go php html \
+        css sh md log sock properties keystore gpg asc pub db sqlite so java rs c h pl",
+);
 
 /// Folders at the root of an image.
 const ROOT: &str = "usr etc var opt home root srv tmp run app bin sbin lib dev proc sys mnt data media boot";
 
 /// A path of a file. Base64 may begin with a slash too: parts that do not read like names are no path.
 fn path(value: &[u8]) -> bool {
-    static KNOWN: Heads = heads!(EXTENSIONS, ' ');
     let begins = |heads: &[&[u8]]| heads.iter().any(|head| value.starts_with(head));
     if begins(&[b"./", b"../", b"~/", b".\\", b"..\\", b"\\\\"]) {
         return true;
@@ -212,7 +215,7 @@ fn path(value: &[u8]) -> bool {
     let drive = matches!(value, [letter, b':', b'\\' | b'/', ..] if letter.is_ascii_alphabetic());
     let absolute = value.starts_with(b"/") && !value.iter().any(|b| matches!(b, b'+' | b'='));
     let extension = value.rsplit(|b| *b == b'.').next().unwrap_or_default();
-    let file = value.contains(&b'.') && KNOWN.has(extension);
+    let file = value.contains(&b'.') && EXTENSIONS.has(extension);
     let rooted = absolute
         && ROOT
             .split(' ')
