@@ -32,14 +32,19 @@ enum State<R> {
     Gone,
 }
 
+/// Bytes of the dictionary that the header's byte `coded` asks for: a power of two, less some sixteenths of it (manual of lzip,
+/// "File format").
+pub(super) fn dictionary(coded: u8) -> u32 {
+    let power = 1_u32 << (coded & 0x1f).clamp(12, 29);
+    power - power / 16 * u32::from(coded >> 5)
+}
+
 impl<R: BufRead> Lzip<R> {
     /// Reads the member that starts at the next byte, with at most `window` bytes for its dictionary.
     pub(super) fn new(mut inner: Peeked<R>, window: u64) -> io::Result<Self> {
         let mut header = [0; HEADER];
         inner.read_exact(&mut header)?;
-        // A power of two, less some sixteenths of it.
-        let (power, sixteenths) = (1_u32 << (header[5] & 0x1f).clamp(12, 29), u32::from(header[5] >> 5));
-        let dictionary = power - power / 16 * sixteenths;
+        let dictionary = dictionary(header[5]);
         if u64::from(dictionary) > window {
             let message = "it asks for more memory than it may have";
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, message));

@@ -1,6 +1,7 @@
 //! How much memory the first member of a compressed stream asks for, by its header: so that it can be had before it is begun.
 
 use super::Compression;
+use super::lzip::dictionary;
 
 /// Bytes of the window or dictionary that a stream of `compression` asks for whose first bytes are `head`, if they say so. Those
 /// that none can choose, of 9 MB at most, are not counted.
@@ -11,10 +12,7 @@ pub fn window(compression: Compression, head: &[u8]) -> u64 {
         Compression::Lzma => {
             head.get(1..5).and_then(|size| Some(u64::from(u32::from_le_bytes(size.try_into().ok()?))))
         }
-        Compression::Lzip => head.get(5).map(|coded| {
-            let power = 1_u64 << (coded & 31);
-            power - power / 16 * u64::from(coded >> 5)
-        }),
+        Compression::Lzip => head.get(5).map(|coded| u64::from(dictionary(*coded))),
         Compression::Gzip | Compression::Bzip2 | Compression::Lz4 | Compression::Compress => None,
     };
     asked.unwrap_or(0)
