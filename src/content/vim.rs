@@ -6,6 +6,7 @@
 use std::io::BufRead;
 
 use super::{Decoder, Fault, Head, Part, Visitor};
+use crate::limits::Limit;
 use crate::stream;
 
 /// See the module.
@@ -53,12 +54,17 @@ impl Layout {
 
 fn decode(head: &Head<'_>, body: &mut dyn BufRead, visitor: &mut dyn Visitor) -> Result<(), Fault> {
     let Some(layout) = Layout::new(head.bytes) else { return Ok(()) };
-    let room = usize::try_from(visitor.room()).unwrap_or(usize::MAX).min(BLOCK);
+    let room = usize::try_from(visitor.room()).unwrap_or(usize::MAX);
     loop {
         let mut block = vec![0; layout.page];
         let (filled, failed) = stream::fill(&mut &mut *body, &mut block);
         if filled == layout.page && layout.is_data(&block) {
-            let end = layout.number(&block, 12).unwrap_or(0).min(room).next_multiple_of(layout.page);
+            let asked = layout.number(&block, 12).unwrap_or(0).min(BLOCK);
+            if asked > room {
+                let message = "a block of it is too long to be held; its beginning was looked into";
+                visitor.fault(Part::Plain("vim-swap"), Fault::limit(Limit::WholeBytes, message));
+            }
+            let end = asked.min(room).next_multiple_of(layout.page);
             if end > layout.page {
                 block.resize(end, 0);
                 let (more, _) = stream::fill(&mut &mut *body, &mut block[layout.page..]);
