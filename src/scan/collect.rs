@@ -27,7 +27,7 @@ pub(super) struct Collected {
 }
 
 /// Problems with the files of one blob are one kind many times: the first thousand are enough.
-const PROBLEMS: usize = 1000;
+pub(super) const PROBLEMS: usize = 1000;
 
 /// Takes the matches of chunk after chunk.
 #[derive(Debug)]
@@ -48,6 +48,9 @@ pub(super) struct Collector {
     /// Line ends that the open file has in the chunks so far.
     lines: u64,
 }
+
+/// What to do about problems that are only counted.
+pub(super) const UNLISTED: &str = "see to those that are listed, and scan again";
 
 impl Collector {
     /// A collector that keeps as much as `limits` say.
@@ -127,8 +130,7 @@ impl Collector {
         resolved.extend(joined(text, rules));
         if self.untold > 0 {
             let message = format!("{} more problems with files are not listed", self.untold);
-            let remedy = "see to those that are listed, and scan again";
-            self.problems.push(Problem::new(ProblemKind::Limit, "", message, remedy));
+            self.problems.push(Problem::new(ProblemKind::Limit, "", message, UNLISTED));
         }
         deepest(&mut resolved);
         self.problems.extend(self.notes.name(&mut resolved, self.most_noted));

@@ -13,8 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use super::whole::Yield;
-use super::{Context, inside};
+use super::whole::{Room, Yield};
+use super::{Context, inside, lock};
 use crate::stream::Entry;
 
 /// Pieces of a file that wait to be looked into.
@@ -27,13 +27,14 @@ const THREADS: usize = 2;
 pub(super) struct Feeds<'c, 't> {
     context: &'c Context<'c>,
     running: Mutex<VecDeque<ScopedJoinHandle<'t, Yield>>>,
-    /// In the order of their files.
-    done: Mutex<Vec<Yield>>,
+    /// In the order of their files, with what there is still room for.
+    done: Mutex<(Vec<Yield>, Room)>,
 }
 
 impl<'c, 't> Feeds<'c, 't> {
     pub(super) fn new(context: &'c Context<'c>) -> Self {
-        Self { context, running: Mutex::default(), done: Mutex::default() }
+        let done = Mutex::new((Vec::new(), Room::new(context.limits)));
+        Self { context, running: Mutex::default(), done }
     }
 
     /// Starts to look into a file; what is sent is its bytes, and it ends when the sender is dropped.
@@ -62,20 +63,20 @@ impl<'c, 't> Feeds<'c, 't> {
         while !lock(&self.running).is_empty() {
             self.join_one();
         }
-        self.done.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.done.into_inner().unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn join_one(&self) {
         let Some(oldest) = lock(&self.running).pop_front() else { return };
         match oldest.join() {
-            Ok(looked) => lock(&self.done).push(looked),
+            Ok(mut looked) => {
+                let (done, room) = &mut *lock(&self.done);
+                room.keep(&mut looked);
+                done.push(looked);
+            }
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Pieces as one stream.

@@ -194,9 +194,12 @@ impl Stages<'_> {
             let looked = inside::open_embedded(context, context.budget.small(context.limits), &file);
             matches.whole.append_or(looked, || Larger::Embedded(file), most_noted);
         }
-        self.larger.put(std::mem::take(&mut matches.whole.larger));
         context.progress.found(matches.found.len() + matches.whole.found.len());
-        self.found.hand_in(chunk.index, matches, Collector::add);
+        self.found.hand_in(chunk.index, matches, |found, mut matches| {
+            let larger = std::mem::take(&mut matches.whole.larger);
+            matches.problems.extend(self.larger.put(context, larger));
+            found.add(matches);
+        });
         self.hashes.hand_in(chunk.index, chunk, |hasher, chunk| {
             hasher.update(&chunk.bytes[chunk.new..]);
             context.budget.put_back(chunk.bytes, chunk.weight);

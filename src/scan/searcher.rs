@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chunk::Chunker;
 use super::collect::{Collected, Collector};
+use super::larger::{BESIDE, encoded_left_out, held_encoded};
 use super::matching::{EmbeddedFile, Match, matches};
 use super::structured::STRUCTURED;
 use super::whole::{Text, Yield};
@@ -30,8 +31,10 @@ pub(super) struct Searcher<'c> {
     /// The text from its start, for readers that want it whole.
     whole: Option<Vec<u8>>,
     bytes: u64,
-    /// Files that stand encoded in it.
+    /// Files that stand encoded in it, the memory that they have, and whether there were too many.
     embedded: Vec<EmbeddedFile>,
+    held: usize,
+    left_out: bool,
 }
 
 /// What one text yields.
@@ -61,6 +64,8 @@ impl<'c> Searcher<'c> {
             whole: Some(Vec::new()),
             bytes: 0,
             embedded: Vec::new(),
+            held: 0,
+            left_out: false,
         }
     }
 
@@ -92,8 +97,9 @@ impl<'c> Searcher<'c> {
     /// What was found, after the last byte.
     pub(super) fn finish(mut self) -> Searched {
         self.search(true);
-        let Self { context, entry, mut collector, whole, bytes, embedded, .. } = self;
+        let Self { context, entry, mut collector, whole, bytes, embedded, left_out, .. } = self;
         let (mut of_format, mut of_image) = (Yield::default(), Vec::new());
+        of_format.problems.extend(left_out.then(|| encoded_left_out("")));
         if let Some(whole) = whole {
             let text = Text { entry: &entry, bytes: &whole, size: bytes };
             STRUCTURED.read(context, text, &mut of_format);
@@ -123,7 +129,14 @@ impl<'c> Searcher<'c> {
             }
         });
         let mut matches = matches(self.context.matcher, &chunk, self.context.limits);
-        self.embedded.append(&mut matches.embedded);
+        for file in std::mem::take(&mut matches.embedded) {
+            // They are looked into when the text has ended.
+            self.held += file.bytes.len() + BESIDE;
+            self.left_out |= self.held > held_encoded(self.context.limits);
+            if !self.left_out {
+                self.embedded.push(file);
+            }
+        }
         self.collector.add(matches);
         self.buffer = chunk.bytes;
         self.new = self.chunker.begin(&mut self.buffer);

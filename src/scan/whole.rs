@@ -6,13 +6,14 @@
 
 use std::sync::Arc;
 
+use super::collect::PROBLEMS;
 use super::larger::Larger;
 use super::lists::LISTS;
 use super::matching::Match;
 use super::structured::STRUCTURED;
 use super::versions::Notes;
 use super::{Context, inside};
-use crate::limits::Limit;
+use crate::limits::{Limit, Limits};
 use crate::packages::Lists;
 use crate::problem::{Problem, ProblemKind};
 use crate::stream::Entry;
@@ -71,6 +72,29 @@ pub(super) struct Yield {
     pub(super) wants_more: bool,
     /// Files that need more memory than everybody may have: they have yet to be looked into.
     pub(super) larger: Vec<Larger>,
+}
+
+/// How much of what files yield is kept until the collector has it, which keeps no more of all of them together.
+#[derive(Debug)]
+pub(super) struct Room {
+    matches: usize,
+    problems: usize,
+}
+
+impl Room {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { matches: limits.get_usize(Limit::Matches), problems: PROBLEMS }
+    }
+
+    /// Keeps of the next file's yield what there is room for.
+    pub(super) fn keep(&mut self, looked: &mut Yield) {
+        looked.dropped |= looked.found.len() > self.matches;
+        looked.found.truncate(self.matches);
+        self.matches -= looked.found.len();
+        looked.untold += looked.problems.len().saturating_sub(self.problems) as u64;
+        looked.problems.truncate(self.problems);
+        self.problems -= looked.problems.len();
+    }
 }
 
 /// Reads files with all their readers, and looks into those that a decoder opens.

@@ -24,6 +24,7 @@ use self::secrets::{Secrets, in_paths};
 use self::store::Store;
 pub use self::store::{Kept, Stats};
 use super::blob::BlobReport;
+use super::collect::UNLISTED;
 use super::sighting::Sighting;
 use crate::digest::{Digest, Hasher};
 use crate::findings::Redactor;
@@ -181,10 +182,11 @@ impl Session<'_> {
     }
 }
 
-/// Whether a slower or faster machine would report something else.
+/// Whether a slower or faster machine might report something else: a file took too long, or that may be one of the problems
+/// that are only counted.
 fn depends_on_time(report: &BlobReport) -> bool {
     let remedy = Limit::FileSeconds.remedy();
-    report.problems.iter().any(|problem| problem.remedy.contains(&remedy))
+    report.problems.iter().any(|problem| problem.remedy.contains(&remedy) || problem.remedy == UNLISTED)
 }
 
 fn private_folder(folder: &Path) -> io::Result<()> {
@@ -192,7 +194,15 @@ fn private_folder(folder: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder)?.permissions()) & 0o022 != 0 {
+        // They could put there what this program would believe.
+        return Err(io::Error::other(
+            "others than its owner can write to it; take that away with chmod go-w",
+        ));
+    }
+    Ok(())
 }
 
 /// The key of the cache in `folder`; a new one if there is none. Of several processes that make one at a time, the first
@@ -229,7 +239,7 @@ fn key(folder: &Path) -> io::Result<[u8; 32]> {
 
 fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
