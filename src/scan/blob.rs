@@ -95,8 +95,14 @@ fn read(context: &Context<'_>, stored: Stored<'_>, count: &AtomicU64, alone: boo
         return None;
     }
     context.budget.alone(large);
-    let mut decoder = Decoder::new(&mut stored, by, memory.large(context.limits).window);
+    // Later members may ask for more than the first.
+    let allowance = if large || alone { memory.large(context.limits) } else { memory.small(context.limits) };
+    let mut decoder = Decoder::new(&mut stored, by, allowance.window);
     let plain = pump(context, &mut decoder, count, false);
+    let refused = plain.error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::OutOfMemory);
+    if refused && !alone {
+        return None;
+    }
     let (rest, aside) = decoder.into_rest();
     let rest = match rest {
         Some(mut rest) => pump(context, &mut rest, count, true),
