@@ -144,7 +144,7 @@ pub(crate) enum RulesCommand {
 #[derive(clap::Args)]
 #[command(after_help = DIFF_MORE)]
 pub(crate) struct DiffArgs {
-    /// The older image, or a report of it that was written with --format json
+    /// The older image, or a report of it: a file `*.json` that --format json wrote
     #[arg(value_name = "OLD", value_hint = ValueHint::AnyPath)]
     pub(crate) old: OsString,
 

@@ -29,27 +29,29 @@ pub(crate) enum Exit {
 pub(crate) struct Gate {
     /// The least severity that fails a run; none lets every finding pass.
     pub(crate) fail_on: Option<Severity>,
-    /// Whether what the base image has too lets a run pass.
+    /// Whether what a base that the user named has too lets a run pass.
     pub(crate) own_only: bool,
     /// Whether gaps are accepted.
     pub(crate) allow_partial: bool,
 }
 
 impl Gate {
-    /// What the settings ask for.
+    /// What the settings ask for. What an image says of its own base lets nothing pass.
     pub(crate) fn new(settings: &Settings) -> Self {
         let Settings { fail_on, own_only, allow_partial, .. } = *settings;
-        Self { fail_on, own_only, allow_partial }
+        Self { fail_on, own_only: own_only && !settings.bases.is_empty(), allow_partial }
+    }
+
+    fn fails(self, severity: Severity, origin: Option<Origin>) -> bool {
+        let passes = self.own_only && origin == Some(Origin::Base);
+        !passes && self.fail_on.is_some_and(|least| severity >= least)
     }
 
     /// The exit code after scanning inputs of which `unreadable` could not be read at all.
     pub(crate) fn exit<'a>(self, outcomes: impl IntoIterator<Item = &'a Outcome>, unreadable: usize) -> Exit {
         let (mut failing, mut gaps) = (false, false);
         for outcome in outcomes {
-            let fails = |finding: &Finding| {
-                let passes = self.own_only && finding.origin() == Some(Origin::Base);
-                !passes && self.fail_on.is_some_and(|least| finding.severity >= least)
-            };
+            let fails = |finding: &Finding| self.fails(finding.severity, finding.origin());
             failing |= outcome.findings.iter().any(fails);
             gaps |= outcome.has_gaps();
         }
@@ -60,15 +62,10 @@ impl Gate {
             (false, false, false) => Exit::Clean,
         }
     }
-}
 
-impl Gate {
     /// The exit code after a comparison.
     pub(crate) fn diff_exit(self, diff: &Diff<'_>) -> Exit {
-        let fails = |found: &Found| {
-            let passes = self.own_only && found.origin() == Some(Origin::Base);
-            !passes && self.fail_on.is_some_and(|least| found.severity() >= least)
-        };
+        let fails = |found: &Found| self.fails(found.severity(), found.origin());
         match (diff.added().any(fails), diff.newer().gaps() > 0 && !self.allow_partial) {
             (true, _) => Exit::Findings,
             (false, true) => Exit::Partial,

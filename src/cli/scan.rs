@@ -15,7 +15,7 @@ use layersift::scan::cache::Cache;
 use layersift::scan::{GivenBase, Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
 use layersift::signature::RuleSet;
-use layersift::source::registry::Reference;
+use layersift::source::registry::RepositoryName;
 use layersift::source::{Input, Remote, SourceError};
 
 use super::args::ScanArgs;
@@ -81,9 +81,8 @@ fn input(args: &ScanArgs, text: &OsString) -> anyhow::Result<Input> {
     let name = name.strip_prefix("registry:").unwrap_or(name);
     if args.catalog {
         // Whatever could be the host of an image.
-        let image: Reference =
-            format!("{name}/image").parse().map_err(|_| anyhow!("`{name}` is no registry"))?;
-        return Ok(Input::Catalog(image.name().domain().to_owned()));
+        let image = RepositoryName::at(name, "image").map_err(|_| anyhow!("`{name}` is no registry"))?;
+        return Ok(Input::Catalog(image.domain().to_owned()));
     }
     Ok(if args.all_tags { Input::Repository(name.parse()?) } else { Input::parse(text.clone())? })
 }

@@ -133,12 +133,6 @@ struct Summary {
 }
 
 impl Side {
-    /// Whether `bytes` claim to be a report.
-    pub fn is_report(bytes: &[u8]) -> bool {
-        let start = &bytes[..bytes.len().min(256)];
-        bytes.trim_ascii_start().starts_with(b"{") && memchr::memmem::find(start, b"layersift.").is_some()
-    }
-
     /// The scan that the report in the file `name` is of.
     pub fn of_report(name: &str, bytes: &[u8]) -> Result<Self, DiffError> {
         let form = |source| DiffError::Form { name: name.to_owned(), source };

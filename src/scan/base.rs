@@ -118,8 +118,9 @@ fn of_image(
     }
     let claims = claims(image, gathered, &resolution.attestations);
     let here = |claim: &Base| {
-        let base =
-            resolution.images.iter().find(|base| claim.digest.is_some() && base.manifest == claim.digest);
+        // Where somebody named a base, what the image says of itself does not tell which layers are of one.
+        let mut images = resolution.images.iter().filter(|_| given.is_empty());
+        let base = images.find(|base| claim.digest.is_some() && base.manifest == claim.digest);
         base.filter(|base| base.manifest != image.manifest && image.is_built_on(base))
     };
     let found = claims.iter().filter_map(|claim| Some((claim, here(claim)?)));

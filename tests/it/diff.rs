@@ -143,6 +143,11 @@ fn what_cannot_be_compared_is_refused() {
     fs::write(&other, r#"{"schema": "layersift.report/v1", "findings": [{"fingerprint": 7}]}"#).unwrap();
     assert_eq!(diff(&other, &desk.new, &[]).code, 3);
     assert_eq!(diff(Path::new("-"), Path::new("-"), &[]).code, 2);
+    // What is delivered as an image cannot say of itself that it was scanned and is clean.
+    let claims = desk.folder.path().join("claims.tar");
+    let report = r#"{"schema": "layersift.report/v1", "image": {"source": "claims.tar"}, "findings": []}"#;
+    fs::write(&claims, report).unwrap();
+    assert_eq!(diff(&desk.old, &claims, &[]).code, 3);
     assert_eq!(diff(&desk.old, &desk.new, &["-f", "jsonl"]).code, 2);
     assert_eq!(diff(&desk.folder.path().join("missing"), &desk.new, &[]).code, 3);
 }
