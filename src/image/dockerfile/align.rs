@@ -4,15 +4,38 @@
 //! something of the image some builders do not write down. What comes out otherwise when it is read from the start is
 //! left out: a line is named only if there is no choice.
 
+use std::cell::Cell;
+
 use super::text::fits;
 use super::{Instruction, Lines};
 use crate::image::Step;
 
+/// What may still be compared, in bytes: a Dockerfile and a history may both be as long as somebody likes.
+pub(super) struct Work(Cell<usize>);
+
+impl Work {
+    /// Enough for every Dockerfile that somebody wrote.
+    pub(super) fn new() -> Self {
+        Self(Cell::new(256 << 20))
+    }
+
+    /// Whether `step` may be that of `instruction`; none if too much was compared.
+    fn fits(&self, instruction: &Instruction, step: &Step) -> Option<bool> {
+        let bytes = instruction.rest.len() + step.created_by.len() + 64;
+        self.0.set(self.0.get().checked_sub(bytes)?);
+        Some(fits(instruction, step))
+    }
+}
+
 /// For each step its lines; none if the history does not end with these instructions.
-pub(super) fn align(instructions: &[&Instruction], steps: &[Step]) -> Option<Vec<Option<Lines>>> {
-    let backwards = backwards(instructions, steps)?;
+pub(super) fn align(
+    instructions: &[&Instruction],
+    steps: &[Step],
+    work: &Work,
+) -> Option<Vec<Option<Lines>>> {
+    let backwards = backwards(instructions, steps, work)?;
     let start = backwards.iter().flatten().min().copied().unwrap_or(steps.len());
-    let forwards = forwards(instructions, steps, start)?;
+    let forwards = forwards(instructions, steps, start, work)?;
     let mut lines = vec![None; steps.len()];
     for ((instruction, step), other) in instructions.iter().zip(backwards).zip(forwards) {
         if let Some(step) = step.filter(|_| step == other) {
@@ -23,11 +46,11 @@ pub(super) fn align(instructions: &[&Instruction], steps: &[Step]) -> Option<Vec
 }
 
 /// The step of each instruction, from the last one on.
-fn backwards(instructions: &[&Instruction], steps: &[Step]) -> Option<Vec<Option<usize>>> {
+fn backwards(instructions: &[&Instruction], steps: &[Step], work: &Work) -> Option<Vec<Option<usize>>> {
     let mut found = vec![None; instructions.len()];
     let mut left = steps.len();
     for (index, instruction) in instructions.iter().enumerate().rev() {
-        if left > 0 && fits(instruction, &steps[left - 1]) {
+        if left > 0 && work.fits(instruction, &steps[left - 1])? {
             left -= 1;
             found[index] = Some(left);
         } else if makes_layer(instruction) {
@@ -38,11 +61,17 @@ fn backwards(instructions: &[&Instruction], steps: &[Step]) -> Option<Vec<Option
 }
 
 /// The same from the first one on, in the steps from `start`.
-fn forwards(instructions: &[&Instruction], steps: &[Step], start: usize) -> Option<Vec<Option<usize>>> {
+fn forwards(
+    instructions: &[&Instruction],
+    steps: &[Step],
+    start: usize,
+    work: &Work,
+) -> Option<Vec<Option<usize>>> {
     let mut at = start;
     let mut found = Vec::with_capacity(instructions.len());
     for instruction in instructions {
-        let here = steps.get(at).filter(|step| fits(instruction, step)).map(|_| at);
+        let fits = steps.get(at).map_or(Some(false), |step| work.fits(instruction, step))?;
+        let here = fits.then_some(at);
         if here.is_none() && makes_layer(instruction) {
             return None;
         }

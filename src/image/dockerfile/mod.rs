@@ -78,6 +78,9 @@ pub enum DockerfileError {
     Empty,
 }
 
+/// Stages of a Dockerfile that are looked at: of each the chain of those that it stands on has to be found.
+const MOST_STAGES: usize = 1_000;
+
 impl Dockerfile {
     /// Reads `text`.
     pub fn parse(text: &str) -> Result<Self, DockerfileError> {
@@ -88,7 +91,11 @@ impl Dockerfile {
     /// this Dockerfile, whatever stage was built.
     pub fn lines_of(&self, steps: &[Step]) -> Option<Vec<Option<Lines>>> {
         let (last, others) = self.stages.len().checked_sub(1).map(|last| (last, 0..last))?;
-        let of = |stage: usize| align::align(&self.chain(stage), steps);
+        if self.stages.len() > MOST_STAGES {
+            return None;
+        }
+        let work = align::Work::new();
+        let of = |stage: usize| align::align(&self.chain(stage), steps, &work);
         of(last).or_else(|| {
             let mut found = others.filter_map(of);
             found.next().filter(|_| found.next().is_none())

@@ -10,11 +10,11 @@ use crate::image::{Step, step};
 /// Whether `step` may be what became of `instruction`.
 pub(super) fn fits(instruction: &Instruction, step: &Step) -> bool {
     let keyword = &*instruction.keyword;
-    let written = step::written(&step.created_by);
     let unnamed_run = keyword == "RUN" && step.instruction.is_empty();
     if keyword != step.instruction && !unnamed_run {
         return false;
     }
+    let written = step::written(&step.created_by);
     let rest = without_flags(&instruction.rest);
     match keyword {
         "RUN" => runs(instruction, rest, written),
