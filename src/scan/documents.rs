@@ -50,16 +50,12 @@ pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limi
     let (filled, error) = fill(reader, &mut head);
     head.truncate(filled);
     let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
-    let bound = limits.get(Limit::DocumentBytes);
-    let room = (bound * LARGEST).saturating_sub(documents.bytes);
+    let (bound, room) = (limits.get(Limit::DocumentBytes), documents.room(limits));
     if error.is_some() || !matches!(first, Some(b'{' | b'[')) {
         return Taken::Other(Cursor::new(head), None);
     }
     if size > bound.min(room) {
-        let message =
-            format!("a JSON document of {size} bytes is too large to follow; it was searched as raw bytes");
-        let problem = Problem::new(ProblemKind::Limit, "", message, Limit::DocumentBytes.remedy());
-        return Taken::Other(Cursor::new(head), Some(problem));
+        return Taken::Other(Cursor::new(head), Some(too_large(size)));
     }
     let size = usize::try_from(size).expect("the limit on documents is far below the address space");
     head.resize(size.max(filled), 0);
@@ -75,7 +71,19 @@ pub(crate) fn take(reader: &mut dyn Read, size: u64, documents: &Documents, limi
     }
 }
 
+/// What to tell of a document of `size` bytes that is not kept.
+pub(crate) fn too_large(size: u64) -> Problem {
+    let message =
+        format!("a JSON document of {size} bytes is too large to follow; it was searched as raw bytes");
+    Problem::new(ProblemKind::Limit, "", message, Limit::DocumentBytes.remedy())
+}
+
 impl Documents {
+    /// Bytes of documents that may still be kept.
+    pub(crate) fn room(&self, limits: &Limits) -> u64 {
+        limits.get(Limit::DocumentBytes).saturating_mul(LARGEST).saturating_sub(self.bytes)
+    }
+
     pub(crate) fn insert(&mut self, name: String, document: Document) {
         self.bytes += document.bytes.len() as u64;
         self.by_digest.insert(document.digest, name.clone());

@@ -39,8 +39,8 @@ mod versions;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::io::{Cursor, Read};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -391,8 +391,9 @@ fn map_all(
 ) -> Vec<(String, std::io::Result<Mapped>)> {
     let next = AtomicUsize::new(0);
     let (done, large) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
+    let late = Late { documents, room: AtomicU64::new(documents.room(context.limits)) };
     let map = |blob: &Blob, alone: bool| {
-        let mapped = map_one(context, documents, blob, alone).transpose()?;
+        let mapped = map_one(context, &late, blob, alone).transpose()?;
         context.progress.layer();
         lock(&done).push((blob.name.clone(), mapped));
         Some(())
@@ -418,10 +419,24 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Documents that turn out to be some when they are mapped.
+struct Late<'d> {
+    documents: &'d Documents,
+    /// Bytes that all of them together may still have.
+    room: AtomicU64,
+}
+
+impl Late<'_> {
+    fn has_room(&self, bytes: u64) -> bool {
+        let left = |room: u64| room.checked_sub(bytes);
+        self.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok()
+    }
+}
+
 /// What becomes of `blob`; none as [`blob::map`] says.
 fn map_one(
     context: &Context<'_>,
-    documents: &Documents,
+    late: &Late<'_>,
     blob: &Blob,
     alone: bool,
 ) -> std::io::Result<Option<Mapped>> {
@@ -433,13 +448,18 @@ fn map_one(
         return Ok(Some(report(known)));
     }
     let mut stored = blob.open()?;
-    match documents::take(&mut stored, blob.size, documents, context.limits) {
-        documents::Taken::Document(document) => Ok(Some(Mapped::Document(document))),
-        documents::Taken::Other(head, problem) => {
-            let report = kept::map(context, &blob.name, &mut head.chain(stored), alone);
-            Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
+    let (head, problem) = match documents::take(&mut stored, blob.size, late.documents, context.limits) {
+        documents::Taken::Document(document) => {
+            let size = document.bytes.len() as u64;
+            if late.has_room(size) {
+                return Ok(Some(Mapped::Document(document)));
+            }
+            (Cursor::new(document.bytes), Some(documents::too_large(size)))
         }
-    }
+        documents::Taken::Other(head, problem) => (head, problem),
+    };
+    let report = kept::map(context, &blob.name, &mut head.chain(stored), alone);
+    Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Problem {
