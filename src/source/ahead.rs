@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread;
 
 use super::remote::RemoteError;
@@ -23,14 +24,31 @@ pub(super) struct Ahead {
     ended: bool,
     /// What ended it early, told to everybody who goes on reading.
     error: Option<RemoteError>,
+    /// As long as this is there, somebody listens.
+    _wanted: Arc<()>,
 }
 
 impl Ahead {
     /// Begins to read. The thread ends with `reader`, or soon after this is dropped.
     pub(super) fn start(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
+        let wanted = Arc::new(());
+        let listener = Arc::downgrade(&wanted);
+        let reader = Wanted { reader, listener };
         thread::Builder::new().name("read ahead".into()).spawn(move || read(reader, &sender))?;
-        Ok(Self { receiver, piece: Vec::new(), at: 0, ended: false, error: None })
+        Ok(Self { receiver, piece: Vec::new(), at: 0, ended: false, error: None, _wanted: wanted })
+    }
+}
+
+/// A reader that ends when nobody listens any more.
+struct Wanted<R> {
+    reader: R,
+    listener: Weak<()>,
+}
+
+impl<R: Read> Read for Wanted<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.listener.strong_count() == 0 { Ok(0) } else { self.reader.read(out) }
     }
 }
 

@@ -20,17 +20,18 @@ use ureq::http::HeaderMap;
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::DefaultConnector;
-use ureq::{Agent, Proxy, RequestExt as _};
+use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
-use self::address::{Elsewhere, Near};
+use self::address::{Elsewhere, Near, names_near};
 pub(super) use self::url::{Url, escaped, is_loopback};
 use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
 use crate::secret::Secret;
 
 /// A client. Connections are kept and used again.
 pub(super) struct Http {
-    tls: TlsConfig,
+    /// For servers that the user named, and for others.
+    tls: [TlsConfig; 2],
     proxies: Proxies,
     timeout: Duration,
     agents: Mutex<Vec<(Route, Agent)>>,
@@ -52,6 +53,8 @@ pub(super) struct Request {
     /// Whether the address was not named by the user, but by a server.
     pub(super) referred: bool,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// Whether the answer is small enough that a bound on the time for all of it is right.
+    pub(super) whole: bool,
     /// Value of `Authorization`.
     pub(super) authorization: Option<Secret>,
 }
@@ -74,12 +77,16 @@ pub(super) struct Reply {
     pub(super) body: Box<dyn Read + Send>,
 }
 
+/// The time for a whole answer that is small, in those that the next bytes may take.
+const WHOLE: u32 = 5;
+
 /// Redirects that are followed, as browsers follow them.
 const REDIRECTS: usize = 10;
 
 impl Request {
     pub(super) fn get(url: Url) -> Self {
-        Self { method: Method::Get, url, referred: false, headers: Vec::new(), authorization: None }
+        let (method, headers) = (Method::Get, Vec::new());
+        Self { method, url, referred: false, headers, whole: true, authorization: None }
     }
 }
 
@@ -105,7 +112,7 @@ impl Reply {
 impl Http {
     pub(super) fn new(remote: &Remote) -> Result<Self, RemoteError> {
         Ok(Self {
-            tls: tls::configuration(remote)?,
+            tls: tls::configurations(remote)?,
             proxies: remote.proxies.clone(),
             timeout: remote.timeout,
             agents: Mutex::default(),
@@ -154,7 +161,7 @@ impl Http {
             *account
         ));
         let url = &request.url;
-        let agent = self.agent(Route { referred: request.referred, proxy: self.proxies.choose(url)? });
+        let agent = self.agent(self.route(request)?);
         let target = url.uri().to_string();
         let answer = agent
             .post(target.split('?').next().unwrap_or_default())
@@ -166,8 +173,7 @@ impl Http {
 
     /// Asks once.
     fn once(&self, request: &Request) -> Result<Reply, RemoteError> {
-        let proxy = self.proxies.choose(&request.url)?;
-        let agent = self.agent(Route { referred: request.referred, proxy });
+        let agent = self.agent(self.route(request)?);
         let method = match request.method {
             Method::Get => "GET",
             Method::Head => "HEAD",
@@ -185,8 +191,18 @@ impl Http {
             builder = builder.header("authorization", value.map_err(|_| RemoteError::refused(message))?);
         }
         let asked = builder.body(()).map_err(|error| RemoteError::refused(error.to_string()))?;
-        let answer = asked.with_agent(&agent).run().map_err(|error| self.failed(&request.url, &error))?;
+        let whole = request.whole.then(|| self.timeout.saturating_mul(WHOLE));
+        let asked = agent.configure_request(asked).timeout_recv_body(whole).build();
+        let answer = agent.run(asked).map_err(|error| self.failed(&request.url, &error))?;
         Ok(Reply::new(answer, request.url.clone(), request.method == Method::Get, self.timeout))
+    }
+
+    fn route(&self, request: &Request) -> Result<Route, RemoteError> {
+        // A proxy would connect to it.
+        if request.referred && names_near(request.url.host()) {
+            return Err(RemoteError::refused(format!("{}: {Near}", request.url.host())));
+        }
+        Ok(Route { referred: request.referred, proxy: self.proxies.choose(&request.url)? })
     }
 
     fn agent(&self, route: Route) -> Agent {
@@ -201,7 +217,7 @@ impl Http {
             .max_redirects_will_error(false)
             .user_agent(concat!("layersift/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("identity")
-            .tls_config(self.tls.clone())
+            .tls_config(self.tls[usize::from(route.referred)].clone())
             .proxy(route.proxy.clone())
             .timeout_resolve(Some(connect))
             .timeout_connect(Some(connect))

@@ -12,8 +12,9 @@ use crate::stream::read_bounded;
 /// More than any file of certificates needs.
 const LARGEST: u64 = 16 << 20;
 
-/// The configuration of TLS that `remote` describes.
-pub(super) fn configuration(remote: &Remote) -> Result<TlsConfig, RemoteError> {
+/// The configuration of TLS that `remote` describes: for servers that the user named, and for those that they name, to which
+/// nobody comes with the user's certificate.
+pub(super) fn configurations(remote: &Remote) -> Result<[TlsConfig; 2], RemoteError> {
     // What the system has and cannot be parsed is as good as not there; without any, connections say so.
     let system = rustls_native_certs::load_native_certs();
     let mut trusted: Vec<Certificate<'static>> =
@@ -22,11 +23,15 @@ pub(super) fn configuration(remote: &Remote) -> Result<TlsConfig, RemoteError> {
         trusted.extend(certificates(path)?);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::Specific(Arc::new(trusted)))
-        .client_cert(client(remote)?)
-        .unversioned_rustls_crypto_provider(provider)
-        .build())
+    let trusted = Arc::new(trusted);
+    let configuration = |client| {
+        TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::clone(&trusted)))
+            .client_cert(client)
+            .unversioned_rustls_crypto_provider(Arc::clone(&provider))
+            .build()
+    };
+    Ok([configuration(client(remote)?), configuration(None)])
 }
 
 fn client(remote: &Remote) -> Result<Option<ClientCert>, RemoteError> {

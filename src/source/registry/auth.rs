@@ -35,7 +35,7 @@ struct Known {
 }
 
 /// More than any token needs.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 64 << 10;
 /// How long a token is good whose server does not say (token specification, `expires_in`).
 const USUAL: u64 = 60;
 

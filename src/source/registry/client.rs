@@ -41,11 +41,13 @@ pub(super) struct Query<'q> {
     pub(super) accept: &'q str,
     /// Byte to begin at.
     pub(super) from: u64,
+    /// See [`Request::whole`].
+    pub(super) whole: bool,
 }
 
 impl<'q> Query<'q> {
     pub(super) fn get(path: &'q str, accept: &'q str) -> Self {
-        Self { method: Method::Get, path, accept, from: 0 }
+        Self { method: Method::Get, path, accept, from: 0, whole: true }
     }
 }
 
@@ -114,7 +116,8 @@ impl Place {
         let (host, prefix) = mirror.split_once('/').unwrap_or((mirror, ""));
         let path = [prefix.trim_end_matches('/'), name.path()].join("/");
         let path = path.trim_start_matches('/');
-        let there: Result<RepositoryName, _> = format!("{host}/{path}").parse();
+        // Its host is one, whatever it looks like: the login of another registry must not be found for it.
+        let there = RepositoryName::at(host, path);
         let login = there.map_or(Ok(None), |there| credentials::find(remote, &there))?;
         Ok(Self::new(http, base(http, remote, host)?, path, login, Patience::new(remote.retries.min(1))))
     }
@@ -149,6 +152,7 @@ impl Place {
         let mut request = Request {
             method: query.method,
             headers,
+            whole: query.whole,
             authorization: self.auth.header(&scope),
             ..Request::get(url)
         };

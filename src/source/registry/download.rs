@@ -59,7 +59,11 @@ impl Download {
     /// Asks for the bytes from `offset` on.
     fn connect(&mut self) -> Result<Box<dyn Read + Send>, RemoteError> {
         let path = format!("blobs/{}", self.blob.digest);
-        let reply = self.blob.repository.ask(&Query { from: self.offset, ..Query::get(&path, "*/*") })?;
+        let reply = self.blob.repository.ask(&Query {
+            from: self.offset,
+            whole: false,
+            ..Query::get(&path, "*/*")
+        })?;
         let start = match reply.status {
             206 => start_of(reply.header("content-range").unwrap_or_default()),
             _ => Some(0),

@@ -4,10 +4,10 @@
 //! stops writing can hold up the scan.
 
 use std::io::{Read, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -77,16 +77,36 @@ fn talk(
         let read = output.map(|mut output| read_bounded(&mut output as &mut dyn Read, LARGEST));
         let _ = sender.send(read);
     });
+    let deadline = Instant::now() + patience;
     let read = receiver.recv_timeout(patience);
-    if !matches!(read, Ok(Some(Ok(Some(_))))) {
-        let _ = child.kill();
-    }
-    let status = child.wait();
+    let status = match read {
+        Ok(Some(Ok(Some(_)))) => end(&mut child, deadline),
+        _ => end(&mut child, Instant::now()),
+    };
     match read {
-        Ok(Some(Ok(Some(bytes)))) => Ok((status.is_ok_and(|status| status.success()), Zeroizing::new(bytes))),
+        Ok(Some(Ok(Some(_)))) if status.is_none() => Err("it does not end"),
+        Ok(Some(Ok(Some(bytes)))) => {
+            Ok((status.is_some_and(|status| status.success()), Zeroizing::new(bytes)))
+        }
         Ok(Some(Ok(None))) => Err("it writes too much"),
         Ok(_) => Err("what it writes cannot be read"),
         Err(_) => Err("it gave no answer"),
+    }
+}
+
+/// How a helper ends; none if it has not until `deadline` and was ended.
+fn end(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+            Ok(None) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+            Ok(status) => return status,
+            Err(_) => return None,
+        }
     }
 }
 
@@ -130,6 +150,7 @@ mod tests {
         let talk = |script: &str| super::talk(shell(script), "r.example", Duration::from_millis(300));
         assert_eq!(talk("exec sleep 60").unwrap_err(), "it gave no answer");
         assert_eq!(talk("exec yes").unwrap_err(), "it writes too much");
+        assert_eq!(talk("echo x; exec >&-; exec sleep 60").unwrap_err(), "it does not end");
         let (success, output) = talk("cat; exit 1").unwrap();
         assert_eq!((success, &output[..]), (false, &b"r.example"[..]));
     }

@@ -30,9 +30,15 @@ struct Page {
 pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Result<Listed, RemoteError> {
     let most = limits.get_usize(Limit::Manifests);
     let mut listed = Listed { names: Vec::new(), problem: None };
-    let mut known = BTreeSet::new();
+    let (mut known, mut pages) = (BTreeSet::new(), BTreeSet::new());
     let mut next = Some(format!("{path}?n=1000"));
     while let Some(page) = next.take() {
+        if pages.len() >= most || !pages.insert(page.clone()) {
+            let message = "its pages lead on without an end; what they did not name was not looked at";
+            let remedy = Limit::Manifests.remedy();
+            listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
+            return Ok(listed);
+        }
         let query = Query::get(&page, "application/json");
         let found = document(repository, &query, limits.get(Limit::DocumentBytes))?;
         let parsed = found.and_then(|(bytes, reply)| {
@@ -41,7 +47,6 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
         let Some((page, link)) = parsed else {
             return Err(RemoteError::refused(format!("{} gives no list of names", repository.name())));
         };
-        let before = known.len();
         for name in page.tags.unwrap_or_default() {
             if known.len() >= most {
                 let message = format!("there are more than {most}; the others were not looked at");
@@ -53,7 +58,8 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
                 listed.names.push(name);
             }
         }
-        next = link.filter(|_| known.len() > before).map(|query| format!("{path}?{query}"));
+        // A page may be empty, and the next one not.
+        next = link.map(|query| format!("{path}?{query}"));
     }
     Ok(listed)
 }

@@ -65,7 +65,10 @@ pub(super) fn open_catalog(domain: &str, search: Search<'_>) -> Result<Blobs, Re
     let listed = list::names(&all, "_catalog", search.limits)?;
     pull.problems(listed.problem);
     for path in listed.names {
-        let asked = match format!("{domain}/{path}").parse() {
+        if pull.is_over() {
+            break;
+        }
+        let asked = match RepositoryName::at(domain, &path) {
             Ok(name) => every_tag(&mut pull, &http, &name, search),
             Err(error) => Err(RemoteError::refused(format!("{domain} lists a repository: {error}"))),
         };
@@ -87,9 +90,12 @@ fn every_tag(
     let wanted =
         |tag: &&String| patterns.is_empty() || patterns.iter().any(|pattern| list::fits(pattern, tag));
     for tag in listed.names.iter().filter(wanted) {
-        let asked = match format!("{name}:{tag}").parse() {
-            Ok(reference) => pull.root(&repository, &reference),
-            Err(error) => Err(RemoteError::refused(format!("{name} lists a tag: {error}"))),
+        if pull.is_over() {
+            break;
+        }
+        let asked = match name.version(tag) {
+            Some(reference) => pull.root(&repository, &reference),
+            None => Err(RemoteError::refused(format!("{name} lists a tag that cannot be the name of one"))),
         };
         pull.problems(asked.err().map(|error| pull::lost(&format!("{name}:{tag}"), &error)));
     }

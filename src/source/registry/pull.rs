@@ -32,6 +32,9 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
 /// How many times the largest document may be held in all.
 const LARGEST: u64 = 2;
 
+/// Questions for each manifest that may be resolved.
+const QUESTIONS: u64 = 8;
+
 /// See the module.
 pub(super) struct Pull<'s> {
     search: Search<'s>,
@@ -40,6 +43,12 @@ pub(super) struct Pull<'s> {
     listing: Vec<Value>,
     /// Names of blobs that are known.
     seen: HashSet<String>,
+    /// Versions that were asked for, or will be.
+    tried: HashSet<String>,
+    /// Questions asked.
+    asked: u64,
+    /// Whether more would have been asked than is allowed; then nothing more is.
+    over: bool,
     /// Bytes of the documents that are held.
     held: u64,
     /// Manifests that were left out because the user named no platform, and their platforms.
@@ -71,6 +80,9 @@ impl<'s> Pull<'s> {
             blobs: Blobs { form: Form::Registry, at_once: Some(super::AT_ONCE), ..Blobs::default() },
             listing: Vec::new(),
             seen: HashSet::new(),
+            tried: HashSet::new(),
+            asked: 0,
+            over: false,
             held: 0,
             left_out: BTreeSet::new(),
             platforms: BTreeSet::new(),
@@ -83,6 +95,9 @@ impl<'s> Pull<'s> {
         repository: &Arc<Repository>,
         reference: &Reference,
     ) -> Result<(), RemoteError> {
+        if !self.spend() {
+            return Ok(());
+        }
         let Some(root) = self.manifest(repository, reference.version())? else {
             let problem = self.too_large(reference.version());
             self.blobs.problems.push(problem);
@@ -91,6 +106,25 @@ impl<'s> Pull<'s> {
         self.list(&root, Some(&reference.to_string()));
         self.follow(repository, root);
         Ok(())
+    }
+
+    /// Whether nothing more is asked for.
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Notes one more question; if there are too many, says so once.
+    fn spend(&mut self) -> bool {
+        let most = self.search.limits.get(Limit::Manifests).saturating_mul(QUESTIONS);
+        self.asked = self.asked.saturating_add(1);
+        if self.asked > most && !self.over {
+            self.over = true;
+            let message =
+                format!("more is named than can be asked for with {most} questions; the rest was not");
+            let remedy = Limit::Manifests.remedy();
+            self.blobs.problems.push(Problem::new(ProblemKind::Limit, "manifests", message, remedy));
+        }
+        !self.over
     }
 
     /// Adds what could not be done.
@@ -143,10 +177,7 @@ impl<'s> Pull<'s> {
             if self.seen.contains(&blob_name(&next.version)) {
                 continue;
             }
-            if self.seen.len() as u64 > self.search.limits.get(Limit::Manifests).saturating_mul(8) {
-                let message = "more is named than is followed; the rest was not asked for";
-                let remedy = Limit::Manifests.remedy();
-                self.blobs.problems.push(Problem::new(ProblemKind::Limit, "manifests", message, remedy));
+            if !self.spend() {
                 return;
             }
             match self.manifest(repository, &next.version) {
@@ -172,32 +203,40 @@ impl<'s> Pull<'s> {
             return;
         }
         let all = named(&manifest.bytes);
+        if !self.hold(&manifest.digest, manifest.bytes) {
+            return;
+        }
         let wanted = self.wanted(&all);
         for child in all {
             match child.role {
                 Role::Manifest if next.depth >= self.search.limits.get_usize(Limit::Depth) => {}
                 Role::Manifest if !wanted.wants(child.platform.as_ref()) => self.leave_out(child),
-                Role::Manifest => queue.push_back(Next {
-                    version: child.digest,
-                    depth: next.depth + 1,
-                    referred_to: !child.attestation,
-                }),
+                Role::Manifest => {
+                    if self.tried.insert(child.digest.clone()) {
+                        let (version, depth) = (child.digest, next.depth + 1);
+                        queue.push_back(Next { version, depth, referred_to: !child.attestation });
+                    }
+                }
                 _ => self.part(repository, &child),
             }
         }
         if next.referred_to {
             self.refer(repository, &manifest.digest, queue);
         }
-        self.hold(&manifest.digest, manifest.bytes);
     }
 
     /// What others say about a manifest: signatures, attestations, lists of parts.
     fn refer(&mut self, repository: &Arc<Repository>, digest: &str, queue: &mut VecDeque<Next>) {
+        if !self.spend() {
+            return;
+        }
         match referrers(repository, digest, self.search.limits) {
             Ok(found) => {
                 for manifest in found {
-                    self.listing.push(manifest.entry);
-                    queue.push_back(Next { version: manifest.digest, depth: 0, referred_to: false });
+                    if self.tried.insert(manifest.digest.clone()) && self.spend() {
+                        self.listing.push(manifest.entry);
+                        queue.push_back(Next { version: manifest.digest, depth: 0, referred_to: false });
+                    }
                 }
             }
             Err(error) => self.blobs.problems.push(Problem::new(
@@ -238,9 +277,13 @@ impl<'s> Pull<'s> {
         }
         if part.blob == BlobRef::Digest(Digest::of(b"{}")) {
             // It needs not be stored (image-spec, manifest.md, "Guidance for an Empty Descriptor").
-            return self.hold(&part.digest, b"{}".to_vec());
+            self.hold(&part.digest, b"{}".to_vec());
+            return;
         }
         let ask = part.foreign || part.size.is_none();
+        if ask && !self.spend() {
+            return;
+        }
         let size = match ask.then(|| size_of(repository, &part.digest)) {
             None => part.size.unwrap_or(0),
             Some(Ok(size)) => size.or(part.size).unwrap_or(0),
@@ -275,15 +318,18 @@ impl<'s> Pull<'s> {
         }))
     }
 
-    /// Keeps a document.
-    fn hold(&mut self, digest: &str, bytes: Vec<u8>) {
-        self.held += bytes.len() as u64;
-        if self.held > self.search.limits.get(Limit::DocumentBytes).saturating_mul(LARGEST) {
+    /// Keeps a document, unless that would be too much.
+    fn hold(&mut self, digest: &str, bytes: Vec<u8>) -> bool {
+        let held = self.held + bytes.len() as u64;
+        if held > self.search.limits.get(Limit::DocumentBytes).saturating_mul(LARGEST) {
             let problem = self.too_large(digest);
-            return self.blobs.problems.push(problem);
+            self.blobs.problems.push(problem);
+            return false;
         }
+        self.held = held;
         let (name, size) = (blob_name(digest), bytes.len() as u64);
         self.blobs.blobs.push(Blob { name, size, late: false, location: Location::Bytes(bytes.into()) });
+        true
     }
 
     fn too_large(&self, version: &str) -> Problem {

@@ -40,6 +40,12 @@ const LONGEST_TAG: usize = 128;
 const HUB: &str = "docker.io";
 
 impl RepositoryName {
+    /// The repository `path` of the registry `domain`. Unlike in a name that people write, what is said to be a host is one.
+    pub fn at(domain: &str, path: &str) -> Result<Self, ParseReferenceError> {
+        let domain = if domain == "index.docker.io" { HUB } else { domain };
+        checked(domain.to_owned(), path.to_owned()).map_err(|why| error(&format!("{domain}/{path}"), why))
+    }
+
     /// What stands for all repositories of the registry `domain`.
     pub(super) fn all_of(domain: &str) -> Self {
         Self { domain: domain.to_owned(), path: String::new() }
@@ -53,6 +59,11 @@ impl RepositoryName {
     /// `library/alpine`.
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// The version that is called `tag`, if that can be the name of one.
+    pub(super) fn version(&self, tag: &str) -> Option<Reference> {
+        is_tag(tag).then(|| self.tagged(tag))
     }
 
     /// The version that is called `tag`.
@@ -137,10 +148,14 @@ fn repository(text: &str) -> Result<RepositoryName, &'static str> {
         _ => (HUB.to_owned(), text),
     };
     let domain = if domain == "index.docker.io" { HUB.to_owned() } else { domain };
+    let path = if domain == HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+    checked(domain, path)
+}
+
+fn checked(domain: String, path: String) -> Result<RepositoryName, &'static str> {
     if !is_host(&domain) {
         return Err("what stands before the first `/` is no host");
     }
-    let path = if domain == HUB && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
     if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Err("the path of a repository has small letters only");
     }

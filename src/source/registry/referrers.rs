@@ -52,9 +52,12 @@ pub(super) fn referrers(
 /// What the index at `path` lists, page by page; none if there is no such index.
 fn lists(repository: &Repository, path: &str, limits: &Limits) -> Result<Option<Vec<Referrer>>, RemoteError> {
     let most = limits.get_usize(Limit::Manifests);
-    let (mut all, mut known) = (Vec::new(), BTreeSet::new());
+    let (mut all, mut known, mut pages) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     let mut next = Some(path.to_owned());
     while let Some(page) = next.take() {
+        if pages.len() >= most || !pages.insert(page.clone()) {
+            return Err(too_many(path, "its pages lead on without an end", "do not trust the registry"));
+        }
         let found = document(repository, &Query::get(&page, INDEX), limits.get(Limit::DocumentBytes));
         let unknown = |error: &RemoteError| matches!(error.fault(), RemoteFault::Absent | RemoteFault::Final);
         if page == path && found.as_ref().is_err_and(unknown) {
@@ -67,7 +70,6 @@ fn lists(repository: &Repository, path: &str, limits: &Limits) -> Result<Option<
                 "raise --max-document-bytes if you trust it",
             ));
         };
-        let before = known.len();
         for named in named(&bytes).into_iter().filter(|named| named.role == Role::Manifest) {
             if known.len() >= most {
                 return Err(too_many(path, "there are too many", "raise --max-manifests if you trust it"));
@@ -78,8 +80,7 @@ fn lists(repository: &Repository, path: &str, limits: &Limits) -> Result<Option<
                 all.push(Referrer { entry, digest: named.digest });
             }
         }
-        let link = reply.header("link").and_then(query_of).filter(|_| known.len() > before);
-        next = link.map(|query| format!("{path}?{query}"));
+        next = reply.header("link").and_then(query_of).map(|query| format!("{path}?{query}"));
     }
     Ok(Some(all))
 }
