@@ -30,6 +30,7 @@ mod matrix;
 mod memory;
 mod own_rules;
 mod page;
+mod pipeline;
 mod registry;
 mod repositories;
 mod steps;
