@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use layersift::findings::{Credential, Way, ways};
-use layersift::report::printable;
+use layersift::report::{printable, unobeyed};
 use layersift::signature::Rule;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Stopped> {
         Some(report) => finding(&args.what, report).or_stop(Exit::Usage)?,
         None => rule(args).or_stop(Exit::Usage)?,
     };
-    Output::Stdout.write(|out| out.write_all(text.as_bytes())).or_stop(Exit::Failed)?;
+    Output::Stdout.write(|out| out.write_all(unobeyed(&text).as_bytes())).or_stop(Exit::Failed)?;
     Ok(Exit::Clean)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
-use layersift::report::{ReportOptions, Tool, ToolRules, printable};
+use layersift::report::{ReportOptions, Tool, ToolRules, printable, unobeyed};
 use layersift::signature::RuleSet;
 
 use super::settings::Settings;
@@ -65,7 +65,7 @@ pub(crate) fn inform(message: &str) {
 
 fn say(kind: &str, style: Style, message: &str) {
     // A reader who closed standard error has no use for the message.
-    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {}", printable(message));
+    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {}", unobeyed(&printable(message)));
 }
 
 /// By the locale, as terminals have no way to tell (POSIX, 8.2: `LC_ALL` wins over `LC_CTYPE` over `LANG`).

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::commands::{Escape, unheard};
 use super::model::{REPORT, REPORTS, Report};
 use super::{ReportOptions, escape, table};
 use crate::findings::suppress::hint;
@@ -269,7 +270,7 @@ impl<'d> Diff<'d> {
 
     /// For people.
     pub fn write_table(&self, out: &mut dyn Write, options: &ReportOptions) -> io::Result<()> {
-        table::write_diff(out, self, options)
+        unheard(out, Escape::Text, |out| table::write_diff(out, self, options))
     }
 
     /// For programs: one JSON document.

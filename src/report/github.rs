@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::anchor::Anchors;
+use super::commands::harmless;
 use super::sanitize::sanitize;
 use super::{ReportOptions, words};
 use crate::findings::{Finding, Outcome};
@@ -82,8 +83,8 @@ fn command(out: &mut dyn Write, kind: &str, properties: &[(&str, &str)], text: &
 
 /// Line feeds of ours stay lines; other live characters are shown as text.
 fn escaped(text: &str) -> String {
-    let lines: Vec<_> = text.split('\n').map(|line| sanitize(line, true).replace('%', "%25")).collect();
-    lines.join("%0A")
+    let shown = |line| harmless(&sanitize(line, true)).replace('%', "%25");
+    text.split('\n').map(shown).collect::<Vec<_>>().join("%0A")
 }
 
 #[cfg(test)]

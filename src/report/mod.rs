@@ -7,6 +7,7 @@
 mod anchor;
 mod attestation;
 mod baseline;
+mod commands;
 mod csv;
 pub mod diff;
 mod escape;
@@ -26,8 +27,12 @@ mod table;
 mod template;
 mod words;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::SystemTime;
+
+use self::commands::Escape::{Text, Xml};
+use self::commands::unheard;
 
 pub use self::anchor::Source;
 pub use self::baseline::write_baseline;
@@ -47,16 +52,28 @@ pub struct Format {
 
 /// Every format. To add one: a file in this folder and a row here.
 pub const FORMATS: &[Format] = &[
-    Format { name: "table", about: "for people: findings, gaps and totals as text", write: table::write },
+    Format {
+        name: "table",
+        about: "for people: findings, gaps and totals as text",
+        write: |out, outcomes, options| unheard(out, Text, |out| table::write(out, outcomes, options)),
+    },
     Format {
         name: "json",
         about: "for programs: one document (schema layersift.report/v1)",
         write: json::write,
     },
     Format { name: "jsonl", about: "for pipelines: one JSON record per line", write: jsonl::write },
-    Format { name: "html", about: "for looking: one page that stands alone", write: html::write },
+    Format {
+        name: "html",
+        about: "for looking: one page that stands alone",
+        write: |out, outcomes, options| unheard(out, Xml, |out| html::write(out, outcomes, options)),
+    },
     Format { name: "sarif", about: "for code scanning: SARIF 2.1.0", write: sarif::write },
-    Format { name: "markdown", about: "for a comment or a summary of a pipeline", write: markdown::write },
+    Format {
+        name: "markdown",
+        about: "for a comment or a summary of a pipeline",
+        write: |out, outcomes, options| unheard(out, Text, |out| markdown::write(out, outcomes, options)),
+    },
     Format { name: "github", about: "annotations of a GitHub workflow", write: github::write },
     Format {
         name: "gitlab-secrets",
@@ -73,8 +90,16 @@ pub const FORMATS: &[Format] = &[
         about: "for GitLab: gl-code-quality-report.json",
         write: gitlab::quality::write,
     },
-    Format { name: "junit", about: "for CI servers: JUnit XML", write: junit::write },
-    Format { name: "csv", about: "for spreadsheets: a row for each place", write: csv::write },
+    Format {
+        name: "junit",
+        about: "for CI servers: JUnit XML",
+        write: |out, outcomes, options| unheard(out, Xml, |out| junit::write(out, outcomes, options)),
+    },
+    Format {
+        name: "csv",
+        about: "for spreadsheets: a row for each place",
+        write: |out, outcomes, options| unheard(out, Text, |out| csv::write(out, outcomes, options)),
+    },
     Format {
         name: "attestation",
         about: "for policies: an in-toto statement of Docker's secrets predicate",
@@ -95,8 +120,13 @@ impl Format {
 }
 
 /// `text` with every character escaped that could drive a terminal or deceive its reader.
-pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     sanitize::sanitize(text, true)
+}
+
+/// `text`, perhaps of many lines, with everything escaped that a CI runner would obey if it stood in a job's log.
+pub fn unobeyed(text: &str) -> Cow<'_, str> {
+    commands::harmless(text)
 }
 
 /// The JSON Schema (draft 2020-12) of the `json` format, and of the lines of `jsonl` as `#/$defs/line`.
@@ -241,6 +271,31 @@ mod tests {
                     let live = text.chars().find(|&c| c != '\n' && sanitize::is_live(c));
                     assert_eq!(live, None, "{}: {text}", format.name);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn no_format_lets_the_image_command_a_runner() {
+        let evil = "::add-mask::a ::error::b ##[add-mask]c ##vso[task.setvariable variable=d]e ##teamcity[f]";
+        let outcomes = [sample::saying(evil)];
+        for format in FORMATS {
+            for width in [40, 57, 120] {
+                let (show_secrets, detail) = (true, Detail::Full);
+                let options = ReportOptions {
+                    show_secrets,
+                    show_suppressed: true,
+                    width,
+                    detail,
+                    ..ReportOptions::default()
+                };
+                let text = written(format, &outcomes, &options);
+                let obeyed = |line: &str| {
+                    let command = line.trim_start().starts_with("::") && format.name != "github";
+                    command || line.contains("##[") || line.contains("##vso[") || line.contains("##teamcity[")
+                };
+                let line = text.lines().find(|line| obeyed(line));
+                assert_eq!(line, None, "{} in {width} columns", format.name);
             }
         }
     }

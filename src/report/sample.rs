@@ -113,7 +113,11 @@ fn suppression() -> Suppression {
 
 /// An image whose texts try to drive a terminal and to be mistaken for the report's own.
 pub(super) fn hostile() -> Outcome {
-    let evil = "\u{1b}]0;owned\u{7}\u{9b}2J\r\nclean: everything\u{202e}\u{2028}\u{200b}\u{e0041}";
+    saying("\u{1b}]0;owned\u{7}\u{9b}2J\r\nclean: everything\u{202e}\u{2028}\u{200b}\u{e0041}")
+}
+
+/// An image in which everything is called `evil`.
+pub(super) fn saying(evil: &str) -> Outcome {
     let mut outcome = full();
     outcome.source = evil.into();
     outcome.format = evil.into();

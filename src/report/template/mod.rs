@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, default_auto_escape_callback};
 use serde_json::{Value, json};
 
 use super::anchor::Anchors;
+use super::commands::{Escape, unheard};
 use super::model::Report;
 use super::sanitize::sanitize_values;
 use super::{ReportOptions, words};
@@ -44,6 +45,15 @@ impl Template {
         environment.template_from_named_str(name, text).map_err(|error| TemplateError(describe(&error)))?;
         Ok(Self { name: name.into(), text: text.into() })
     }
+
+    /// As minijinja escapes values in a template of that name.
+    fn escape(&self) -> Escape {
+        match default_auto_escape_callback(&self.name) {
+            AutoEscape::Html => Escape::Xml,
+            AutoEscape::Json => Escape::Json,
+            _ => Escape::Text,
+        }
+    }
 }
 
 /// How templates are read, those of users and that of the page.
@@ -73,7 +83,7 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
         .template_from_named_str(&template.name, &template.text)
         .and_then(|compiled| compiled.render(Serde(context)))
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, describe(&error)))?;
-    out.write_all(filled.as_bytes())
+    unheard(out, template.escape(), |out| out.write_all(filled.as_bytes()))
 }
 
 fn report(outcome: &Outcome, options: &ReportOptions) -> serde_json::Result<Value> {
