@@ -2,8 +2,10 @@
 //!
 //! The file stands alone: styles and script are in it, its policy lets nothing else in or out, and without the script
 //! everything is still there to read and to print. `report.html` is filled by minijinja, which escapes every value;
-//! `view` makes the values, `stack` those of the steps, `timeline` those of a credential's life.
+//! `view` makes the values, `stack` those of the steps, `timeline` those of a credential's life, `advice` what
+//! many credentials share. Of a page that would be too large every text is cut shorter.
 
+mod advice;
 mod stack;
 mod timeline;
 mod view;
@@ -26,27 +28,51 @@ const PAGE: &str = include_str!("report.html");
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
-/// Characters of one text; a page is no place for longer ones.
-const TEXT: usize = 4_000;
+/// Bytes of a page that a browser likes, and that can be attached to a message.
+const LARGEST: usize = 5_000_000;
+
+/// How much of each finding there is room for.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Places that are listed.
+    places: usize,
+    /// Characters of one text.
+    text: usize,
+}
+
+/// The first in which the page is not too large is taken, the last one in any case.
+const ROOMS: [Room; 4] = [
+    Room { places: 20, text: 4_000 },
+    Room { places: 5, text: 1_000 },
+    Room { places: 3, text: 300 },
+    Room { places: 2, text: 100 },
+];
 
 /// See [`FORMATS`](super::FORMATS).
 pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportOptions) -> io::Result<()> {
-    let filled = fill(context(outcomes, options)).map_err(io::Error::other)?;
-    out.write_all(filled.as_bytes())
+    let mut page = String::new();
+    for room in ROOMS {
+        page = fill(context(outcomes, options, room)).map_err(io::Error::other)?;
+        if page.len() <= LARGEST {
+            break;
+        }
+    }
+    out.write_all(page.as_bytes())
 }
 
 fn fill(context: Value) -> Result<String, minijinja::Error> {
     environment().template_from_named_str("report.html", PAGE)?.render(Serde(context))
 }
 
-fn context(outcomes: &[Outcome], options: &ReportOptions) -> Value {
+fn context(outcomes: &[Outcome], options: &ReportOptions, room: Room) -> Value {
     let reports = outcomes.iter().enumerate();
-    let mut reports: Vec<_> = reports.map(|(index, outcome)| view::report(index, outcome, options)).collect();
+    let mut reports: Vec<_> =
+        reports.map(|(index, outcome)| view::report(index, outcome, options, room)).collect();
     for report in &mut reports {
-        sanitize_values(report, TEXT);
+        sanitize_values(report, room.text);
     }
     let mut title = json!(title(outcomes));
-    sanitize_values(&mut title, TEXT);
+    sanitize_values(&mut title, room.text);
     let severities = words::by_severity(outcomes).into_iter();
     let severities: Vec<_> = severities
         .map(
@@ -63,6 +89,7 @@ fn context(outcomes: &[Outcome], options: &ReportOptions) -> Value {
         "total": outcomes.iter().map(|outcome| outcome.findings.len()).sum::<usize>(),
         "severities": severities,
         "reports": reports,
+        "cut": (room.text < ROOMS[0].text).then_some(room.text),
         "tool": format!("{} {}{rules}", options.tool.name, options.tool.version),
     })
 }

@@ -25,19 +25,44 @@ fn it_looks_like_this() {
     insta::assert_snapshot!(body(&written(&[outcome], &options)));
 }
 
-#[test]
-fn a_thousand_findings_fit_into_five_megabytes() {
+/// A thousand findings of which each has eight more places, and `advice` for the one of that index.
+fn a_thousand(advice: impl Fn(usize) -> Vec<String>) -> Outcome {
     let mut outcome = sample::full();
-    let finding = outcome.findings[0].clone();
-    outcome.findings = vec![finding; 1_000];
-    for finding in &mut outcome.findings {
-        finding.fix = vec!["Do this with `a command --and=options` and then more. ".repeat(4); 5];
+    outcome.findings = vec![outcome.findings[0].clone(); 1_000];
+    for (index, finding) in outcome.findings.iter_mut().enumerate() {
+        finding.fix = advice(index);
         let place = finding.places[1].clone();
         finding.places.extend(vec![place; 8]);
     }
-    let page = written(&[outcome], &ReportOptions::default());
-    assert!(page.len() <= 5 << 20, "{} bytes", page.len());
-    assert_eq!(page.matches("<article").count(), 1_000);
+    outcome
+}
+
+#[test]
+fn a_thousand_findings_fit_into_five_megabytes() {
+    let long = |index| format!("Do this with `a command --and=options` and then {index}. ").repeat(25);
+    for (name, distinct) in [("the same advice", 0), ("advice of their own", 1)] {
+        let mut outcome = a_thousand(|index| (0..5).map(|line| long(line + 5 * index * distinct)).collect());
+        for step in outcome.findings.iter_mut().flat_map(|finding| &mut finding.places) {
+            let step = step.step.as_mut().expect("the sample has steps");
+            step.created_by = "RUN make everything && ".repeat(150);
+        }
+        let page = written(&[outcome], &ReportOptions::default());
+        assert!(page.len() <= LARGEST, "{name}: {} bytes", page.len());
+        assert_eq!(page.matches("<article").count(), 1_000, "{name}");
+        assert!(page.contains("Texts are cut to"), "{name}: that is told");
+    }
+}
+
+#[test]
+fn advice_that_many_share_is_there_once_and_whole() {
+    let advice = "Do this with `a command --and=options`, and then some more. ".repeat(20);
+    let page = written(&[a_thousand(|_| vec![advice.clone(), "Rebuild.".into()])], &ReportOptions::default());
+    let shown = "Do this with <code>a command --and=options</code>, and then some more. ".repeat(20);
+    assert_eq!(page.matches(&shown).count(), 1);
+    assert!(page.contains("<li id=\"advice-0-0\""));
+    assert_eq!(page.matches("<a href=\"#advice-0-0\">").count(), 1_000);
+    assert_eq!(page.matches("<li>Rebuild.</li>").count(), 1_000);
+    assert!(page.len() <= LARGEST && !page.contains("Texts are cut to"), "{} bytes", page.len());
 }
 
 #[test]
@@ -49,7 +74,7 @@ fn what_is_left_out_is_counted() {
     outcome.problems = vec![sample::gap(); 503];
     outcome.images[0].steps.extend((3..700).map(|index| crate::image::Step { index, ..step.clone() }));
     let page = written(&[outcome], &ReportOptions::default());
-    for told in ["and 2 more findings", "and 20 more; the json", "and 3 more; the json", "and 200 more steps"]
+    for told in ["and 2 more findings", "and 23 more; the json", "and 3 more; the json", "and 200 more steps"]
     {
         assert!(page.contains(told), "{told}");
     }

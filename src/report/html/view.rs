@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::advice::Shared;
 use super::stack::Stacks;
-use super::timeline;
+use super::{Room, timeline};
 use crate::findings::suppress::Suppressed;
 use crate::findings::{Finding, Outcome, Part, PartValue, Place, State};
 use crate::problem::Problem;
@@ -11,22 +12,26 @@ use crate::report::{ReportOptions, words};
 
 /// What is listed; the rest is counted.
 const FINDINGS: usize = 5_000;
-const PLACES: usize = 20;
-/// Places of each where there are many findings, so that the page stays one that a browser likes.
-const FEWER_PLACES: usize = 5;
-const MANY_FINDINGS: usize = 300;
 const PROBLEMS: usize = 500;
 const SUPPRESSED: usize = 500;
 const IMAGES: usize = 50;
 
 /// The outcome of that index.
-pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions) -> Value {
+pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions, room: Room) -> Value {
     let anchors: Vec<_> =
         (0..outcome.findings.len()).map(|finding| format!("finding-{index}-{finding}")).collect();
     let stacks = Stacks::new(index, outcome, &anchors);
     let shown = outcome.findings.iter().zip(&anchors).take(FINDINGS);
-    let findings: Vec<_> =
-        shown.map(|(found, anchor)| finding((outcome, found), anchor, &stacks, options)).collect();
+    let shared = Shared::new(index, outcome, (FINDINGS, room.text));
+    let findings: Vec<_> = shown
+        .map(|(found, anchor)| {
+            let mut shown = finding((outcome, found), anchor, &stacks, options);
+            shown["fix"] = found.fix.iter().map(|line| shared.line(line)).collect();
+            shown["places"] = found.places.iter().take(room.places).map(words::whole_place).collect();
+            shown["more_places"] = json!(found.places.len().saturating_sub(room.places));
+            shown
+        })
+        .collect();
     let images: Vec<_> = (0..outcome.images.len().min(IMAGES)).map(|image| stacks.image(image)).collect();
     let tone = match (outcome.findings.is_empty(), outcome.has_gaps() || outcome.coverage.blobs.is_empty()) {
         (false, _) => "leaks",
@@ -41,6 +46,7 @@ pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions) -
         "not_shown": words::not_shown(outcome),
         "images": images,
         "findings": findings,
+        "advice": shared.list(),
         "more_findings": outcome.findings.len().saturating_sub(FINDINGS),
         "problems": problems(&outcome.problems),
         "suppressed": suppressed.collect::<Vec<_>>(),
@@ -48,6 +54,7 @@ pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions) -
     })
 }
 
+/// Without what depends on the page's size.
 fn finding(
     (outcome, finding): (&Outcome, &Finding),
     anchor: &str,
@@ -58,9 +65,6 @@ fn finding(
     let revoke = finding.revoke.as_deref().filter(|revoke| revoke.starts_with("https://"));
     let facts = finding.facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value }));
     let parts = finding.parts.iter().map(|part| part_fact(part, options));
-    let fix: Vec<_> = finding.fix.iter().map(|line| code_parts(line)).collect();
-    let most = if outcome.findings.len() > MANY_FINDINGS { FEWER_PLACES } else { PLACES };
-    let places = finding.places.iter().take(most).map(words::whole_place);
     json!({
         "anchor": anchor,
         "rule": finding.rule,
@@ -72,10 +76,7 @@ fn finding(
         "why": finding.why,
         "revoke": revoke,
         "facts": facts.chain(parts).collect::<Vec<_>>(),
-        "fix": fix,
         "places_about": words::count(finding.places.len() as u64, "place"),
-        "places": places.collect::<Vec<_>>(),
-        "more_places": finding.places.len().saturating_sub(most),
         "states": words_of(finding.places.iter().map(|place| state(place).to_owned())),
         "rows": words_of(keys.flatten()),
         "timeline": timeline::events(finding),
@@ -107,12 +108,6 @@ fn part_fact(part: &Part, options: &ReportOptions) -> Value {
         PartValue::Text(text) => text.clone(),
     };
     json!({ "name": part.name, "value": value })
-}
-
-/// A line of advice: what stands between back-quotes is code.
-fn code_parts(line: &str) -> Vec<Value> {
-    let parts = line.split('`').enumerate().filter(|(_, part)| !part.is_empty());
-    parts.map(|(index, part)| json!({ "text": part, "code": index % 2 == 1 })).collect()
 }
 
 fn problems(all: &[Problem]) -> Vec<Value> {
