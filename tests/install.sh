@@ -55,6 +55,7 @@ asar:@electron/asar@3.4.1
 "
 from_python="
 pyinstaller:pyinstaller==6.22.3
+check-jsonschema:check-jsonschema==0.39.0
 "
 
 # What Rust needs to make WebAssembly.

@@ -4,6 +4,7 @@
     reason = "tests read small files whole and look at their own environment"
 )]
 
+mod action;
 mod architecture;
 mod base;
 mod builders;

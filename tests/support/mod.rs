@@ -17,6 +17,7 @@ pub(crate) mod layer;
 pub(crate) mod noise;
 pub(crate) mod registry;
 pub(crate) mod scanner;
+pub(crate) mod yaml;
 
 use std::path::PathBuf;
 
