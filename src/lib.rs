@@ -19,6 +19,11 @@
 //! # Ok::<(), layersift::scan::ScanError>(())
 //! ```
 //!
+//! [`guide`] shows more: one image, many images, and reports. `examples/` has programs to begin with.
+//!
+//! The feature `cli`, which is on unless it is turned off, is for the program alone: a library does without
+//! (`default-features = false`).
+//!
 //! # Map of the crate
 //!
 //! From the ground up; a module names only those above it in this list, and never one of the other wing.
@@ -39,6 +44,10 @@
 //!
 //! The program `layersift` is a thin layer on top: it turns what was typed into [`scan::Options`], and an
 //! [`findings::Outcome`] into a report and an exit code.
+
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../docs/library.md")]
+pub mod guide {}
 
 pub mod content;
 pub mod digest;

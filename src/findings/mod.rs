@@ -92,6 +92,7 @@ pub struct Finding {
 
 /// What belongs to a credential: the other half of a key, an account, a host.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Part {
     /// What it is, for people.
     pub name: String,
@@ -105,6 +106,7 @@ pub struct Part {
 
 /// The text of a [`Part`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum PartValue {
     /// A credential; prints redacted.
     Secret(Secret),
@@ -124,6 +126,7 @@ impl PartValue {
 
 /// One place of a credential.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Place {
     /// What kind of text it stands in.
     pub kind: PlaceKind,
@@ -161,6 +164,7 @@ pub struct Place {
 
 /// The layer of a [`Place`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct PlaceLayer {
     /// Position in the image, 0 = the lowest; none for a blob that no manifest names.
     pub index: Option<usize>,
@@ -172,6 +176,7 @@ pub struct PlaceLayer {
 
 /// The build step of a [`Place`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct PlaceStep {
     /// Position in the history, 0 = the first.
     pub index: usize,
@@ -199,6 +204,7 @@ impl PlaceStep {
 /// What became of a file's content in the layers above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum State {
     /// A container of the image sees it.
     Visible,
@@ -221,6 +227,7 @@ impl State {
 
 /// What hid a file's content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct StateBy {
     /// Position of the layer that did it.
     pub layer: usize,
@@ -230,6 +237,7 @@ pub struct StateBy {
 
 /// What was looked at, blob by blob.
 #[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
 pub struct Coverage {
     /// One row a blob, in the order of the input.
     pub blobs: Vec<Ledger>,
@@ -253,6 +261,7 @@ impl Coverage {
 
 /// The byte ledger of one blob: everything in it is either matched or listed as skipped.
 #[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
 pub struct Ledger {
     /// Path in the archive or layout.
     pub blob: String,
@@ -280,6 +289,7 @@ pub struct Ledger {
 
 /// Bytes that were not matched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Skipped {
     /// How many, where it is known.
     pub bytes: Option<u64>,

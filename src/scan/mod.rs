@@ -172,7 +172,7 @@ pub enum ScanError {
         /// How many were asked for.
         jobs: usize,
         /// What the system says.
-        source: rayon::ThreadPoolBuildError,
+        source: std::io::Error,
     },
 }
 
@@ -237,7 +237,7 @@ impl Scanner {
         self.options.check()?;
         let jobs = memory::threads(*jobs);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-        let pool = pool.map_err(|source| ScanError::Threads { jobs, source })?;
+        let pool = pool.map_err(|error| ScanError::Threads { jobs, source: std::io::Error::other(error) })?;
         let cache = self.options.cache.as_deref();
         let windows = self.memory.bounds(limits);
         pool.install(|| {

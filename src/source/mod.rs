@@ -7,6 +7,7 @@ mod ahead;
 mod archive;
 mod http;
 mod layout;
+mod reader;
 pub mod registry;
 mod remote;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
+pub use self::reader::Reader;
 use self::registry::{ParseReferenceError, Reference, RemoteBlob, RepositoryName, Search};
 pub use self::remote::{Proxies, Remote, RemoteError, RemoteFault};
 use crate::image::Selection;
@@ -32,6 +34,8 @@ pub enum Input {
     Path(PathBuf),
     /// An archive on standard input.
     Stdin,
+    /// An archive that is handed over: see [`Input::reader`].
+    Reader(Reader),
     /// An image in a registry.
     Registry(Reference),
     /// Every tag of a repository.
@@ -66,6 +70,11 @@ impl Input {
 }
 
 impl Input {
+    /// An archive, compressed or not, that is read once from its start to its end; reports call it `name`.
+    pub fn reader(name: &str, reader: impl Read + Send + 'static) -> Self {
+        Self::Reader(Reader::new(name, Box::new(reader)))
+    }
+
     /// The registry that it is in, if it is in one.
     pub fn registry(&self) -> Option<&str> {
         match self {
@@ -82,6 +91,7 @@ impl std::fmt::Display for Input {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Stdin => f.write_str("-"),
+            Self::Reader(reader) => reader.fmt(f),
             Self::Registry(reference) => reference.fmt(f),
             Self::Repository(name) => name.fmt(f),
             Self::Catalog(domain) => f.write_str(domain),
@@ -245,6 +255,7 @@ pub fn open(
         Input::Repository(name) => registry::open_all(name, search).map(Opened::Blobs).map_err(refused),
         Input::Catalog(domain) => registry::open_catalog(domain, search).map(Opened::Blobs).map_err(refused),
         Input::Stdin => stream(Box::new(io::stdin()), input, limits),
+        Input::Reader(reader) => stream(reader.take().map_err(unreadable)?, input, limits),
         Input::Path(path) => {
             let metadata = std::fs::metadata(path).map_err(unreadable)?;
             if metadata.is_dir() {

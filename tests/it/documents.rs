@@ -43,6 +43,7 @@ const LINKED: &[&str] = &[
     "docs/compare.md",
     "docs/ci.md",
     "docs/formats.md",
+    "docs/library.md",
     "docs/registry.md",
     "docs/report.md",
     "docs/rules.md",

@@ -23,6 +23,7 @@ mod inside;
 mod judged;
 mod layouts;
 mod leftovers;
+mod library;
 mod limits;
 #[path = "../../benches/support/mod.rs"]
 #[allow(dead_code, reason = "the benches use more of it")]
