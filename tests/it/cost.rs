@@ -101,7 +101,7 @@ fn hostile(kind: &str, size: usize, path: &Path) {
 /// Instructions of a scan of the image at `path`.
 fn instructions(binary: &Path, path: &Path) -> u64 {
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"])
         .arg(binary)
         .args([
             "scan",
@@ -121,7 +121,8 @@ fn instructions(binary: &Path, path: &Path) -> u64 {
         .expect("valgrind is installed: run tests/install.sh");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(0 | 1 | 4)), "{}: {told}", path.display());
-    let counted = told.lines().find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok());
+    let counted = told.lines().find_map(|line| line.split("I   refs:").nth(1));
+    let counted = counted.and_then(|count| count.trim().replace(',', "").parse().ok());
     counted.unwrap_or_else(|| panic!("no count: {told}"))
 }
 
