@@ -1,15 +1,22 @@
 //! What was typed. Nothing is decided here: `config` merges the settings, the subcommands do the work.
 
+mod policy;
+
 use std::ffi::OsString;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand, ValueHint};
 use layersift::limits::LIMITS;
 
+pub(crate) use self::policy::{
+    AskedPolicy, BaselineArgs, BaselineCommand, GatherArgs, PolicyArgs, PolicyCommand,
+};
 use super::remote::REGISTRY_SETTINGS;
 use super::settings::{
-    CACHE_SETTINGS, IGNORE_SETTINGS, List, RULE_SETTINGS, SETTINGS, Setting, typed_default,
+    CACHE_SETTINGS, IGNORE_SETTINGS, List, POLICY_SETTINGS, REPORT_SETTINGS, RULE_SETTINGS, SETTINGS,
+    Setting, typed_default,
 };
 
 /// Finds every credential that a container image leaks: in its layers, deleted files, build history and config.
@@ -26,6 +33,8 @@ pub(crate) enum Subcommands {
     Rules(RulesArgs),
     Explain(ExplainArgs),
     Diff(DiffArgs),
+    Baseline(BaselineArgs),
+    Policy(PolicyArgs),
     Cache(CacheArgs),
 }
 
@@ -217,18 +226,69 @@ pub(crate) struct Look {
     pub(crate) settings: TypedRules,
 }
 
-/// Name and value of every setting that was typed, in the order of the table.
-#[derive(Default)]
-pub(crate) struct Typed(pub(crate) Vec<(&'static str, String)>);
+/// Name and value of every setting that was typed, in the order of the table. Which there are says `W`.
+pub(crate) struct TypedOf<W>(pub(crate) Vec<(&'static str, String)>, PhantomData<W>);
 
-impl Args for Typed {
+/// Every setting, and the limits.
+pub(crate) type Typed = TypedOf<All>;
+/// The settings that make the rule set.
+pub(crate) type TypedRules = TypedOf<Rules>;
+/// What a scan asks for that writes no report, and the limits.
+pub(crate) type TypedScan = TypedOf<ScanOnly>;
+/// What says which findings fail.
+pub(crate) type TypedPolicy = TypedOf<Policy>;
+
+/// Some of the settings.
+pub(crate) trait Which {
+    /// Whether the setting of that name is one of them.
+    fn has(name: &str) -> bool;
+    /// Whether the limits are.
+    const LIMITS: bool = true;
+}
+
+pub(crate) struct All;
+pub(crate) struct Rules;
+pub(crate) struct ScanOnly;
+pub(crate) struct Policy;
+
+impl Which for All {
+    fn has(_: &str) -> bool {
+        true
+    }
+}
+
+impl Which for Rules {
+    fn has(name: &str) -> bool {
+        RULE_SETTINGS.contains(&name)
+    }
+    const LIMITS: bool = false;
+}
+
+impl Which for ScanOnly {
+    fn has(name: &str) -> bool {
+        !REPORT_SETTINGS.contains(&name) && !POLICY_SETTINGS.contains(&name) || name == "allow-partial"
+    }
+}
+
+impl Which for Policy {
+    fn has(name: &str) -> bool {
+        POLICY_SETTINGS.contains(&name)
+    }
+    const LIMITS: bool = false;
+}
+
+fn settings_of<W: Which>() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().filter(|setting| W::has(setting.name))
+}
+
+impl<W: Which> Args for TypedOf<W> {
     fn augment_args(command: Command) -> Command {
-        let limits = LIMITS.iter().map(|row| {
+        let limits = LIMITS.iter().filter(|_| W::LIMITS).map(|row| {
             let kind = if row.bytes { "BYTES" } else { "N" };
             let about = format!("{} [default: {}]", sentence(row.about), typed_default(row.limit));
             Arg::new(row.name).long(row.name).value_name(kind).help(about).help_heading("Limits")
         });
-        command.args(SETTINGS.iter().map(flag)).args(limits)
+        command.args(settings_of::<W>().map(flag)).args(limits)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -236,47 +296,20 @@ impl Args for Typed {
     }
 }
 
-impl FromArgMatches for Typed {
+impl<W: Which> FromArgMatches for TypedOf<W> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let limits = LIMITS
             .iter()
+            .filter(|_| W::LIMITS)
             .filter_map(|row| matches.get_one::<String>(row.name).map(|value| (row.name, value.clone())));
-        Ok(Self(SETTINGS.iter().flat_map(|setting| typed(setting, matches)).chain(limits).collect()))
+        let typed = settings_of::<W>().flat_map(|setting| typed(setting, matches)).chain(limits).collect();
+        Ok(Self(typed, PhantomData))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
-}
-
-/// The same of the settings that make the rule set.
-#[derive(Default)]
-pub(crate) struct TypedRules(pub(crate) Vec<(&'static str, String)>);
-
-impl Args for TypedRules {
-    fn augment_args(command: Command) -> Command {
-        command.args(rule_settings().map(flag))
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for TypedRules {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self(rule_settings().flat_map(|setting| typed(setting, matches)).collect()))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-fn rule_settings() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().filter(|setting| RULE_SETTINGS.contains(&setting.name))
 }
 
 /// Each value of a setting that was typed.
@@ -293,6 +326,7 @@ fn flag(setting: &Setting) -> Arg {
     let flag = Arg::new(setting.name).long(setting.name).help(setting.about);
     let heading = |name: &str| match name {
         name if RULE_SETTINGS.contains(&name) => Some("Rules"),
+        name if POLICY_SETTINGS.contains(&name) && name != "baseline" => Some("What fails"),
         name if IGNORE_SETTINGS.contains(&name) => Some("Not shown"),
         name if CACHE_SETTINGS.contains(&name) => Some("Cache"),
         name if REGISTRY_SETTINGS.contains(&name) => Some("Registries"),
@@ -358,8 +392,9 @@ Examples:
   layersift diff yesterday.json app.tar --fail-on high
 
 Exit codes:
-  0  no finding is new
-  1  a new finding of the severity that --fail-on names, or a worse one
+  0  no finding is new, or none that is fails
+  1  a new finding fails: any, or what --fail-on or the policy of layersift.toml
+     says
   2  the command line or a setting is wrong
   3  an image or a report could not be read, or the comparison not be written
   4  no finding is new, but not everything of the newer image could be looked
@@ -377,8 +412,9 @@ Exit codes:
 
 const ABOUT_MORE: &str = "\
 Examples:
-  docker save app:latest | layersift scan -
   layersift scan app.tar
+  docker save app:latest | layersift scan -
+  layersift scan ghcr.io/org/app:1.2
   layersift scan --help";
 
 const SCAN_MORE: &str = "\
@@ -393,18 +429,19 @@ Examples:
   layersift scan --baseline known.json app.tar    only what is new
 
 Exit codes:
-  0  nothing found, and everything was looked at
-  1  a finding of the severity that --fail-on names, or a worse one
+  0  no finding fails, and everything was looked at
+  1  a finding fails: any, or what --fail-on or the policy of layersift.toml
+     says
   2  the command line or a setting is wrong
   3  an image could not be read at all, or the report not be written
-  4  nothing found, but not everything could be looked at
+  4  no finding fails, but not everything could be looked at
      (--allow-partial makes it 0)
 
 Settings:
   Every option but -o, --show-secrets, --write-baseline, --password-stdin and
   --config can also stand in layersift.toml, found upwards from the working folder
-  (format = \"json\", limits under [limits]), or in the environment
-  (LAYERSIFT_FORMAT=json).
+  (format = \"json\", limits under [limits], what fails in [[policy.rule]]), or in the
+  environment (LAYERSIFT_FORMAT=json).
   Flags win over the environment, and the environment over the file; what
   they say of rules and of what to ignore adds up.
   LAYERSIFT_PASSWORD may hold the password of --username, and

@@ -4,6 +4,7 @@
 //! no setting knows is refused with its line, because a key that nobody reads is a setting that somebody relies on.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::env::{current_dir, split_paths, var_os};
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -12,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
+use layersift::findings::policy::rules;
 use layersift::limits::LIMITS;
 use layersift::secret::{FingerprintKey, Secret};
 use layersift::signature::nearest;
@@ -21,9 +23,12 @@ use toml::de::{DeTable, DeValue};
 use super::formats::Chosen;
 use super::remote::look_around;
 use super::settings::{List, SETTINGS, Setting, Settings, limit_named, set_limit};
+use super::suppress::shown;
 
 /// The name of the configuration file.
 const FILE: &str = "layersift.toml";
+/// The key of the rules that say what fails.
+const POLICY: &str = "policy";
 /// More than any such file needs.
 const LARGEST: u64 = 1 << 20;
 
@@ -75,6 +80,7 @@ pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
     if let Some(file) = &named {
         let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
         apply_file(&mut settings, file, &text)?;
+        settings.policy = rules(&shown(file, origins.folder), &text)?;
     }
     for name in names() {
         let key = variable_name(name);
@@ -100,6 +106,39 @@ pub(crate) fn merge(origins: &Origins) -> anyhow::Result<Config> {
     Ok(Config { settings, file: named, fingerprint_key, password })
 }
 
+/// A setting that somebody said something of, and who: the last of them wins, or all add up.
+pub(crate) struct Said {
+    pub(crate) name: &'static str,
+    pub(crate) by: Vec<String>,
+    pub(crate) adds_up: bool,
+}
+
+/// Which settings stand in the file, in the environment of this process and among the flags.
+pub(crate) fn said(config: &Config, flags: &[(&'static str, String)]) -> Vec<Said> {
+    let text = config.file.as_deref().and_then(|file| read(file).ok()).unwrap_or_default();
+    let in_file = keys_of(&text);
+    let file = config.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+    let said = |name: &'static str| {
+        let variable =
+            Some(variable_name(name)).filter(|name| var_os(name).is_some_and(|set| !set.is_empty()));
+        let flag = flags.iter().any(|(flag, _)| *flag == name).then(|| format!("--{name}"));
+        let by: Vec<_> =
+            in_file.contains(name).then(|| file.clone()).into_iter().chain(variable).chain(flag).collect();
+        let list = Setting::named(name).and_then(|setting| setting.list);
+        Said { name, by, adds_up: matches!(list, Some(List::Paths | List::Names)) }
+    };
+    names().chain([POLICY]).map(said).filter(|said| !said.by.is_empty()).collect()
+}
+
+/// The keys of a file that was read before, those of its limits too.
+fn keys_of(text: &str) -> BTreeSet<String> {
+    let Ok(parsed) = DeTable::parse(text) else { return BTreeSet::new() };
+    let name = |(key, _): (&Key, &Spanned<DeValue>)| key.get_ref().clone().into_owned();
+    let limits = parsed.get_ref().get("limits").and_then(|limits| limits.get_ref().as_table());
+    let limits = limits.into_iter().flat_map(DeTable::iter).map(name);
+    parsed.get_ref().iter().map(name).chain(limits).collect()
+}
+
 fn names() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|setting| setting.name).chain(LIMITS.iter().map(|row| row.name))
 }
@@ -118,6 +157,10 @@ fn apply<'v>(
     match (Setting::named(name), limit_named(name)) {
         (Some(setting), _) => {
             setting.begin(settings);
+            if name == "fail-on" {
+                // Who says at hand what fails does not ask the file.
+                settings.policy.clear();
+            }
             values.try_for_each(|value| setting.set(settings, value))
         }
         (None, Some(row)) => values.try_for_each(|value| set_limit(row, settings, value)),
@@ -145,7 +188,14 @@ fn apply_file(settings: &mut Settings, file: &Path, text: &str) -> anyhow::Resul
     let parsed = DeTable::parse(text);
     let table = parsed
         .map_err(|error| complain((error.span().map_or(0, |span| span.start), error.message().to_owned())))?;
-    sorted(table.get_ref())
+    let entries = sorted(table.get_ref());
+    let at = |name: &str| entries.iter().find(|(key, _)| key.get_ref() == name);
+    if let (Some((key, _)), Some(_)) = (at("fail-on"), at(POLICY)) {
+        let message =
+            "`fail-on` and [[policy.rule]] both say what fails: write it as a rule, with min-severity";
+        return Err(complain((key.span().start, message.to_owned())));
+    }
+    entries
         .into_iter()
         .try_for_each(|(key, value)| apply_entry(settings, folder, key, value))
         .map_err(complain)
@@ -163,6 +213,10 @@ fn apply_entry(
 ) -> Result<(), Complaint> {
     let name = key.get_ref().as_ref();
     let at_value = |message| (value.span().start, format!("{name}: {message}"));
+    if name == POLICY {
+        // Its rules are read by themselves.
+        return Ok(());
+    }
     if name == "limits" {
         let DeValue::Table(limits) = value.get_ref() else {
             return Err(at_value("expected a table: write [limits]".to_owned()));
@@ -170,7 +224,7 @@ fn apply_entry(
         return sorted(limits).into_iter().try_for_each(|(key, value)| apply_limit(settings, key, value));
     }
     let Some(setting) = Setting::named(name) else {
-        let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits"]);
+        let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits", POLICY]);
         return Err((key.span().start, unknown(name, known)));
     };
     let items = match value.get_ref() {
@@ -328,8 +382,8 @@ mod tests {
     fn what_nobody_reads_is_refused_with_its_line() {
         insta::assert_snapshot!(complaint("jobs = 1\n\nfromat = \"json\""), @"layersift.toml:3: there is no setting `fromat`; did you mean `format`?");
         insta::assert_snapshot!(complaint("[limits]\nmax-depht = 1"), @"layersift.toml:2: there is no setting `max-depht`; did you mean `max-depth`?");
-        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, template, dockerfile, platform, fail-on, own-only, base, min-confidence, allow-partial, jobs, max-memory, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits");
-        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, template, dockerfile, platform, fail-on, own-only, base, min-confidence, allow-partial, jobs, max-memory, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits");
+        insta::assert_snapshot!(complaint("show-secrets = true"), @"layersift.toml:1: there is no setting `show-secrets`; there are format, template, dockerfile, platform, fail-on, fail-on-new, own-only, base, min-confidence, allow-partial, jobs, max-memory, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits, policy");
+        insta::assert_snapshot!(complaint("[scan]\njobs = 1"), @"layersift.toml:1: there is no setting `scan`; there are format, template, dockerfile, platform, fail-on, fail-on-new, own-only, base, min-confidence, allow-partial, jobs, max-memory, color, no-progress, quiet, verbose, rules, only-rules, disable-rules, ignore-file, baseline, no-inline-ignore, no-ignore, show-suppressed, cache-dir, no-cache, trust-digests, plain-http, registry-ca, registry-cert, registry-key, registry-mirror, registry-timeout, registry-retries, username, limits, policy");
     }
 
     #[test]
@@ -340,6 +394,21 @@ mod tests {
         insta::assert_snapshot!(complaint("[limits]\nmax-layer-bytes = \"1 pound\""), @"layersift.toml:2: max-layer-bytes: `1 pound`: not a size such as 64MiB");
         insta::assert_snapshot!(complaint("jobs = 1\njobs = 2"), @"layersift.toml:2: duplicate key");
         insta::assert_snapshot!(complaint("jobs ="), @"layersift.toml:1: string values must be quoted, expected literal string");
+    }
+
+    #[test]
+    fn a_policy_is_read_with_its_lines_and_gives_way_to_what_is_typed() {
+        let file = "jobs = 1\n[[policy.rule]]\naction = \"warn\"\nstate = \"deleted\"\n";
+        let names = |environment: &[(&str, &str)], flags: &[(&'static str, String)]| {
+            let rules = merged(file, environment, flags).unwrap().settings.policy;
+            rules.into_iter().map(|rule| rule.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[], &[]), ["state deleted"]);
+        assert_eq!(names(&[("LAYERSIFT_FAIL_ON", "high")], &[]), [""; 0]);
+        assert_eq!(names(&[], &[("fail-on", "none".to_owned())]), [""; 0]);
+        insta::assert_snapshot!(complaint("[[policy.rule]]\naction = \"wran\""), @"layersift.toml:2: action: expected one of fail, warn, pass");
+        insta::assert_snapshot!(complaint("[[policy.rule]]\nstate = \"deleted\""), @r#"layersift.toml:1: the rule has no action; write action = "fail", "warn" or "pass""#);
+        insta::assert_snapshot!(complaint(&format!("fail-on = \"high\"\n{file}")), @"layersift.toml:1: `fail-on` and [[policy.rule]] both say what fails: write it as a rule, with min-severity");
     }
 
     #[test]

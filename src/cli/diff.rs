@@ -30,7 +30,10 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Stopped> {
     let interrupt = Interrupt::listen();
     let output = Output::open(file.as_deref(), false, &interrupt).or_stop(Exit::Failed)?;
     let mut sides = Sides { job: &job, scanner: None };
-    let (old, new) = (sides.side(&args.old)?, sides.side(&args.new)?);
+    let (mut old, mut new) = (sides.side(&args.old)?, sides.side(&args.new)?);
+    for side in [&mut old, &mut new] {
+        side.judge(&job.policy);
+    }
     if let Some(cache) = sides.scanner.as_ref().and_then(Scanner::cache) {
         cache::settle(cache);
     }
@@ -39,7 +42,7 @@ pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Stopped> {
     output
         .write(|out| if json { diff.write_json(out) } else { diff.write_table(out, &options) })
         .or_stop(Exit::Failed)?;
-    Ok(Gate::new(&job.settings).diff_exit(&diff))
+    Ok(Gate::new(&job.settings).found_exit(diff.added(), diff.newer().gaps()))
 }
 
 /// Whether to write JSON, and the file to write to.
@@ -82,6 +85,6 @@ impl Sides<'_> {
 
 /// Whether a name is that of a report. The name decides and not the content, which for an image is somebody else's: an
 /// image that begins like a report would be none.
-fn is_report(path: &Path) -> bool {
+pub(crate) fn is_report(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
 }

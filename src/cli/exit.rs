@@ -3,9 +3,8 @@
 //! Findings win over gaps: who sees 1 has something to do, whatever else was not looked at. 0 means that everything
 //! was looked at, unless somebody said that parts are enough.
 
-use layersift::findings::{Finding, Origin, Outcome};
-use layersift::report::diff::{Diff, Found};
-use layersift::signature::Severity;
+use layersift::findings::{Finding, Outcome};
+use layersift::report::side::Found;
 
 use super::settings::Settings;
 
@@ -14,7 +13,7 @@ use super::settings::Settings;
 pub(crate) enum Exit {
     /// Nothing found, and everything looked at.
     Clean = 0,
-    /// A finding that fails the run.
+    /// A finding that fails the run, as the policy says.
     Findings = 1,
     /// The command line, the environment or the configuration file is wrong.
     Usage = 2,
@@ -24,35 +23,24 @@ pub(crate) enum Exit {
     Partial = 4,
 }
 
-/// What the exit code depends on.
+/// What the exit code depends on, beside what the policy made of the findings.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
-    /// The least severity that fails a run; none lets every finding pass.
-    pub(crate) fail_on: Option<Severity>,
-    /// Whether what a base that the user named has too lets a run pass.
-    pub(crate) own_only: bool,
     /// Whether gaps are accepted.
     pub(crate) allow_partial: bool,
 }
 
 impl Gate {
-    /// What the settings ask for. What an image says of its own base lets nothing pass.
+    /// What the settings ask for.
     pub(crate) fn new(settings: &Settings) -> Self {
-        let Settings { fail_on, own_only, allow_partial, .. } = *settings;
-        Self { fail_on, own_only: own_only && !settings.bases.is_empty(), allow_partial }
-    }
-
-    fn fails(self, severity: Severity, origin: Option<Origin>) -> bool {
-        let passes = self.own_only && origin == Some(Origin::Base);
-        !passes && self.fail_on.is_some_and(|least| severity >= least)
+        Self { allow_partial: settings.allow_partial }
     }
 
     /// The exit code after scanning inputs of which `unreadable` could not be read at all.
     pub(crate) fn exit<'a>(self, outcomes: impl IntoIterator<Item = &'a Outcome>, unreadable: usize) -> Exit {
         let (mut failing, mut gaps) = (false, false);
         for outcome in outcomes {
-            let fails = |finding: &Finding| self.fails(finding.severity, finding.origin());
-            failing |= outcome.findings.iter().any(fails);
+            failing |= outcome.findings.iter().any(Finding::fails);
             gaps |= outcome.has_gaps();
         }
         match (failing, unreadable > 0, gaps && !self.allow_partial) {
@@ -63,10 +51,9 @@ impl Gate {
         }
     }
 
-    /// The exit code after a comparison.
-    pub(crate) fn diff_exit(self, diff: &Diff<'_>) -> Exit {
-        let fails = |found: &Found| self.fails(found.severity(), found.origin());
-        match (diff.added().any(fails), diff.newer().gaps() > 0 && !self.allow_partial) {
+    /// The exit code for findings that are read from reports.
+    pub(crate) fn found_exit<'f>(self, found: impl IntoIterator<Item = &'f Found>, gaps: u64) -> Exit {
+        match (found.into_iter().any(Found::fails), gaps > 0 && !self.allow_partial) {
             (true, _) => Exit::Findings,
             (false, true) => Exit::Partial,
             (false, false) => Exit::Clean,
@@ -99,9 +86,11 @@ impl From<Exit> for std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use layersift::findings::policy::{Policy, Rule};
+    use layersift::findings::suppress::Date;
     use layersift::problem::{Problem, ProblemKind};
     use layersift::secret::{FingerprintKey, Secret};
-    use layersift::signature::Confidence;
+    use layersift::signature::{Confidence, Severity};
 
     use super::*;
 
@@ -122,6 +111,8 @@ mod tests {
             revoke: None,
             fix: Vec::new(),
             places: Vec::new(),
+            known: None,
+            verdict: None,
         });
         Outcome {
             findings: finding.into_iter().collect(),
@@ -137,10 +128,10 @@ mod tests {
         let found = |severity| outcome(Some(severity), None);
         let gap = || outcome(None, Some(ProblemKind::Damaged));
         let both = |severity| outcome(Some(severity), Some(ProblemKind::Limit));
-        let any = Gate { fail_on: Some(Severity::Low), own_only: false, allow_partial: false };
-        let high = Gate { fail_on: Some(Severity::High), ..any };
-        let never = Gate { fail_on: None, ..any };
-        let partial = Gate { allow_partial: true, ..any };
+        let any = (Some(Severity::Low), false);
+        let high = (Some(Severity::High), false);
+        let never = (None, false);
+        let partial = (Some(Severity::Low), true);
         let table = [
             (any, vec![clean()], 0, Clean),
             (any, vec![outcome(None, Some(ProblemKind::Note))], 0, Clean),
@@ -164,8 +155,11 @@ mod tests {
             (partial, vec![both(Severity::Low)], 0, Findings),
             (partial, vec![gap()], 1, Failed),
         ];
-        for (row, (gate, outcomes, unreadable, expected)) in table.into_iter().enumerate() {
-            assert_eq!(gate.exit(&outcomes, unreadable), expected, "row {row}");
+        for (row, ((fail_on, allow_partial), mut outcomes, unreadable, expected)) in
+            table.into_iter().enumerate()
+        {
+            Policy::new(Rule::fail_on(fail_on), Date::MIN).apply(&mut outcomes);
+            assert_eq!(Gate { allow_partial }.exit(&outcomes, unreadable), expected, "row {row}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Each subcommand is a file with a `run`. Errors end here: one line that says what, where and why, on standard error.
 
 mod args;
+mod baseline;
 mod cache;
 mod config;
 mod diff;
@@ -12,6 +13,7 @@ mod formats;
 mod import;
 mod interrupt;
 mod output;
+mod policy;
 mod progress;
 mod remote;
 mod rules;
@@ -39,6 +41,8 @@ pub(crate) fn main() -> ExitCode {
     let done = match Cli::try_parse() {
         Ok(Cli { command: Subcommands::Scan(args) }) => scan::run(&args),
         Ok(Cli { command: Subcommands::Diff(args) }) => diff::run(&args),
+        Ok(Cli { command: Subcommands::Baseline(args) }) => baseline::run(&args.command),
+        Ok(Cli { command: Subcommands::Policy(args) }) => policy::run(&args.command),
         Ok(Cli { command: Subcommands::Cache(args) }) => cache::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
         Ok(Cli { command: Subcommands::Explain(args) }) => explain::run(&args),

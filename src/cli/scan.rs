@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use anyhow::anyhow;
 use layersift::findings::Outcome;
-use layersift::findings::suppress::{Suppressions, settle};
+use layersift::findings::policy::Policy;
+use layersift::findings::suppress::{Baseline, Suppressions, settle};
 use layersift::problem::{Problem, ProblemKind};
 use layersift::report::{Detail, ReportOptions, write_baseline};
 use layersift::scan::cache::Cache;
@@ -25,11 +26,12 @@ use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::formats::{self, Styles};
 use super::interrupt::Interrupt;
 use super::output::Output;
+use super::policy::policy;
 use super::progress::Bar;
 use super::remote::{password_from_stdin, remote};
 use super::ruleset::effective;
 use super::settings::Settings;
-use super::suppress::suppressions;
+use super::suppress::{baseline, suppressions};
 use super::terminal::{complain, inform, is_dumb, report_options};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
@@ -42,8 +44,8 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         |path: Option<&Path>, private: bool| Output::open(path, private, &interrupt).or_stop(Exit::Failed);
     let reports =
         formats::open(&settings.formats, args.output.as_deref(), |path| open(path, args.show_secrets))?;
-    let baseline = args.write_baseline.as_deref();
-    let new_baseline = baseline.map(|path| open(Some(path), false)).transpose()?;
+    let known = args.write_baseline.as_deref();
+    let new_baseline = known.map(|path| open(Some(path), false)).transpose()?;
     let folder = current_dir().unwrap_or_default();
     let mut styles = Styles::new(settings, &job.rules, args.show_secrets, &folder).or_stop(Exit::Usage)?;
     styles.all(|options| options.tool.fingerprint_key = Some(job.fingerprint_key.check()));
@@ -58,6 +60,7 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         }));
     }
     settle(&mut outcomes);
+    job.policy.apply(&mut outcomes);
     if let Some(cache) = scanner.cache() {
         cache::settle(cache);
     }
@@ -69,7 +72,9 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         if unreadable > 0 {
             complain("the baseline was not written, because not every image could be read");
         } else {
-            file.write(|out| write_baseline(out, &outcomes, &job.fingerprint_key)).or_stop(Exit::Failed)?;
+            let new = job.baseline(&outcomes, known);
+            file.write(|out| write_baseline(out, &new, &job.fingerprint_key.check()))
+                .or_stop(Exit::Failed)?;
         }
     }
     Ok(Gate::new(settings).exit(&outcomes, unreadable))
@@ -77,6 +82,9 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
 
 /// What `text` names, as the options say.
 fn input(args: &ScanArgs, text: &OsString) -> anyhow::Result<Input> {
+    if text.is_empty() {
+        return Err(anyhow!("the name of an image is empty: is a variable that should hold it not set?"));
+    }
     let name = text.to_str().unwrap_or_default();
     let name = name.strip_prefix("registry:").unwrap_or(name);
     if args.catalog {
@@ -110,7 +118,8 @@ fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
 pub(crate) struct Job {
     pub(crate) settings: Settings,
     pub(crate) rules: Arc<RuleSet>,
-    fingerprint_key: FingerprintKey,
+    pub(crate) policy: Policy,
+    pub(crate) fingerprint_key: FingerprintKey,
     suppressions: Suppressions,
     remote: Remote,
     bases: Vec<Input>,
@@ -135,8 +144,11 @@ impl Job {
             inform(&format!("settings are taken from {}", file.display()));
         }
         let folder = current_dir().unwrap_or_default();
-        let suppressions = suppressions(&settings, &folder, &fingerprint_key).or_stop(Exit::Usage)?;
-        Ok(Self { settings, rules, fingerprint_key, suppressions, remote, bases })
+        let policy = policy(&settings).or_stop(Exit::Usage)?;
+        let show_known = settings.fail_on_new || policy.asks_for_known();
+        let suppressions =
+            suppressions(&settings, &folder, &fingerprint_key, show_known).or_stop(Exit::Usage)?;
+        Ok(Self { settings, rules, policy, fingerprint_key, suppressions, remote, bases })
     }
 
     /// What scans so, with that cache.
@@ -160,6 +172,21 @@ impl Job {
         let read = |base| GivenBase::read(base, &options).map_err(|error| anyhow!("as a base: {error}"));
         let bases = self.bases.iter().map(read).collect::<Result<_, _>>().or_stop(Exit::Failed)?;
         Ok(Scanner::new(Arc::clone(&self.rules), Options { bases, ..options }))
+    }
+
+    /// What is known after `outcomes`, in the place of the baselines of this run, and of that in the file at `path` if
+    /// there is one.
+    fn baseline(&self, outcomes: &[Outcome], path: Option<&Path>) -> Baseline {
+        let mut new = Baseline::of("", outcomes);
+        let mut older = Baseline::default();
+        for baseline in &self.suppressions.baselines {
+            older.merge(baseline.clone());
+        }
+        // What is there may be anything: then nothing is taken from it.
+        let there = path.and_then(|path| baseline(path, Path::new(""), &self.fingerprint_key).ok());
+        older.merge(there.unwrap_or_default());
+        new.succeed(&older, self.suppressions.today, None, false);
+        new
     }
 
     /// How what shows no credentials is written, to a file or not.

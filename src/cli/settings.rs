@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use layersift::findings::policy::Rule;
 use layersift::image::Selection;
 use layersift::limits::{LIMITS, Limit, LimitRow, Limits};
 use layersift::report::{Detail, FORMATS};
@@ -13,8 +14,9 @@ use layersift::signature::{Choice, Confidence, Severity};
 use layersift::source::Remote;
 
 use super::formats::Chosen;
+use super::policy;
 use super::remote;
-use super::values::{UNITS, color, confidence, ids, number, severity, size, switch};
+use super::values::{UNITS, color, confidence, ids, number, size, switch};
 
 /// What all settings amount to.
 #[derive(Clone)]
@@ -29,6 +31,9 @@ pub(crate) struct Settings {
     pub(crate) selection: Selection,
     /// None: no finding fails the run.
     pub(crate) fail_on: Option<Severity>,
+    /// The rules of the file, in their order.
+    pub(crate) policy: Vec<Rule>,
+    pub(crate) fail_on_new: bool,
     pub(crate) min_confidence: Confidence,
     pub(crate) allow_partial: bool,
     /// 0: as many as there are cores.
@@ -69,6 +74,8 @@ impl Default for Settings {
             dockerfile: None,
             selection: Selection::default(),
             fail_on: Some(Severity::Low),
+            policy: Vec::new(),
+            fail_on_new: false,
             min_confidence: Confidence::Likely,
             allow_partial: false,
             jobs: 0,
@@ -144,6 +151,13 @@ pub(crate) const RULE_SETTINGS: &[&str] = &["rules", "only-rules", "disable-rule
 pub(crate) const IGNORE_SETTINGS: &[&str] =
     &["ignore-file", "baseline", "no-inline-ignore", "no-ignore", "show-suppressed"];
 
+/// The settings that say which findings fail, but for the rules of the file.
+pub(crate) const POLICY_SETTINGS: &[&str] =
+    &["fail-on", "fail-on-new", "own-only", "allow-partial", "baseline"];
+
+/// The settings of reports.
+pub(crate) const REPORT_SETTINGS: &[&str] = &["format", "template", "dockerfile", "show-suppressed"];
+
 /// The settings about what earlier scans left.
 pub(crate) const CACHE_SETTINGS: &[&str] = &["cache-dir", "no-cache", "trust-digests"];
 
@@ -196,27 +210,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        name: "fail-on",
-        short: None,
-        value: "SEVERITY",
-        about: "Least severity of a finding that makes the exit code 1 [default: low, so any that is shown]",
-        values: || Severity::ALL.iter().map(|severity| severity.as_str()).chain(["none"]).collect(),
-        list: None,
-        set: |settings, text| {
-            settings.fail_on = match text {
-                "none" => None,
-                name => Some(severity(name)?),
-            };
-            Ok(())
-        },
-    },
-    Setting {
-        name: "own-only",
-        about: "Let findings pass that the base image has too; they are shown all the same",
-        set: |settings, text| switch(text).map(|on| settings.own_only = on),
-        ..SWITCH
-    },
+    policy::FAIL_ON,
+    policy::FAIL_ON_NEW,
+    policy::OWN_ONLY,
     Setting {
         name: "base",
         short: None,
@@ -241,12 +237,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        name: "allow-partial",
-        about: "Exit with 0 instead of 4 if something could not be looked at and nothing was found",
-        set: |settings, text| switch(text).map(|on| settings.allow_partial = on),
-        ..SWITCH
-    },
+    policy::ALLOW_PARTIAL,
     Setting {
         name: "jobs",
         short: Some('j'),
@@ -336,18 +327,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
             Ok(())
         },
     },
-    Setting {
-        name: "baseline",
-        short: None,
-        value: "FILE",
-        about: "Do not show findings that this baseline or JSON report knows; may be repeated",
-        values: Vec::new,
-        list: Some(List::Paths),
-        set: |settings, text| {
-            settings.baselines.push(text.into());
-            Ok(())
-        },
-    },
+    policy::BASELINE,
     Setting {
         name: "no-inline-ignore",
         about: "Do not believe `layersift:ignore` in files and build steps of the image",

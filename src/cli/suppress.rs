@@ -23,13 +23,14 @@ const FILE: &str = ".layersiftignore";
 /// More than anybody reviews.
 const LARGEST_LIST: u64 = 16 << 20;
 /// A report is a baseline too, and may be large.
-const LARGEST_BASELINE: u64 = 1 << 30;
+pub(crate) const LARGEST_BASELINE: u64 = 1 << 30;
 
 /// What the settings suppress, for a run in `folder`.
 pub(crate) fn suppressions(
     settings: &Settings,
     folder: &Path,
     key: &FingerprintKey,
+    show_known: bool,
 ) -> anyhow::Result<Suppressions> {
     let today = today();
     if settings.no_ignore {
@@ -42,20 +43,22 @@ pub(crate) fn suppressions(
             inform(&format!("what to ignore is taken from {}", file.display()));
         }
     }
-    let baseline = |path: &PathBuf| {
-        let json = read(path, LARGEST_BASELINE)?;
-        Baseline::parse(&shown(path, folder), &json, key).map_err(anyhow::Error::from)
-    };
-    let baselines = settings.baselines.iter().map(baseline).collect::<anyhow::Result<_>>()?;
-    Ok(Suppressions { entries, inline: !settings.no_inline_ignore, baselines, today })
+    let baselines = settings.baselines.iter().map(|path| baseline(path, folder, key));
+    let baselines = baselines.collect::<anyhow::Result<_>>()?;
+    Ok(Suppressions { entries, inline: !settings.no_inline_ignore, baselines, show_known, today })
+}
+
+/// The baseline, or the report that is taken for one, at `path`.
+pub(crate) fn baseline(path: &Path, folder: &Path, key: &FingerprintKey) -> anyhow::Result<Baseline> {
+    Ok(Baseline::parse(&shown(path, folder), &read(path, LARGEST_BASELINE)?, key)?)
 }
 
 /// The day by the clock of this machine, in UTC.
-fn today() -> Date {
+pub(crate) fn today() -> Date {
     TimeZone::UTC.to_datetime(Timestamp::now()).date()
 }
 
-fn ignore_files(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn ignore_files(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
     if !settings.ignore_files.is_empty() {
         return settings.ignore_files.clone();
     }
@@ -125,7 +128,7 @@ mod tests {
         std::fs::write(folder.path().join("other"), entry("other")).unwrap();
         let mut settings = Settings::default();
         let reasons = |settings: &Settings| {
-            let read = suppressions(settings, &deep, &FingerprintKey::default()).unwrap();
+            let read = suppressions(settings, &deep, &FingerprintKey::default(), false).unwrap();
             read.entries.into_iter().map(|entry| (entry.at, entry.reason)).collect::<Vec<_>>()
         };
         assert_eq!(reasons(&settings), [("../../.layersiftignore:1".to_owned(), "nearest".to_owned())]);
@@ -134,6 +137,6 @@ mod tests {
         settings.no_ignore = true;
         assert_eq!(reasons(&settings), []);
         settings = Settings { ignore_files: vec!["/no/such/file".into()], ..Settings::default() };
-        assert!(suppressions(&settings, &deep, &FingerprintKey::default()).is_err());
+        assert!(suppressions(&settings, &deep, &FingerprintKey::default(), false).is_err());
     }
 }

@@ -3,20 +3,24 @@
 //! These types are what every report is made of. Texts that come from the image are already free of credentials here
 //! (see `redact`), except inside [`Secret`].
 
+mod condition;
 mod fix;
 mod origin;
+pub mod policy;
 mod redact;
 mod shipped;
 pub mod suppress;
 mod visibility;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub use self::condition::{Images, Subject};
 pub use self::fix::{Credential, Way, fix, ways};
 pub use self::origin::Origin;
+use self::policy::{Judgement, Verdict};
 pub use self::redact::Redactor;
 pub use self::shipped::{File, LayerLists, shipped_by};
-use self::suppress::Suppression;
+use self::suppress::{Known, Suppression};
 pub use self::visibility::{Fate, Query, fates};
 use crate::digest::Digest;
 use crate::image::{Image, PlaceKind, Platform};
@@ -43,6 +47,8 @@ pub struct Outcome {
     pub hidden_shipped: usize,
     /// Findings that somebody decided not to be shown, and why.
     pub suppression: Suppression,
+    /// What the policy of the run made of the findings, if one was asked.
+    pub judgement: Option<Judgement>,
     /// Sorted by kind and place.
     pub problems: Vec<Problem>,
     /// What was looked at.
@@ -88,6 +94,10 @@ pub struct Finding {
     pub fix: Vec<String>,
     /// At least one; sorted by layer, path and offset, config and history first.
     pub places: Vec<Place>,
+    /// What a baseline says of it, if one knows it.
+    pub known: Option<Known>,
+    /// What the policy of the run makes of it, if one was asked.
+    pub verdict: Option<Verdict>,
 }
 
 /// What belongs to a credential: the other half of a key, an account, a host.
@@ -125,7 +135,7 @@ impl PartValue {
 }
 
 /// One place of a credential.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[non_exhaustive]
 pub struct Place {
     /// What kind of text it stands in.
@@ -141,6 +151,7 @@ pub struct Place {
     /// Path in the layer, or name of the document (`sha256:…`, `manifest.json`). Redacted if it holds a credential.
     pub path: Option<String>,
     /// Members inside `path`, outermost first.
+    #[serde(default)]
     pub inner: Vec<String>,
     /// The variable, argument, option, label, annotation or JSON pointer whose value it is.
     pub name: Option<String>,
@@ -149,12 +160,14 @@ pub struct Place {
     /// Byte offset of the credential in the innermost content.
     pub offset: Option<u64>,
     /// Encodings that were undone to see it (`utf-16le`, `base64`), outermost first.
+    #[serde(default)]
     pub decoded: Vec<String>,
     /// For files: whether the final image still shows it.
     pub state: Option<State>,
     /// What hid it.
     pub state_by: Option<StateBy>,
     /// What stands beside it to have it ignored.
+    #[serde(skip)]
     pub mark: Option<Mark>,
     /// For files: the public package that shipped it as it is, so that this place is no leak of the image.
     pub shipped_by: Option<String>,
@@ -163,7 +176,7 @@ pub struct Place {
 }
 
 /// The layer of a [`Place`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaceLayer {
     /// Position in the image, 0 = the lowest; none for a blob that no manifest names.
@@ -175,7 +188,7 @@ pub struct PlaceLayer {
 }
 
 /// The build step of a [`Place`].
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PlaceStep {
     /// Position in the history, 0 = the first.
@@ -202,7 +215,7 @@ impl PlaceStep {
 }
 
 /// What became of a file's content in the layers above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum State {
@@ -226,7 +239,7 @@ impl State {
 }
 
 /// What hid a file's content.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StateBy {
     /// Position of the layer that did it.

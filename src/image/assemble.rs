@@ -31,6 +31,7 @@ pub(super) fn assemble(
         platform: candidate.platform,
         manifest: manifest.digest,
         config: config.and_then(|blob| config_digest(blob, documents)),
+        created: None,
         layers: manifest.parts.into_iter().map(|part| part.layer).collect(),
         steps: Vec::new(),
         base: None,
@@ -68,6 +69,7 @@ fn align(image: &mut Image, facts: Facts, report: &mut Report<'_>) {
             "find out who wrote this image: its config belongs to other layers",
         );
     }
+    image.created = facts.created;
     image.steps = facts.steps;
     if let Err(message) = history::align(&mut image.steps, &mut image.layers) {
         report.add(

@@ -11,7 +11,7 @@ use super::Image;
 use crate::digest::Digest;
 
 /// What is known of the image that an image is built on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Base {
     /// How it is called.
     pub name: Option<String>,
@@ -26,7 +26,7 @@ pub struct Base {
 }
 
 /// What told of a [`Base`]. The surest comes last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseFrom {
     /// The provenance of the build.

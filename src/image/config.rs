@@ -25,6 +25,8 @@ pub(super) enum Config {
 pub(super) struct Facts {
     /// None unless the config states both parts of it.
     pub(super) platform: Option<Platform>,
+    /// When it was built, as it says.
+    pub(super) created: Option<String>,
     /// As written: one for each layer, from the lowest.
     pub(super) diff_ids: Vec<String>,
     /// Oldest first; empty if the config has none.
@@ -78,6 +80,7 @@ impl Facts {
         });
         Ok(Self {
             platform: stated.then(|| platform.normalized()),
+            created: config.created().clone(),
             diff_ids: config.rootfs().diff_ids().clone(),
             steps: steps.collect(),
         })

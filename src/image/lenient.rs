@@ -62,8 +62,20 @@ const MANIFEST_FIELDS: &[&str] = &[
     "predicateType",
 ];
 
-const CONFIG_FIELDS: &[&str] =
-    &["architecture", "os", "variant", "rootfs", "type", "diff_ids", "history", "created_by", "empty_layer"];
+const CONFIG_FIELDS: &[&str] = &[
+    "architecture",
+    "os",
+    "variant",
+    "created",
+    "rootfs",
+    "type",
+    "diff_ids",
+    "history",
+    "created_by",
+    "empty_layer",
+];
+/// Bytes of the longest time that RFC 3339 can write, to the nanosecond.
+const LONGEST_TIME: usize = 35;
 
 /// Reads an OCI index or a Docker manifest list. `place` names it in problems.
 pub(super) fn index(bytes: &[u8], place: &str) -> Result<Repaired<ImageIndex>, DocumentError> {
@@ -114,6 +126,9 @@ pub(super) fn config(bytes: &[u8]) -> Result<ImageConfiguration, DocumentError> 
     if !fields.get("variant").is_some_and(Value::is_string) {
         fields.remove("variant");
     }
+    if !fields.get("created").and_then(Value::as_str).is_some_and(is_time) {
+        fields.remove("created");
+    }
     let diff_ids = match fields.get("rootfs").and_then(|rootfs| rootfs.get("diff_ids")) {
         Some(Value::Array(ids)) => ids.iter().map(|id| json!(id.as_str().unwrap_or_default())).collect(),
         _ => Vec::new(),
@@ -124,6 +139,12 @@ pub(super) fn config(bytes: &[u8]) -> Result<ImageConfiguration, DocumentError> 
         fields.insert("history".into(), entries.into());
     }
     serde_json::from_value(fields.into()).map_err(|_| FORM)
+}
+
+/// Whether a text has the characters of a time (RFC 3339, 5.6), and so can hold nothing else.
+fn is_time(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || b"-:.+TZtz".contains(&byte);
+    (20..=LONGEST_TIME).contains(&text.len()) && text.bytes().all(is_part)
 }
 
 /// The size that a descriptor states, unless it is not a number of bytes.

@@ -25,7 +25,7 @@ mod text;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::base::{Base, BaseFrom, claimed_bases};
 pub use self::dockerfile::{Dockerfile, DockerfileError, Lines};
@@ -82,6 +82,15 @@ impl Serialize for Platform {
     }
 }
 
+impl<'de> Deserialize<'de> for Platform {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        let (os, architecture, variant) = (parts.next(), parts.next(), parts.next());
+        Ok(Self { os: os.unwrap_or_default(), architecture: architecture.unwrap_or_default(), variant })
+    }
+}
+
 /// One image of one platform.
 #[derive(Debug, Clone, Default)]
 pub struct Image {
@@ -93,6 +102,8 @@ pub struct Image {
     pub manifest: Option<Digest>,
     /// Digest of the config.
     pub config: Option<Digest>,
+    /// When it was built, as its config says: an RFC 3339 time, or nothing.
+    pub created: Option<String>,
     /// From the lowest (base) to the top.
     pub layers: Vec<Layer>,
     /// The build steps, oldest first.

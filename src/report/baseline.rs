@@ -3,57 +3,47 @@
 //! It holds no more of a finding than is needed to know it again, and for people what it is and where it stands, without
 //! layers and lines, so that it changes only when the findings do.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::escape;
-use crate::findings::suppress::BASELINE;
-use crate::findings::{Outcome, Place};
-use crate::secret::FingerprintKey;
+use crate::findings::suppress::{BASELINE, Baseline, Item};
 
 #[derive(Serialize)]
-struct Baseline<'f> {
+struct File<'b> {
     schema: &'static str,
-    fingerprint_key: String,
-    findings: Vec<Known<'f>>,
+    fingerprint_key: &'b str,
+    findings: Vec<Entry<'b>>,
 }
 
 #[derive(Serialize)]
-struct Known<'f> {
-    fingerprint: String,
-    rule: &'f str,
-    redacted: String,
-    places: BTreeSet<String>,
+struct Entry<'b> {
+    fingerprint: &'b str,
+    #[serde(flatten)]
+    item: &'b Item,
 }
 
-/// Writes the baseline of `outcomes`, whose fingerprints were made with `key`.
-pub fn write_baseline(out: &mut dyn Write, outcomes: &[Outcome], key: &FingerprintKey) -> io::Result<()> {
-    let mut known: BTreeMap<String, Known> = BTreeMap::new();
-    for finding in outcomes.iter().flat_map(Outcome::known) {
-        let fingerprint = finding.fingerprint.to_string();
-        let entry = known.entry(fingerprint.clone()).or_insert_with(|| Known {
-            fingerprint,
-            rule: &finding.rule,
-            redacted: finding.secret.redacted(),
-            places: BTreeSet::new(),
-        });
-        entry.places.extend(finding.places.iter().map(Place::hint));
-    }
-    let findings = known.into_values().collect();
-    escape::pretty(out, &Baseline { schema: BASELINE, fingerprint_key: key.check(), findings })
+/// Writes the baseline, whose fingerprints were made with the key of that [check](crate::secret::FingerprintKey::check).
+pub fn write_baseline(out: &mut dyn Write, baseline: &Baseline, key: &str) -> io::Result<()> {
+    let findings = baseline.items().iter().map(|(fingerprint, item)| Entry { fingerprint, item }).collect();
+    escape::pretty(out, &File { schema: BASELINE, fingerprint_key: key, findings })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::suppress::{Baseline, By, Suppressions};
+    use crate::findings::Outcome;
+    use crate::findings::suppress::{By, Suppressions};
     use crate::report::{Format, ReportOptions, sample};
+    use crate::secret::FingerprintKey;
 
     fn written(outcomes: &[Outcome]) -> Vec<u8> {
+        let mut baseline = Baseline::of("b", outcomes);
+        baseline.succeed(&Baseline::default(), "2026-11-26".parse().expect("a day"), None, false);
         let mut out = Vec::new();
-        write_baseline(&mut out, outcomes, &FingerprintKey::default()).expect("a vector takes everything");
+        write_baseline(&mut out, &baseline, &FingerprintKey::default().check())
+            .expect("a vector takes everything");
         out
     }
 
@@ -104,6 +94,8 @@ mod tests {
               "fingerprint": "5c58b25c7949c01ba2bd9ff20ad5e533",
               "rule": "github-pat",
               "redacted": "ghp_A1…A1b2 (40 bytes)",
+              "first_seen": "2026-10-01",
+              "reason": "waits for the vendor",
               "places": [
                 "env GITHUB_TOKEN",
                 "file app/backup.tar .env"
@@ -113,6 +105,8 @@ mod tests {
               "fingerprint": "7b5e9d6187be8f2f96cc44d1ca77c75f",
               "rule": "private-key",
               "redacted": "… (48 bytes)",
+              "first_seen": "2026-11-26",
+              "reason": null,
               "places": [
                 "file etc/keys/1.der",
                 "file etc/keys/2.der",

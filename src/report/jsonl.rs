@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::model::{FindingRecord, ImageRecord, ProblemRecord, REPORT, Summary, SuppressedRecord, Totals};
 use super::{ReportOptions, Tool, escape};
+use crate::findings::policy::Judgement;
 use crate::findings::suppress::StaleLists;
 use crate::findings::{Ledger, Outcome};
 
@@ -31,6 +32,9 @@ fn write_one(out: &mut dyn Write, outcome: &Outcome, options: &ReportOptions) ->
     }
     if !outcome.suppression.stale.is_empty() {
         escape::line(out, &Line::Stale { source, stale: &outcome.suppression.stale })?;
+    }
+    if let Some(policy) = &outcome.judgement {
+        escape::line(out, &Line::Policy { source, policy })?;
     }
     for problem in &outcome.problems {
         let problem = ProblemRecord::new(problem);
@@ -66,6 +70,11 @@ enum Line<'a> {
         source: &'a str,
         #[serde(flatten)]
         stale: &'a StaleLists,
+    },
+    Policy {
+        source: &'a str,
+        #[serde(flatten)]
+        policy: &'a Judgement,
     },
     Problem {
         source: &'a str,

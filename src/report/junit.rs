@@ -1,4 +1,5 @@
-//! `JUnit` XML, which CI servers show as tests: a leak is a failed test, a gap an error, what is suppressed is skipped.
+//! `JUnit` XML, which CI servers show as tests: a leak is a failed test, a gap an error; what is suppressed, or what the policy lets
+//! pass, is skipped.
 //!
 //! There is no standard; the form is what Jenkins' junit plug-in and GitLab read (testsuites, testsuite, testcase with
 //! failure, error, skipped). A suite for each input, a class for each layer, so that servers group what came in together.
@@ -35,9 +36,10 @@ struct Counts {
 
 impl Counts {
     fn new(outcome: &Outcome) -> Self {
-        let (failures, errors) = (outcome.findings.len(), words::gaps(outcome));
-        let skipped = outcome.suppression.findings.len();
-        let passed = usize::from(failures + errors == 0);
+        let failures = outcome.findings.iter().filter(|finding| finding.fails()).count();
+        let errors = words::gaps(outcome);
+        let skipped = outcome.suppression.findings.len() + outcome.findings.len() - failures;
+        let passed = usize::from(is_clean(outcome));
         Self { tests: failures + errors + skipped + passed, failures, errors, skipped }
     }
 }
@@ -49,22 +51,29 @@ fn write_suite(out: &mut dyn Write, outcome: &Outcome, options: &ReportOptions) 
     writeln!(out, r#" skipped="{skipped}">"#)?;
     let anchors = Anchors::new(outcome, options);
     for finding in &outcome.findings {
-        write_failure(out, finding, &anchors, options)?;
+        write_finding(out, finding, &anchors, options)?;
     }
     let (gaps, notes): (Vec<_>, Vec<_>) = outcome.problems.iter().partition(|problem| problem.kind.is_gap());
     gaps.into_iter().try_for_each(|gap| write_error(out, gap))?;
     outcome.suppression.findings.iter().try_for_each(|suppressed| write_skipped(out, suppressed))?;
-    if failures + errors == 0 {
+    if is_clean(outcome) {
         writeln!(out, r#"    <testcase classname="image" name="no credential leaks"/>"#)?;
     }
     let mut lines = vec![words::verdict(outcome)];
     lines.extend(words::not_shown(outcome));
+    lines.extend(words::policy(outcome));
     lines.extend(notes.into_iter().map(words::problem));
     writeln!(out, "    <system-out>{}</system-out>", lines_of(&lines))?;
     writeln!(out, "  </testsuite>")
 }
 
-fn write_failure(
+/// Whether one test that passes stands for all that there could be.
+fn is_clean(outcome: &Outcome) -> bool {
+    outcome.findings.is_empty() && !outcome.has_gaps()
+}
+
+/// A failed test, or a skipped one if the policy lets it pass: a server would fail the build for it.
+fn write_finding(
     out: &mut dyn Write,
     finding: &Finding,
     anchors: &Anchors<'_>,
@@ -80,8 +89,15 @@ fn write_failure(
     let mut lines = vec![words::credential(&finding.secret, options), finding.why.clone()];
     lines.extend(finding.places.iter().map(words::whole_place));
     lines.extend(finding.fix.iter().map(|fix| format!("fix: {fix}")));
-    let (message, kind, text) = (escaped(&message), finding.severity.as_str(), lines_of(&lines));
-    writeln!(out, r#"      <failure type="{kind}" message="{message}">{text}</failure>"#)?;
+    let verdict = finding.verdict.as_ref().map(words::verdict_of);
+    if finding.fails() {
+        lines.extend(verdict);
+        let (message, kind, text) = (escaped(&message), finding.severity.as_str(), lines_of(&lines));
+        writeln!(out, r#"      <failure type="{kind}" message="{message}">{text}</failure>"#)?;
+    } else {
+        let message = escaped(&format!("{message} {}", verdict.unwrap_or_default()));
+        writeln!(out, r#"      <skipped message="{message}"/>"#)?;
+    }
     writeln!(out, "    </testcase>")
 }
 
@@ -187,6 +203,7 @@ mod tests {
             assert_eq!(suite.attribute("skipped"), Some(&*with("skipped")));
         }
         let root = document.root_element();
-        assert_eq!(root.attribute("failures"), Some("4"));
+        // Of the two findings of a sample the policy lets one pass.
+        assert_eq!(root.attribute("failures"), Some("2"));
     }
 }

@@ -46,6 +46,9 @@ fn head(outcome: &Outcome) -> String {
     for line in words::not_shown(outcome) {
         let _ = writeln!(text, "\n{line}");
     }
+    for line in words::policy(outcome) {
+        let _ = writeln!(text, "\n{}", code(&line));
+    }
     text.push('\n');
     text
 }
@@ -72,7 +75,7 @@ impl Page<'_> {
         let anchors = Anchors::new(outcome, self.options);
         self.text.push_str("| severity | what | where | came in with |\n|---|---|---|---|\n");
         for (index, finding) in outcome.findings.iter().enumerate() {
-            let row = row(finding, &anchors, self.options);
+            let row = row((outcome, finding), &anchors, self.options);
             if !self.add(&row, BUDGET - RESERVED) {
                 let more = words::count((outcome.findings.len() - index) as u64, "more finding");
                 let _ = writeln!(self.text, "\n{more}; the json format has all");
@@ -118,7 +121,7 @@ impl Page<'_> {
     }
 }
 
-fn row(finding: &Finding, anchors: &Anchors<'_>, options: &ReportOptions) -> String {
+fn row((outcome, finding): (&Outcome, &Finding), anchors: &Anchors<'_>, options: &ReportOptions) -> String {
     let place = finding.places.first();
     let at = anchors.of(finding);
     let at = if at.in_dockerfile {
@@ -129,8 +132,10 @@ fn row(finding: &Finding, anchors: &Anchors<'_>, options: &ReportOptions) -> Str
     let origin = place.map(|place| code(&words::origin(place))).unwrap_or_default();
     let fate =
         place.map(words::fate).filter(|fate| !fate.is_empty()).map(|fate| format!("<br>{}", code(&fate)));
+    let judged = words::judged(outcome, finding).map(|judged| format!("<br>{}", code(&judged)));
+    let judged = judged.unwrap_or_default();
     format!(
-        "| **{}** | {}<br>{} | {} | {at}{origin}{} |\n",
+        "| **{}**{judged} | {}<br>{} | {} | {at}{origin}{} |\n",
         finding.severity.as_str(),
         prose(&finding.name),
         code(&words::credential(&finding.secret, options)),

@@ -23,6 +23,7 @@ mod model;
 mod sample;
 mod sanitize;
 mod sarif;
+pub mod side;
 mod table;
 mod template;
 mod words;

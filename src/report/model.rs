@@ -3,11 +3,15 @@
 //! They borrow from an [`Outcome`] and fix the names and the order that programs rely on. What is not known is `null`
 //! and never left out, so that a record has the same keys everywhere; `secret` alone is there only when asked for.
 
+mod summary;
+
 use serde::Serialize;
 
+pub(super) use self::summary::{Summary, Totals};
 use super::{ReportOptions, Tool};
 use crate::digest::Digest;
-use crate::findings::suppress::{By, Cause, Date, StaleLists, Suppressed};
+use crate::findings::policy::{Judgement, Verdict};
+use crate::findings::suppress::{By, Cause, Date, Known, StaleLists, Suppressed};
 use crate::findings::{
     Finding, Ledger, Origin, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, State, StateBy,
 };
@@ -32,6 +36,7 @@ pub(super) struct Report<'a> {
     findings: Vec<FindingRecord<'a>>,
     suppressed: Vec<SuppressedRecord<'a>>,
     stale: &'a StaleLists,
+    policy: Option<&'a Judgement>,
     problems: Vec<ProblemRecord<'a>>,
     coverage: CoverageRecord<'a>,
 }
@@ -48,6 +53,7 @@ impl<'a> Report<'a> {
             findings: outcome.findings.iter().map(finding).collect(),
             suppressed: outcome.suppression.findings.iter().map(suppressed).collect(),
             stale: &outcome.suppression.stale,
+            policy: outcome.judgement.as_ref(),
             problems: outcome.problems.iter().map(ProblemRecord::new).collect(),
             coverage: CoverageRecord { blobs: &outcome.coverage.blobs, totals: Totals::new(outcome) },
         }
@@ -77,6 +83,7 @@ struct ManifestRecord<'a> {
     platform: Option<&'a Platform>,
     manifest: Option<Digest>,
     config: Option<Digest>,
+    created: Option<&'a str>,
     base: Option<&'a Base>,
     layers: Vec<LayerRecord<'a>>,
     history: Vec<HistoryRecord<'a>>,
@@ -89,6 +96,7 @@ impl<'a> ManifestRecord<'a> {
             platform: image.platform.as_ref(),
             manifest: image.manifest,
             config: image.config,
+            created: image.created.as_deref(),
             base: image.base.as_ref(),
             layers: image.layers.iter().map(LayerRecord::new).collect(),
             history: image.steps.iter().map(HistoryRecord::new).collect(),
@@ -160,6 +168,8 @@ pub(super) struct FindingRecord<'a> {
     why: &'a str,
     revoke: Option<&'a str>,
     fix: &'a [String],
+    known: Option<&'a Known>,
+    verdict: Option<&'a Verdict>,
     places: Vec<PlaceRecord<'a>>,
 }
 
@@ -181,6 +191,8 @@ impl<'a> FindingRecord<'a> {
             why: &finding.why,
             revoke: finding.revoke.as_deref(),
             fix: &finding.fix,
+            known: finding.known.as_ref(),
+            verdict: finding.verdict.as_ref(),
             places: finding.places.iter().map(PlaceRecord::new).collect(),
         }
     }
@@ -342,107 +354,4 @@ impl<'a> ProblemRecord<'a> {
 struct CoverageRecord<'a> {
     blobs: &'a [Ledger],
     totals: Totals,
-}
-
-/// The sum of all ledgers.
-#[derive(Serialize)]
-pub(super) struct Totals {
-    blobs: usize,
-    stored_bytes: u64,
-    plain_bytes: u64,
-    entries: u64,
-    matched_bytes: u64,
-    skipped_bytes: u64,
-    verified: bool,
-}
-
-impl Totals {
-    pub(super) fn new(outcome: &Outcome) -> Self {
-        let total = outcome.coverage.total();
-        Self {
-            blobs: outcome.coverage.blobs.len(),
-            stored_bytes: total.stored_bytes,
-            plain_bytes: total.plain_bytes,
-            entries: total.entries,
-            matched_bytes: total.matched_bytes,
-            skipped_bytes: total.skipped.iter().filter_map(|skipped| skipped.bytes).sum(),
-            verified: total.verified && !outcome.coverage.blobs.is_empty(),
-        }
-    }
-}
-
-/// The counts by which a program decides without reading further.
-#[derive(Serialize)]
-pub(super) struct Summary {
-    findings: usize,
-    by_severity: BySeverity,
-    hidden: usize,
-    hidden_shipped: usize,
-    suppressed: BySuppressor,
-    gaps: usize,
-    notes: usize,
-    complete: bool,
-}
-
-#[derive(Serialize)]
-struct BySeverity {
-    critical: usize,
-    high: usize,
-    medium: usize,
-    low: usize,
-}
-
-/// Findings that are suppressed, each under the first of what suppresses it, and how many places that makes.
-#[derive(Serialize)]
-struct BySuppressor {
-    findings: usize,
-    ignore_file: usize,
-    inline: usize,
-    baseline: usize,
-    places: usize,
-    new_places: usize,
-    expired: usize,
-    unused: usize,
-    gone: usize,
-}
-
-impl BySuppressor {
-    fn new(outcome: &Outcome) -> Self {
-        let (suppression, stale) = (&outcome.suppression, &outcome.suppression.stale);
-        let [ignore_file, inline, baseline] = By::ALL.map(|by| suppression.count(by));
-        let (places, new_places) = suppression.places();
-        Self {
-            findings: ignore_file + inline + baseline,
-            ignore_file,
-            inline,
-            baseline,
-            places,
-            new_places,
-            expired: stale.expired.len(),
-            unused: stale.unused.len(),
-            gone: stale.gone.len(),
-        }
-    }
-}
-
-impl Summary {
-    pub(super) fn new(outcome: &Outcome) -> Self {
-        let of = |severity| outcome.findings.iter().filter(|finding| finding.severity == severity).count();
-        let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count();
-        Self {
-            findings: outcome.findings.len(),
-            by_severity: BySeverity {
-                critical: of(Severity::Critical),
-                high: of(Severity::High),
-                medium: of(Severity::Medium),
-                low: of(Severity::Low),
-            },
-            hidden: outcome.hidden,
-            hidden_shipped: outcome.hidden_shipped,
-            suppressed: BySuppressor::new(outcome),
-            gaps,
-            notes: outcome.problems.len() - gaps,
-            complete: !outcome.has_gaps(),
-        }
-    }
 }

@@ -1,8 +1,12 @@
 //! Outcomes made by hand, for the tests of all formats.
 
+mod lists;
+
+use self::lists::{judgement, suppression};
 use super::{ReportOptions, Source};
 use crate::digest::Digest;
-use crate::findings::suppress::{By, Cause, Expired, Gone, StaleLists, Suppressed, Suppression, Unused};
+use crate::findings::policy::{Action, Verdict};
+use crate::findings::suppress::Known;
 use crate::findings::{
     Coverage, Finding, Ledger, Origin, Outcome, Part, PartValue, Place, PlaceLayer, PlaceStep, Skipped,
     State, StateBy,
@@ -57,6 +61,7 @@ pub(super) fn full() -> Outcome {
     outcome.hidden = 3;
     outcome.hidden_shipped = 1;
     outcome.suppression = suppression();
+    outcome.judgement = Some(judgement());
     outcome.problems = vec![gap(), note()];
     let mut damaged = layer_ledger();
     damaged.blob = "blobs/sha256/damaged".into();
@@ -68,47 +73,6 @@ pub(super) fn full() -> Outcome {
     ];
     outcome.coverage.blobs.push(damaged);
     outcome
-}
-
-/// A finding that a file suppresses, one that others do, and lists that are stale.
-fn suppression() -> Suppression {
-    let cause = |by, at: &str, places: Vec<usize>| Cause {
-        by,
-        at: at.into(),
-        reason: None,
-        expires: None,
-        places,
-        new_places: Vec::new(),
-    };
-    let day = |day: &str| day.parse().expect("a day");
-    let by_file = Cause {
-        reason: Some("a key of the tests".into()),
-        expires: Some(day("2027-01-31")),
-        ..cause(By::IgnoreFile, "../.layersiftignore:7", vec![0, 1])
-    };
-    let known = Cause { new_places: vec![1], ..cause(By::Baseline, "known.json", vec![1, 2]) };
-    let several = vec![cause(By::Inline, "etc/keys/1.der:1", vec![0]), known];
-    let of = |finding: &Finding, places: usize| {
-        let places = finding.places.iter().take(places).cloned().collect();
-        Finding { places, ..finding.clone() }
-    };
-    Suppression {
-        findings: vec![
-            Suppressed { finding: of(&token_finding(), 2), partly: true, causes: vec![by_file.clone()] },
-            Suppressed { finding: of(&token_finding(), 2), partly: false, causes: vec![by_file] },
-            Suppressed { finding: of(&key_finding(), 3), partly: false, causes: several },
-        ],
-        stale: StaleLists {
-            expired: vec![Expired {
-                at: "../.layersiftignore:12".into(),
-                reason: "until the vendor answers".into(),
-                expires: day("2026-10-31"),
-                findings: 1,
-            }],
-            unused: vec![Unused { at: "../.layersiftignore:20".into(), reason: "gone since 2.0".into() }],
-            gone: vec![Gone { fingerprint: "0123456789abcdef0123456789abcdef".into(), rule: "jwt".into() }],
-        },
-    }
 }
 
 /// An image whose texts try to drive a terminal and to be mistaken for the report's own.
@@ -214,6 +178,7 @@ fn image() -> Image {
         platform: Some(platform(None)),
         manifest: Some(Digest::of(b"manifest")),
         config: Some(Digest::of(b"config")),
+        created: Some("2026-10-01T08:00:00Z".into()),
         layers: vec![layer(0, Some(1)), layer(1, Some(2))],
         steps: vec![
             step(0, "ENV", "ENV GITHUB_TOKEN=[redacted ghp_A1…A1b2 (40 bytes)]", None),
@@ -320,6 +285,17 @@ fn token_finding() -> Finding {
         revoke: Some("https://github.com/settings/tokens".into()),
         fix: vec!["Revoke it now: https://github.com/settings/tokens".into(), "Rebuild.".into()],
         places: vec![env_place(), file_place()],
+        known: Some(Known {
+            by: "known.json".into(),
+            first_seen: "2026-10-01".parse().ok(),
+            reason: Some("waits for the vendor".into()),
+        }),
+        verdict: Some(Verdict {
+            action: Action::Fail,
+            rule: "no deleted files either".into(),
+            at: Some("layersift.toml:7".into()),
+            places: vec![1],
+        }),
     }
 }
 
@@ -357,6 +333,13 @@ fn key_finding() -> Finding {
         revoke: None,
         fix: vec!["Make a new key pair.".into()],
         places: (1..=9).map(place).collect(),
+        known: None,
+        verdict: Some(Verdict {
+            action: Action::Warn,
+            rule: "what no other rule matches".into(),
+            at: None,
+            places: vec![0],
+        }),
     }
 }
 

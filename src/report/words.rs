@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::ReportOptions;
 use crate::digest::Digest;
+use crate::findings::policy::{Action, Verdict};
 use crate::findings::suppress::{By, Suppression};
 use crate::findings::{Finding, Origin, Outcome, Place, PlaceStep, State, StateBy};
 use crate::image::PlaceKind;
@@ -214,6 +215,55 @@ pub(super) fn verdict(outcome: &Outcome) -> String {
             format!("{}: {}{partly}", count(found as u64, "finding"), severities.join(", "))
         }
     }
+}
+
+/// What the policy made of the findings: a line for each rule that decided. Nothing if every finding fails anyway.
+pub(super) fn policy(outcome: &Outcome) -> Vec<String> {
+    let Some(judgement) = outcome.judgement.as_ref().filter(|judgement| judgement.is_chosen()) else {
+        return Vec::new();
+    };
+    let deciding = judgement.rules.iter().filter(|rule| rule.findings > 0);
+    let line = |rule: &crate::findings::policy::Decided| {
+        let does = match (rule.action, rule.findings) {
+            (Action::Fail, 1) => "fails",
+            (Action::Fail, _) => "fail",
+            (Action::Warn, 1) => "is warned of",
+            (Action::Warn, _) => "are warned of",
+            (Action::Pass, 1) => "passes",
+            (Action::Pass, _) => "pass",
+        };
+        let rules = rule_name(&rule.name, rule.at.as_deref());
+        format!("{} {does}: {rules}", count(rule.findings as u64, "finding"))
+    };
+    deciding.map(line).collect()
+}
+
+/// What the policy made of a finding, and by which rule; nothing if every finding fails anyway.
+pub(super) fn judged(outcome: &Outcome, finding: &Finding) -> Option<String> {
+    outcome.judgement.as_ref().filter(|judgement| judgement.is_chosen())?;
+    finding.verdict.as_ref().map(verdict_of)
+}
+
+/// `fails: no keys (layersift.toml:3)`.
+pub(super) fn verdict_of(verdict: &Verdict) -> String {
+    let does = match verdict.action {
+        Action::Fail => "fails",
+        Action::Warn => "warned of",
+        Action::Pass => "passes",
+    };
+    format!("{does}: {}", rule_name(&verdict.rule, verdict.at.as_deref()))
+}
+
+fn rule_name(name: &str, at: Option<&str>) -> String {
+    at.map_or_else(|| name.to_owned(), |at| format!("{name} ({at})"))
+}
+
+/// `since 2026-10-01, in known.json: waits for the vendor`, of what a baseline knows.
+pub(super) fn known(finding: &Finding) -> Option<String> {
+    let known = finding.known.as_ref()?;
+    let since = known.first_seen.map_or_else(String::new, |day| format!("since {day}, "));
+    let reason = known.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    Some(format!("{since}in {}{reason}", known.by))
 }
 
 /// What is not shown, and why: a line for each reason.

@@ -136,6 +136,8 @@ fn finding(
         facts,
         parts,
         places,
+        known: None,
+        verdict: None,
     }
 }
 

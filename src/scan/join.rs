@@ -89,7 +89,18 @@ pub(super) fn join(
     problems.dedup();
     let format = format(&gathered).to_owned();
     let source = input.to_string();
-    Ok(Outcome { source, format, images, findings, hidden, hidden_shipped, suppression, problems, coverage })
+    Ok(Outcome {
+        source,
+        format,
+        images,
+        findings,
+        hidden,
+        hidden_shipped,
+        suppression,
+        judgement: None,
+        problems,
+        coverage,
+    })
 }
 
 /// A redactor for every credential that was matched, or one that shows nothing if they are too many for it.

@@ -43,11 +43,20 @@ const MODULES: &[Module] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("rayon", &["scan/"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/man.rs"]),
     ("anyhow", &["cli/", "main.rs"]),
     // Files that people write: rules, settings, what they want ignored.
     (
         "toml",
-        &["signature/file.rs", "signature/import/gitleaks.rs", "cli/config.rs", "findings/suppress/file.rs"],
+        &[
+            "signature/file.rs",
+            "signature/import/gitleaks.rs",
+            "cli/config.rs",
+            "findings/condition/table.rs",
+            "findings/suppress/file.rs",
+            "findings/policy/file.rs",
+        ],
     ),
     ("rusqlite", &["scan/cache/store.rs", "scan/cache/tests.rs"]),
     ("postcard", &["scan/cache/mod.rs"]),
@@ -55,8 +64,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ureq", &["source/http/"]),
     ("rustls", &["source/http/"]),
     ("rustls_native_certs", &["source/http/"]),
-    ("globset", &["findings/suppress/pattern.rs"]),
-    ("jiff", &["findings/suppress/", "cli/suppress.rs", "report/gitlab/mod.rs", "source/registry/retry.rs"]),
+    ("globset", &["findings/condition/pattern.rs"]),
+    (
+        "jiff",
+        &[
+            "findings/suppress/",
+            "findings/condition/",
+            "cli/suppress.rs",
+            "report/gitlab/mod.rs",
+            "source/registry/retry.rs",
+        ],
+    ),
     ("minijinja", &["report/template/", "report/html/"]),
 ];
 

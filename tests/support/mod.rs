@@ -7,6 +7,7 @@ pub(crate) mod browser;
 pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod compression;
+pub(crate) mod desk;
 pub(crate) mod engine;
 pub(crate) mod expect;
 pub(crate) mod formats;

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::condition::Scene;
-use super::{By, Cause, Entry, Expired, StaleLists, Suppressed, Suppression, Suppressions, Unused};
+use super::{By, Cause, Entry, Expired, Known, StaleLists, Suppressed, Suppression, Suppressions, Unused};
+use crate::findings::condition::{Images, Scene, Subject};
 use crate::findings::{Credential, Finding, Place, fix};
 use crate::image::Image;
 use crate::matcher::Mark;
 use crate::signature::Confidence;
 
-/// The names of each image, by the first of them, which is the one that places have.
-pub(super) type Names<'i> = BTreeMap<&'i str, Vec<&'i str>>;
+/// Days before its last one from which an entry is told.
+const SOON: i32 = 14;
 
 /// What suppresses one place. The order is that of [`By`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,18 +27,20 @@ struct Matched(Vec<BTreeSet<usize>>);
 impl Suppressions {
     /// Takes what is suppressed out of `findings`, which stand in `images`.
     pub fn apply(&self, findings: Vec<Finding>, images: &[Image]) -> (Vec<Finding>, Suppression) {
-        let names = names(images);
+        let images = Images::new(images);
         let mut matched = Matched(vec![BTreeSet::new(); self.entries.len()]);
         let fingerprints: BTreeSet<String> =
             findings.iter().map(|finding| finding.fingerprint.to_string()).collect();
         let (mut kept, mut suppressed) = (Vec::new(), Vec::new());
-        for (number, finding) in findings.into_iter().enumerate() {
+        for (number, mut finding) in findings.into_iter().enumerate() {
             let fingerprint = finding.fingerprint.to_string();
-            let scene = |place| Scene { finding: &finding, fingerprint: &fingerprint, place, names: &names };
+            finding.known = self.known(&fingerprint);
+            let subject = Subject::of(&finding, &fingerprint);
+            let scene = |place| Scene { subject, place: Some(place), images: &images, today: self.today };
             let verdicts: Vec<Option<Verdict>> = finding
                 .places
                 .iter()
-                .map(|place| self.verdict(&scene(place), &mut |entry| matched.add(entry, number)))
+                .map(|place| self.verdict(&scene(place), place, &mut |entry| matched.add(entry, number)))
                 .collect();
             let (left, taken) = self.split(finding, &verdicts);
             kept.extend(left);
@@ -49,8 +51,13 @@ impl Suppressions {
         (kept, Suppression { findings: suppressed, stale })
     }
 
+    /// What the first baseline that knows it says of a finding.
+    fn known(&self, fingerprint: &str) -> Option<Known> {
+        self.baselines.iter().find_map(|baseline| baseline.known(fingerprint))
+    }
+
     /// What suppresses a place, if anything does. Every entry that matches is told to `matched`, expired ones too.
-    fn verdict(&self, scene: &Scene<'_>, matched: &mut dyn FnMut(usize)) -> Option<Verdict> {
+    fn verdict(&self, scene: &Scene<'_>, place: &Place, matched: &mut dyn FnMut(usize)) -> Option<Verdict> {
         let mut first = None;
         for (index, _) in self.entries.iter().enumerate().filter(|(_, entry)| entry.matches(scene)) {
             matched(index);
@@ -59,14 +66,14 @@ impl Suppressions {
             }
         }
         let marked = || {
-            let mark = scene.place.mark.as_ref().filter(|_| self.inline);
-            mark.filter(|mark| mark.covers(&scene.finding.rule)).map(|_| Verdict::Inline)
+            let mark = place.mark.as_ref().filter(|_| self.inline);
+            mark.filter(|mark| mark.covers(scene.subject.rule)).map(|_| Verdict::Inline)
         };
         let known = || {
-            let mut baselines = self.baselines.iter().enumerate();
+            let mut baselines = self.baselines.iter().enumerate().filter(|_| !self.show_known);
             let (baseline, places) =
-                baselines.find_map(|(i, known)| Some((i, known.places(scene.fingerprint)?)))?;
-            Some(Verdict::Known { baseline, new: !places.contains(&scene.place.hint()) })
+                baselines.find_map(|(i, known)| Some((i, known.places(scene.subject.fingerprint)?)))?;
+            Some(Verdict::Known { baseline, new: !places.contains(&place.hint()) })
         };
         first.or_else(marked).or_else(known)
     }
@@ -140,20 +147,29 @@ impl Suppressions {
         }
     }
 
-    /// Entries that do nothing: expired ones, and those that matched nothing.
+    /// Entries that do nothing, expired ones and those that matched nothing, and those that will soon do nothing.
     fn stale(&self, matched: &Matched) -> StaleLists {
         let mut stale = StaleLists::default();
         for (entry, findings) in self.entries.iter().zip(&matched.0) {
             let (at, reason) = (entry.at.clone(), entry.reason.clone());
-            match entry.expires.filter(|_| entry.is_expired(self)) {
-                Some(expires) => {
-                    stale.expired.push(Expired { at, reason, expires, findings: findings.len() });
-                }
-                None if findings.is_empty() => stale.unused.push(Unused { at, reason }),
-                None => {}
+            let dated = |expires| Expired {
+                at: at.clone(),
+                reason: reason.clone(),
+                expires,
+                findings: findings.len(),
+            };
+            match entry.expires {
+                Some(expires) if entry.is_expired(self) => stale.expired.push(dated(expires)),
+                _ if findings.is_empty() => stale.unused.push(Unused { at, reason }),
+                Some(expires) if self.is_near(expires) => stale.expiring.push(dated(expires)),
+                _ => {}
             }
         }
         stale
+    }
+
+    fn is_near(&self, day: super::Date) -> bool {
+        self.today.until(day).is_ok_and(|span| span.get_days() <= SOON)
     }
 }
 
@@ -172,16 +188,6 @@ impl Entry {
     fn is_expired(&self, suppressions: &Suppressions) -> bool {
         self.expires.is_some_and(|last| suppressions.today > last)
     }
-}
-
-fn names(images: &[Image]) -> Names<'_> {
-    let mut names = Names::new();
-    for image in images {
-        if let Some(first) = image.names.first() {
-            names.entry(first).or_default().extend(image.names.iter().map(String::as_str));
-        }
-    }
-    names
 }
 
 /// Where the mark of a place stands: path or build step, and line.

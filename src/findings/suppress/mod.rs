@@ -8,16 +8,15 @@
 
 mod apply;
 mod baseline;
-mod condition;
 mod file;
-mod pattern;
 
 pub use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-pub use self::baseline::{BASELINE, Baseline, BaselineError, hint};
-use self::condition::Condition;
-pub use self::file::{IgnoreError, entries};
+pub use self::baseline::{BASELINE, Baseline, BaselineError, Changes, Item, hint};
+pub use self::file::entries;
+use super::condition::Condition;
+pub use super::condition::table::{FileError, day};
 use super::{Finding, Outcome};
 use crate::problem::{Problem, ProblemKind};
 
@@ -30,6 +29,8 @@ pub struct Suppressions {
     pub inline: bool,
     /// Findings that were known before.
     pub baselines: Vec<Baseline>,
+    /// Whether what they know is shown all the same, and only says so.
+    pub show_known: bool,
     /// The day of the scan, in UTC.
     pub today: Date,
 }
@@ -37,7 +38,7 @@ pub struct Suppressions {
 impl Default for Suppressions {
     /// Inline marks and nothing else. To a day that nobody set every entry is expired.
     fn default() -> Self {
-        Self { entries: Vec::new(), inline: true, baselines: Vec::new(), today: Date::MAX }
+        Self { entries: Vec::new(), inline: true, baselines: Vec::new(), show_known: false, today: Date::MAX }
     }
 }
 
@@ -91,6 +92,17 @@ pub struct Cause {
     pub new_places: Vec<usize>,
 }
 
+/// What a baseline says of a finding that it knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// The baseline.
+    pub by: String,
+    /// Since when, if it says so.
+    pub first_seen: Option<Date>,
+    /// Why it is still there, if it says so.
+    pub reason: Option<String>,
+}
+
 /// What can suppress. A finding with several is counted under the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,6 +118,8 @@ pub enum By {
 /// What of the lists does nothing any more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct StaleLists {
+    /// Entries that are in use and whose last day is near.
+    pub expiring: Vec<Expired>,
     /// Entries whose last day has passed.
     pub expired: Vec<Expired>,
     /// Entries that match nothing of what was found.
@@ -114,7 +128,7 @@ pub struct StaleLists {
     pub gone: Vec<Gone>,
 }
 
-/// An entry whose last day has passed.
+/// An entry whose last day has passed, or is near.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Expired {
     /// Where it stands: file and line.
@@ -123,7 +137,7 @@ pub struct Expired {
     pub reason: String,
     /// Its last day.
     pub expires: Date,
-    /// Findings of which it would have suppressed a place.
+    /// Findings of which it suppresses a place, or would have.
     pub findings: usize,
 }
 
@@ -162,7 +176,7 @@ impl By {
 impl StaleLists {
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
-        self.expired.is_empty() && self.unused.is_empty() && self.gone.is_empty()
+        self.expiring.is_empty() && self.expired.is_empty() && self.unused.is_empty() && self.gone.is_empty()
     }
 }
 
@@ -179,8 +193,16 @@ impl Suppression {
         (causes().map(|cause| cause.places.len()).sum(), causes().map(|cause| cause.new_places.len()).sum())
     }
 
-    /// What an expired entry has to say for itself.
+    /// What entries have to say for themselves that are expired, or will be soon.
     pub fn notes(&self) -> impl Iterator<Item = Problem> + '_ {
+        self.expired().chain(self.stale.expiring.iter().map(|entry| {
+            let message = format!("counts until {} only: {}", entry.expires, entry.reason);
+            Problem::new(ProblemKind::Note, &entry.at, message, "renew the entry, or mend what it ignores")
+        }))
+    }
+
+    /// Of expired entries only.
+    pub fn expired(&self) -> impl Iterator<Item = Problem> + '_ {
         self.stale.expired.iter().map(|entry| {
             let again = match entry.findings {
                 0 => String::new(),

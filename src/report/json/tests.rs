@@ -96,7 +96,7 @@ fn lines_follow_the_schema_too() {
     }
     assert_eq!(
         types.into_iter().collect::<Vec<_>>(),
-        ["coverage", "finding", "image", "problem", "stale", "summary", "suppressed"]
+        ["coverage", "finding", "image", "policy", "problem", "stale", "summary", "suppressed"]
     );
 }
 
@@ -146,6 +146,7 @@ fn a_report_looks_like_this() {
             "platform": "linux/amd64",
             "manifest": "sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f",
             "config": "sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910",
+            "created": "2026-10-01T08:00:00Z",
             "base": {
               "name": "debian:12",
               "digest": "sha256:cae662172fd450bb0cd710a769079c05bfc5d8e35efa6576edc7d0377afdd4a2",
@@ -317,6 +318,19 @@ fn a_report_looks_like_this() {
             "Revoke it now: https://github.com/settings/tokens",
             "Rebuild."
           ],
+          "known": {
+            "by": "known.json",
+            "first_seen": "2026-10-01",
+            "reason": "waits for the vendor"
+          },
+          "verdict": {
+            "action": "fail",
+            "rule": "no deleted files either",
+            "at": "layersift.toml:7",
+            "places": [
+              1
+            ]
+          },
           "places": [
             {
               "kind": "env",
@@ -485,6 +499,19 @@ fn a_report_looks_like_this() {
             "Revoke it now: https://github.com/settings/tokens",
             "Rebuild."
           ],
+          "known": {
+            "by": "known.json",
+            "first_seen": "2026-10-01",
+            "reason": "waits for the vendor"
+          },
+          "verdict": {
+            "action": "fail",
+            "rule": "no deleted files either",
+            "at": "layersift.toml:7",
+            "places": [
+              1
+            ]
+          },
           "places": [
             {
               "kind": "env",
@@ -547,6 +574,14 @@ fn a_report_looks_like_this() {
         }
       ],
       "stale": {
+        "expiring": [
+          {
+            "at": "../.layersiftignore:7",
+            "reason": "a key of the tests",
+            "expires": "2027-01-31",
+            "findings": 2
+          }
+        ],
         "expired": [
           {
             "at": "../.layersiftignore:12",
@@ -565,6 +600,35 @@ fn a_report_looks_like_this() {
           {
             "fingerprint": "0123456789abcdef0123456789abcdef",
             "rule": "jwt"
+          }
+        ]
+      },
+      "policy": {
+        "fails": true,
+        "rules": [
+          {
+            "name": "no deleted files either",
+            "at": "layersift.toml:7",
+            "action": "fail",
+            "expires": null,
+            "expired": false,
+            "findings": 1
+          },
+          {
+            "name": "--own-only",
+            "at": "layersift.toml:12",
+            "action": "pass",
+            "expires": "2026-10-31",
+            "expired": true,
+            "findings": 0
+          },
+          {
+            "name": "what no other rule matches",
+            "at": null,
+            "action": "warn",
+            "expires": null,
+            "expired": false,
+            "findings": 1
           }
         ]
       },

@@ -116,6 +116,8 @@ struct ImageProperties {
     names: Vec<String>,
     verdict: String,
     not_shown: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy: Vec<String>,
 }
 
 /// A message (SARIF 3.11).
@@ -178,6 +180,7 @@ fn image(outcome: &Outcome) -> ImageProperties {
         names: outcome.images.iter().flat_map(|image| image.names.clone()).collect(),
         verdict: words::verdict(outcome),
         not_shown: words::not_shown(outcome),
+        policy: words::policy(outcome),
     }
 }
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Text;
 use super::rule::{gap_id, level};
 use crate::digest::Digest;
-use crate::findings::suppress::{By, Suppressed};
+use crate::findings::policy::Verdict;
+use crate::findings::suppress::{By, Date, Suppressed};
 use crate::findings::{Finding, Outcome, Place};
 use crate::image::Lines;
 use crate::problem::Problem;
@@ -121,6 +122,11 @@ struct Properties {
     confidence: Option<Confidence>,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
+    /// What the policy of the run made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_seen: Option<Date>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     facts: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -156,6 +162,8 @@ pub(super) fn result(finding: &Finding, anchors: &Anchors<'_>, options: &ReportO
             severity: Some(finding.severity),
             confidence: Some(finding.confidence),
             secret: Some(shown),
+            policy: finding.verdict.clone(),
+            first_seen: finding.known.as_ref().and_then(|known| known.first_seen),
             facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
             parts: finding.parts.iter().map(|part| (part.name.clone(), part.value.shown())).collect(),
             fix: finding.fix.clone(),

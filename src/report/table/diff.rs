@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use super::page::{Page, Span, badge, count, dim, good, plain, strong, warning};
-use crate::report::diff::{Diff, Found, PlaceView, Remaining};
+use crate::findings::Place;
+use crate::report::diff::{Diff, Found, Remaining};
 use crate::report::{Detail, ReportOptions};
 
 /// Places of one finding that are listed without `-v`.
@@ -63,7 +64,7 @@ fn section(page: &mut Page, title: Span, found: &[&Found]) -> io::Result<()> {
 
 fn write_remaining(page: &mut Page, remaining: &Remaining<'_>) -> io::Result<()> {
     head(page, remaining.found)?;
-    let line = |page: &mut Page, what: Span, place: &PlaceView| {
+    let line = |page: &mut Page, what: Span, place: &Place| {
         page.line(4, &[vec![what, plain("  ")], at(place)].concat())
     };
     for index in &remaining.new_places {
@@ -77,13 +78,13 @@ fn write_remaining(page: &mut Page, remaining: &Remaining<'_>) -> io::Result<()>
 
 fn head(page: &mut Page, found: &Found) -> io::Result<()> {
     let view = &found.view;
-    let rule = format!("  {}  {}  ", view.rule, view.confidence);
+    let rule = format!("  {}  {}  ", view.rule, view.confidence.as_str());
     let name = [badge(view.severity), plain("  "), strong(&view.name), dim(rule)];
     let secret = [plain(&view.redacted), dim(format!("  {}", view.id))];
     page.line(2, &[&name[..], &secret[..]].concat())
 }
 
-fn at(place: &PlaceView) -> Vec<Span> {
+fn at(place: &Place) -> Vec<Span> {
     let mut path = place.path.clone().unwrap_or_default();
     for member in &place.inner {
         path.push_str("!/");
@@ -92,7 +93,7 @@ fn at(place: &PlaceView) -> Vec<Span> {
     if let Some(line) = place.line.filter(|_| !path.is_empty()) {
         path.extend([":", &line.to_string()]);
     }
-    let mut spans = vec![dim(format!("{:12}", place.kind))];
+    let mut spans = vec![dim(format!("{:12}", place.kind.as_str()))];
     if !path.is_empty() {
         spans.push(plain(path).middle());
     }

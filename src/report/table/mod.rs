@@ -12,8 +12,8 @@ mod suppressed;
 use std::io::{self, Write};
 
 pub(super) use self::diff::write_diff;
-use self::page::{Page, dim, strong};
-use super::{Detail, ReportOptions};
+use self::page::{Page, dim, plain, strong};
+use super::{Detail, ReportOptions, words};
 use crate::findings::Outcome;
 use crate::image::Image;
 
@@ -42,6 +42,10 @@ fn write_one(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
     for finding in &outcome.findings {
         page.blank()?;
         finding::write(page, finding, several)?;
+        let told = [("known  ", words::known(finding)), ("policy  ", words::judged(outcome, finding))];
+        for (label, text) in told {
+            text.map_or(Ok(()), |text| page.wrapped(2, &dim(label), &text))?;
+        }
     }
     suppressed::write(page, &outcome.suppression, several)?;
     coverage::write_problems(page, outcome)?;
@@ -50,6 +54,7 @@ fn write_one(page: &mut Page, outcome: &Outcome) -> io::Result<()> {
         page.blank()?;
         coverage::write_totals(page, outcome)?;
         suppressed::write_totals(page, &outcome.suppression)?;
+        words::policy(outcome).iter().try_for_each(|line| page.wrapped(0, &plain(""), line))?;
     }
     Ok(())
 }

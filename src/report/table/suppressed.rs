@@ -26,7 +26,7 @@ pub(super) fn write(page: &mut Page, suppression: &Suppression, several: bool) -
 
 /// Who sees no notes has to be told all the same why findings are back.
 fn write_expired(page: &mut Page, suppression: &Suppression) -> io::Result<()> {
-    let notes = suppression.notes().zip(&suppression.stale.expired);
+    let notes = suppression.expired().zip(&suppression.stale.expired);
     for (note, _) in notes.filter(|(_, entry)| entry.findings > 0) {
         page.blank()?;
         page.line(0, &[warning(&note.place).middle()])?;

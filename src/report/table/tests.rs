@@ -34,6 +34,8 @@ fn a_finding_says_what_where_and_what_to_do() {
                    in app:1.0  linux/amd64
       fix  Revoke it now: https://github.com/settings/tokens
            Rebuild.
+      known  since 2026-10-01, in known.json: waits for the vendor
+      policy  fails: no deleted files either (layersift.toml:7)
 
     MEDIUM  Private key  private-key  review
       … (48 bytes)  ba9876543210
@@ -61,6 +63,7 @@ fn a_finding_says_what_where_and_what_to_do() {
                    shipped by dpkg libabc1
       and 3 more places (-v shows all)
       fix  Make a new key pair.
+      policy  warned of: what no other rule matches
 
     not looked at, or not to be trusted  1
       damaged      blobs/sha256/damaged
@@ -83,10 +86,13 @@ fn a_finding_says_what_where_and_what_to_do() {
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone (--verbose lists them)
+    1 finding fails: no deleted files either (layersift.toml:7)
+    1 finding is warned of: what no other rule matches
     ");
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it shows a whole page")]
 fn everything_is_listed_when_asked() {
     let options = ReportOptions { detail: Detail::Full, ..narrow() };
     insta::assert_snapshot!(drawn(&[sample::full()], &options), @r"
@@ -108,6 +114,8 @@ fn everything_is_listed_when_asked() {
                    in app:1.0  linux/amd64
       fix  Revoke it now: https://github.com/settings/tokens
            Rebuild.
+      known  since 2026-10-01, in known.json: waits for the vendor
+      policy  fails: no deleted files either (layersift.toml:7)
 
     MEDIUM  Private key  private-key  review
       … (48 bytes)  ba9876543210
@@ -143,6 +151,7 @@ fn everything_is_listed_when_asked() {
                    a blob that is no layer of the image
                    shipped by dpkg libabc1
       fix  Make a new key pair.
+      policy  warned of: what no other rule matches
 
     stale
       matches nothing  ../.layersiftignore:20: gone since 2.0
@@ -174,6 +183,8 @@ fn everything_is_listed_when_asked() {
     2 suppressed: 1 by .layersiftignore, 1 inline; and 2 places of what is shown; --show-suppressed
     lists them
     1 entry to ignore matches nothing, 1 of the baseline is gone
+    1 finding fails: no deleted files either (layersift.toml:7)
+    1 finding is warned of: what no other rule matches
     ");
 }
 

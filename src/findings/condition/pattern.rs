@@ -8,14 +8,14 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Patterns of paths.
 #[derive(Debug, Clone)]
-pub(super) struct PathPatterns(GlobSet);
+pub(in super::super) struct PathPatterns(GlobSet);
 
 /// Patterns of other texts, which have to match all of a text.
 #[derive(Debug, Clone)]
-pub(super) struct TextPatterns(GlobSet);
+pub(in super::super) struct TextPatterns(GlobSet);
 
 impl PathPatterns {
-    pub(super) fn new<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Self, String> {
+    pub(in super::super) fn new<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
             for glob in path_globs(pattern)? {
@@ -27,7 +27,7 @@ impl PathPatterns {
     }
 
     /// Whether one of them matches `path` or a folder that it is in.
-    pub(super) fn matches(&self, path: &str) -> bool {
+    pub(in super::super) fn matches(&self, path: &str) -> bool {
         self.0.is_match(path.trim_start_matches('/'))
     }
 }
@@ -49,7 +49,7 @@ fn path_globs(pattern: &str) -> Result<Vec<String>, String> {
 }
 
 impl TextPatterns {
-    pub(super) fn new<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Self, String> {
+    pub(in super::super) fn new<'p>(patterns: impl IntoIterator<Item = &'p str>) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
             let glob =
@@ -59,7 +59,7 @@ impl TextPatterns {
         Ok(Self(set.build().map_err(|error| error.to_string())?))
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    pub(in super::super) fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 }
