@@ -24,7 +24,7 @@ use super::suppress::read;
 const LARGEST: u64 = 1 << 30;
 /// Digits of a fingerprint that are enough to name it.
 const FEWEST_DIGITS: usize = 6;
-/// Columns of the text.
+/// Most columns of the text; a line of a terminal may have fewer.
 const WIDTH: usize = 96;
 
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Stopped> {
@@ -200,10 +200,12 @@ impl Page {
 
     fn wrapped(&mut self, first: &str, indent: &str, text: &str) {
         let shown = printable(text);
+        let terminal = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| width.0.into());
+        let width = WIDTH.min(terminal).max(indent.len() + 20);
         let mut line = first.to_owned();
         let mut is_empty = true;
         for word in shown.split_whitespace() {
-            if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
                 self.text.push_str(&line);
                 self.text.push('\n');
                 indent.clone_into(&mut line);

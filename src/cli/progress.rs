@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use layersift::report::printable;
 use layersift::scan::Progress;
 use layersift::source::Input;
+use terminal_size::terminal_size_of;
 
 /// A bar on standard error, which is gone when this is dropped.
 pub(crate) struct Bar {
@@ -28,7 +29,7 @@ impl Bar {
             other => other.to_string(),
         };
         let bar = ProgressBar::new_spinner().with_prefix(printable(&name).into_owned());
-        bar.set_style(style("{spinner} {prefix:!30} {bytes} ({bytes_per_sec}) {msg}"));
+        bar.set_style(style(Room::now().of_unknown_length()));
         bar.enable_steady_tick(Duration::from_millis(120));
         Some(Self { drawn: bar, layers: AtomicUsize::new(0), found: AtomicUsize::new(0) })
     }
@@ -42,9 +43,7 @@ impl Bar {
 impl Progress for Bar {
     fn expect(&self, bytes: u64) {
         self.drawn.set_length(bytes);
-        self.drawn.set_style(style(
-            "{spinner} {prefix:!30} [{bar:20}] {bytes}/{total_bytes} ({bytes_per_sec}, {eta} left) {msg}",
-        ));
+        self.drawn.set_style(style(Room::now().of_known_length()));
     }
 
     fn advance(&self, bytes: u64) {
@@ -68,7 +67,63 @@ impl Drop for Bar {
     }
 }
 
+/// How much of a line there is. One that does not fit would be drawn over several, again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Wide,
+    Narrow,
+    Least,
+}
+
+impl Room {
+    fn now() -> Self {
+        Self::of(terminal_size_of(io::stderr()).map_or(80, |(width, _)| width.0))
+    }
+
+    fn of(columns: u16) -> Self {
+        match columns {
+            120.. => Self::Wide,
+            72.. => Self::Narrow,
+            _ => Self::Least,
+        }
+    }
+
+    fn of_known_length(self) -> &'static str {
+        match self {
+            Self::Wide => {
+                "{spinner} {prefix:!30} [{bar:20}] {bytes}/{total_bytes} ({bytes_per_sec}, {eta} left) {wide_msg}"
+            }
+            Self::Narrow => "{spinner} {prefix:!16} {percent:>3}% {bytes_per_sec}, {eta} left {wide_msg}",
+            Self::Least => "{spinner} {percent:>3}% {bytes_per_sec}, {eta} left",
+        }
+    }
+
+    fn of_unknown_length(self) -> &'static str {
+        match self {
+            Self::Wide => "{spinner} {prefix:!30} {bytes} ({bytes_per_sec}) {wide_msg}",
+            Self::Narrow => "{spinner} {prefix:!16} {bytes} ({bytes_per_sec}) {wide_msg}",
+            Self::Least => "{spinner} {bytes} ({bytes_per_sec})",
+        }
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).expect("the templates of this file are right");
     style.tick_chars("-\\|/ ").progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_style_is_one_that_can_be_drawn() {
+        for columns in [1, 40, 71, 72, 119, 120, 400] {
+            let room = Room::of(columns);
+            style(room.of_known_length());
+            style(room.of_unknown_length());
+        }
+        assert_eq!(Room::of(40), Room::Least);
+        assert_eq!(Room::of(80), Room::Narrow);
+    }
 }
