@@ -45,6 +45,9 @@ vim:vim
 redis-server:redis-server
 ldb:rocksdb-tools
 chromium:chromium
+zsh:zsh
+fish:fish
+mandoc:mandoc
 /lib/systemd/systemd-journal-remote:systemd-journal-remote
 /usr/lib/python3/dist-packages/plyvel/__init__.py:python3-plyvel
 "

@@ -1,6 +1,7 @@
 //! What was typed. Nothing is decided here: `config` merges the settings, the subcommands do the work.
 
 mod policy;
+mod shell;
 
 use std::ffi::OsString;
 use std::marker::PhantomData;
@@ -13,6 +14,7 @@ use layersift::limits::LIMITS;
 pub(crate) use self::policy::{
     AskedPolicy, BaselineArgs, BaselineCommand, GatherArgs, PolicyArgs, PolicyCommand,
 };
+pub(crate) use self::shell::{CompletionsArgs, DoctorArgs, ManArgs};
 use super::remote::REGISTRY_SETTINGS;
 use super::settings::{
     CACHE_SETTINGS, IGNORE_SETTINGS, List, POLICY_SETTINGS, REPORT_SETTINGS, RULE_SETTINGS, SETTINGS,
@@ -36,6 +38,9 @@ pub(crate) enum Subcommands {
     Baseline(BaselineArgs),
     Policy(PolicyArgs),
     Cache(CacheArgs),
+    Doctor(DoctorArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// Scan images: saved ones, and those of registries.

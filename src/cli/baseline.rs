@@ -123,7 +123,7 @@ impl Gathered {
         output.write(|out| write_baseline(out, &self.now, &key)).or_stop(Exit::Failed)?;
         if self.job.settings.detail > Detail::Brief {
             let told = |out: &mut dyn Write| tell(out, args, &self.now, older, &changes);
-            Output::Stdout.write(told).or_stop(Exit::Failed)?;
+            Output::Stdout.text(told).or_stop(Exit::Failed)?;
         }
         if !looked_everywhere {
             let kept = if changes.kept.is_empty() { "" } else { ", so nothing was dropped" };
@@ -171,7 +171,7 @@ fn show(file: &Path, format: &str) -> Result<Exit, Stopped> {
     let write = |out: &mut dyn Write| {
         if format == "json" { write_baseline(out, &known, &key) } else { write_table(out, &known) }
     };
-    Output::Stdout.write(write).or_stop(Exit::Failed)?;
+    Output::Stdout.text(write).or_stop(Exit::Failed)?;
     if known.is_report() {
         inform(&format!("{} is a report, which a scan takes for a baseline too", file.display()));
     }

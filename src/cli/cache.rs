@@ -87,7 +87,7 @@ fn tell(cache: &Cache) -> bool {
 }
 
 /// The folder of the cache (XDG Base Directory Specification): none if nothing says where it could be.
-fn folder(settings: &Settings) -> Option<PathBuf> {
+pub(crate) fn folder(settings: &Settings) -> Option<PathBuf> {
     if let Some(folder) = &settings.cache_dir {
         return Some(folder.clone());
     }

@@ -2,16 +2,20 @@
 //!
 //! Each subcommand is a file with a `run`. Errors end here: one line that says what, where and why, on standard error.
 
+mod advice;
 mod args;
 mod baseline;
 mod cache;
+mod completions;
 mod config;
 mod diff;
+mod doctor;
 mod exit;
 mod explain;
 mod formats;
 mod import;
 mod interrupt;
+mod man;
 mod output;
 mod policy;
 mod progress;
@@ -44,12 +48,20 @@ pub(crate) fn main() -> ExitCode {
         Ok(Cli { command: Subcommands::Baseline(args) }) => baseline::run(&args.command),
         Ok(Cli { command: Subcommands::Policy(args) }) => policy::run(&args.command),
         Ok(Cli { command: Subcommands::Cache(args) }) => cache::run(&args),
+        Ok(Cli { command: Subcommands::Doctor(args) }) => doctor::run(&args),
+        Ok(Cli { command: Subcommands::Completions(args) }) => completions::run(&args),
+        Ok(Cli { command: Subcommands::Man(args) }) => man::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
         Ok(Cli { command: Subcommands::Explain(args) }) => explain::run(&args),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(),
         Err(error) => {
             // Help that nobody reads any more is no error.
             let _ = error.print();
+            let arguments: Vec<_> =
+                std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
+            if let Some(advice) = advice::on_usage(&error, &arguments) {
+                terminal::inform(&advice);
+            }
             Ok(if error.use_stderr() { Exit::Usage } else { Exit::Clean })
         }
     };

@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use layersift::report::unobeyed;
 
 use super::interrupt::{Interrupt, Waste};
 
@@ -38,6 +39,13 @@ impl Output {
             }
             _ => Unfinished::create(path, private, interrupt).map(Self::File).with_context(context),
         }
+    }
+
+    /// Lets `write` write text for people, of which a CI runner obeys nothing.
+    pub(crate) fn text(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+        let mut text = Vec::new();
+        write(&mut text)?;
+        self.write(|out| out.write_all(unobeyed(&String::from_utf8_lossy(&text)).as_bytes()))
     }
 
     /// Lets `write` write, and gives the file its name. A reader that closed the pipe is no error: it has read what

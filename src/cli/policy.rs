@@ -100,7 +100,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Exit, Stopped> {
                 "json" => writeln!(out, "{:#}", json!({ "schema": SCHEMA, "rules": judgement.rules })),
                 _ => write_rules(out, &judgement.rules),
             };
-            Output::Stdout.write(write).or_stop(Exit::Failed)?;
+            Output::Stdout.text(write).or_stop(Exit::Failed)?;
             Ok(Exit::Clean)
         }
         PolicyCommand::Check { reports, asked } => check(reports, asked),
@@ -141,7 +141,7 @@ fn check(reports: &[PathBuf], asked: &AskedPolicy) -> Result<Exit, Stopped> {
         "json" => write_json(out, &judged),
         _ => judged.iter().try_for_each(|(side, judgement)| write_table(out, side, judgement)),
     };
-    Output::Stdout.write(write).or_stop(Exit::Failed)?;
+    Output::Stdout.text(write).or_stop(Exit::Failed)?;
     let gaps = judged.iter().map(|(side, _)| side.gaps()).sum();
     Ok(Gate::new(&settings).found_exit(judged.iter().flat_map(|(side, _)| side.found()), gaps))
 }

@@ -19,6 +19,7 @@ use layersift::signature::RuleSet;
 use layersift::source::registry::RepositoryName;
 use layersift::source::{Input, Remote, SourceError};
 
+use super::advice::cannot_scan;
 use super::args::ScanArgs;
 use super::cache;
 use super::config::{Config, configured};
@@ -52,10 +53,10 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let scanner = job.scanner(cache::open(settings, args.show_secrets))?;
     styles.all(|options| options.started = Some(SystemTime::now()));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
-    for input in &inputs {
+    for (input, typed) in inputs.iter().zip(&args.images) {
         outcomes.push(scan(&scanner, input, settings).unwrap_or_else(|error| {
             unreadable += 1;
-            complain(&error.to_string());
+            complain(&cannot_scan(input, typed, &error));
             nothing(input, &error)
         }));
     }

@@ -69,7 +69,7 @@ fn say(kind: &str, style: Style, message: &str) {
 }
 
 /// By the locale, as terminals have no way to tell (POSIX, 8.2: `LC_ALL` wins over `LC_CTYPE` over `LANG`).
-fn shows_unicode() -> bool {
+pub(crate) fn shows_unicode() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(var_os).find(|value| !value.is_empty());
     match set {
         Some(locale) => {

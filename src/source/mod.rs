@@ -26,6 +26,12 @@ use crate::limits::{Limit, Limits};
 use crate::problem::Problem;
 use crate::stream::{Compression, Decoder, Section, header, is_tar};
 
+/// How many certificates are trusted when a registry is reached so: those of the system, and those of files that the user
+/// named. An error if one of the files cannot be used.
+pub fn trusted_authorities(remote: &Remote) -> Result<[usize; 2], RemoteError> {
+    http::trusted(remote)
+}
+
 /// What to scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

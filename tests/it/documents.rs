@@ -26,9 +26,11 @@ const SHOWN: &[&str] = &[
     "docs/ci.md",
     "docs/compare.md",
     "docs/formats.md",
+    "docs/policy.md",
     "docs/registry.md",
     "docs/report.md",
     "docs/rules.md",
+    "docs/shell.md",
     "docs/suppress.md",
 ];
 
@@ -44,9 +46,11 @@ const LINKED: &[&str] = &[
     "docs/ci.md",
     "docs/formats.md",
     "docs/library.md",
+    "docs/policy.md",
     "docs/registry.md",
     "docs/report.md",
     "docs/rules.md",
+    "docs/shell.md",
     "docs/suppress.md",
     "signatures/README.md",
     "testdata/README.md",
@@ -204,12 +208,18 @@ fn every_command_that_a_document_shows_gives_what_it_shows() {
 }
 
 #[test]
-fn every_configuration_that_the_readme_shows_is_accepted() {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let examples = blocks(&text, "toml");
-    assert!(!examples.is_empty());
-    for example in examples {
+fn every_configuration_that_documents_show_is_accepted() {
+    let examples = ["README.md", "docs/ci.md", "docs/policy.md"].map(|document| {
+        let examples = blocks(&fs::read_to_string(root().join(document)).unwrap(), "toml");
+        assert!(!examples.is_empty(), "{document}");
+        examples
+    });
+    for example in examples.concat() {
         let folder = playground();
+        // What the examples name beside themselves.
+        fs::copy(folder.path().join("app.tar"), folder.path().join("debian.tar")).unwrap();
+        let known = shell(folder.path(), "layersift baseline create known.json app.tar").output().unwrap();
+        assert!(known.status.success(), "{known:?}");
         fs::write(folder.path().join("layersift.toml"), &example).unwrap();
         let output = shell(folder.path(), "layersift scan app.tar").output().unwrap();
         let complaint = String::from_utf8_lossy(&output.stderr);

@@ -33,10 +33,13 @@ mod memory;
 mod own_rules;
 mod page;
 mod pipeline;
+mod policy;
 mod registry;
 mod repositories;
+mod shells;
 mod steps;
 #[path = "../support/mod.rs"]
 mod support;
 mod suppress;
+mod terminal;
 mod threads;

@@ -24,6 +24,7 @@ use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
 use self::address::{Elsewhere, Near, names_near};
+pub(super) use self::tls::trusted;
 pub(super) use self::url::{Url, escaped, is_loopback};
 use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
 use crate::secret::Secret;

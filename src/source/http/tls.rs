@@ -34,6 +34,14 @@ pub(super) fn configurations(remote: &Remote) -> Result<[TlsConfig; 2], RemoteEr
     Ok([configuration(client(remote)?), configuration(None)])
 }
 
+/// How many certificates are trusted: those of the system, and those of files that the user named.
+pub(in super::super) fn trusted(remote: &Remote) -> Result<[usize; 2], RemoteError> {
+    let own = remote.authorities.iter().map(|path| certificates(path).map(|all| all.len()));
+    let own = own.sum::<Result<usize, RemoteError>>()?;
+    client(remote)?;
+    Ok([rustls_native_certs::load_native_certs().certs.len(), own])
+}
+
 fn client(remote: &Remote) -> Result<Option<ClientCert>, RemoteError> {
     let (certificate, key) = match (&remote.certificate, &remote.key) {
         (None, None) => return Ok(None),

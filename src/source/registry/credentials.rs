@@ -35,15 +35,15 @@ const LARGEST: u64 = 8 << 20;
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct LoginFile {
-    auths: HashMap<String, Entry>,
-    cred_helpers: HashMap<String, String>,
-    creds_store: Option<String>,
+pub(super) struct LoginFile {
+    pub(super) auths: HashMap<String, Entry>,
+    pub(super) cred_helpers: HashMap<String, String>,
+    pub(super) creds_store: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+pub(super) struct Entry {
     auth: Zeroizing<String>,
     username: String,
     password: Zeroizing<String>,
@@ -62,7 +62,7 @@ pub(super) fn find(remote: &Remote, name: &RepositoryName) -> Result<Option<Logi
     Ok(None)
 }
 
-fn read(path: &Path) -> Result<Option<LoginFile>, RemoteError> {
+pub(super) fn read(path: &Path) -> Result<Option<LoginFile>, RemoteError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -121,7 +121,7 @@ fn keys(name: &RepositoryName) -> Vec<String> {
     keys
 }
 
-fn login(entry: &Entry) -> Result<Option<Login>, &'static str> {
+pub(super) fn login(entry: &Entry) -> Result<Option<Login>, &'static str> {
     if !entry.registrytoken.is_empty() {
         return Ok(Some(Login::Registry(Secret::new(entry.registrytoken.as_bytes()))));
     }

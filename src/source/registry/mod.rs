@@ -16,6 +16,7 @@ mod pull;
 mod reference;
 mod referrers;
 mod retry;
+mod survey;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use self::client::Repository;
 pub(super) use self::download::RemoteBlob;
 use self::pull::Pull;
 pub use self::reference::{ParseReferenceError, Reference, RepositoryName};
+pub use self::survey::{LoginsIn, logins};
 use super::Blobs;
 use super::http::Http;
 use super::remote::{Remote, RemoteError};
