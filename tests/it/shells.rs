@@ -101,13 +101,14 @@ fn every_command_has_a_page_that_a_reader_takes() {
     for page in ["layersift.1", "layersift-scan.1", "layersift-baseline-update.1"] {
         assert!(names.contains(&page.to_owned()), "{names:?}");
     }
+    // Bold and underlined, as printers did it: a character, back, and again.
+    let back = regex::Regex::new(".\u{8}").unwrap();
     for name in &names {
         let path = format!("pages/{name}");
         let complaints = says("mandoc", &["-T", "lint", "-W", "error", &path], &desk.path(""));
         assert_eq!(complaints, "", "{name}");
         let drawn = says("mandoc", &["-T", "utf8", &path], &desk.path(""));
-        // Bold and underlined, as printers did it: a character, back, and again.
-        let shown = regex::Regex::new(".\u{8}").unwrap().replace_all(&drawn, "");
+        let shown = back.replace_all(&drawn, "");
         assert!(shown.contains("layersift") && shown.contains("SYNOPSIS"), "{name}: {shown}");
     }
     // Written again they take the place of the old ones.

@@ -16,7 +16,7 @@ struct Drawn {
 /// Runs layersift on a terminal of that width, with no variables but these.
 fn on_terminal(desk: &Desk, columns: usize, line: &str, variables: &[(&str, &str)]) -> Drawn {
     let output = Command::new("python3")
-        .arg(root().join("tests/support/pty.py"))
+        .arg(root().join("tests/support/terminal.py"))
         .arg(columns.to_string())
         .arg(env!("CARGO_BIN_EXE_layersift"))
         .args(line.split(' '))
