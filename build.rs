@@ -1,34 +1,81 @@
-//! Lists the rule files of `signatures/`, so that a new provider is one new file and nothing else, and names the program by
-//! its own source, so that no other program takes what it left in a cache for its own.
+//! Reads the rule files of `signatures/`, so that a new provider is one new file and nothing else, and derives what patterns
+//! look for, so that the program need not do it each time it starts. And names the program by its own source, so that no
+//! other program takes what it left in a cache for its own.
 
-use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+use serde_json::{Value, json};
+
+/// What the library derives from patterns.
+#[expect(dead_code, reason = "the library uses more of it")]
+#[allow(unreachable_pub, reason = "what is public there is not here")]
+#[path = "src/signature"]
+mod signature {
+    mod context;
+    pub(crate) mod literal;
+    pub(crate) mod pattern;
+}
+
+use self::signature::literal::{self, Anchor};
+use self::signature::pattern::parse_pattern;
+
 fn main() -> io::Result<()> {
     let root =
         env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo sets CARGO_MANIFEST_DIR"))?;
-    let folder = Path::new(&root).join("signatures");
-    let mut files: Vec<_> = fs::read_dir(&folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-        .collect();
-    files.sort();
-    let mut list = String::from("&[\n");
-    for file in &files {
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let path = file.display().to_string();
-        writeln!(list, "    ({name:?}, include_str!({path:?})),").map_err(io::Error::other)?;
-    }
-    list.push(']');
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
-    fs::write(Path::new(&out).join("signatures.rs"), list)?;
+    let root = Path::new(&root);
+    rules(&root.join("signatures"), Path::new(&out))?;
     println!("cargo::rerun-if-changed=signatures");
-    println!("cargo::rustc-env=LAYERSIFT_ENGINE={:016x}", engine(Path::new(&root))?);
+    println!("cargo::rustc-env=LAYERSIFT_ENGINE={:016x}", engine(root)?);
     Ok(())
+}
+
+/// Writes the rules of `folder` to a file in `out`, unless they are there.
+fn rules(folder: &Path, out: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    files_below(folder, &mut files)?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let texts = files.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
+    // What is derived depends on this program too.
+    let made_of = format!("{files:?}{texts:?}{:?}", fs::metadata(env::current_exe()?)?.modified()?);
+    let (rules, made) = (out.join("signatures.json"), out.join("signatures.made"));
+    let hash = format!("{:016x}", hash(made_of.as_bytes()));
+    if rules.is_file() && fs::read_to_string(&made).is_ok_and(|made| made == hash) {
+        return Ok(());
+    }
+    let all = files.iter().zip(&texts).map(|(path, text)| file(path, text)).collect::<Result<Vec<_>, _>>()?;
+    fs::write(rules, Value::Array(all).to_string())?;
+    fs::write(made, hash)
+}
+
+/// One file in the form of `src/signature/embedded.rs`.
+fn file(path: &Path, text: &str) -> io::Result<Value> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let wrong = |error: String| io::Error::other(format!("{name}: {error}"));
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| wrong(error.to_string()))?;
+    let mut file = serde_json::to_value(table).map_err(|error| wrong(error.to_string()))?;
+    for rule in file.get_mut("rule").and_then(Value::as_array_mut).into_iter().flatten() {
+        let anchor = anchor(rule).map_err(|error| wrong(format!("rule {}: {error}", rule["id"])))?;
+        *rule = json!({ "anchor": anchor, "entry": rule.take() });
+    }
+    file["name"] = json!(name);
+    Ok(file)
+}
+
+/// What is looked for to find where the pattern of a rule may match.
+fn anchor(rule: &Value) -> Result<Option<Anchor>, String> {
+    let Some(pattern) = rule["pattern"].as_str() else { return Ok(None) };
+    let hir = parse_pattern(pattern)?;
+    let keywords = rule["keywords"].as_array().into_iter().flatten();
+    let keywords: Vec<String> = keywords.filter_map(|word| word.as_str().map(str::to_owned)).collect();
+    if keywords.is_empty() {
+        let none = "no literal of three bytes stands in every match: give `keywords`, or `words` and `value`";
+        return literal::derive(&hir).map(Some).ok_or_else(|| none.to_owned());
+    }
+    Ok(Some(literal::given(&hir, &keywords)))
 }
 
 /// A hash of all that the program is made of: its source, and the versions of what it depends on.
@@ -47,6 +94,12 @@ fn engine(root: &Path) -> io::Result<u64> {
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=Cargo.lock");
     Ok(hasher.finish())
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allow::Allow;
-use super::draft;
+use super::automaton::compile_pattern;
 use super::file::{self, Draft, FileAllow, Parsed, Reference, RuleError};
 use super::nearest::nearest;
-use super::pattern::compile_pattern;
-use super::{Disabled, Rule, RuleSet};
+use super::{Disabled, Rule, RuleSet, draft, embedded};
 use crate::digest::Hasher;
 
 /// Most rules of all files.
@@ -38,12 +37,23 @@ pub struct ChoiceError {
     pub message: String,
 }
 
-/// Puts the rules of `files`, given as name and text, on top of `base`. Patterns are compiled once to see that they can
-/// be, unless `trusted`.
+/// The rules of the program itself.
+pub(super) fn embedded() -> Result<RuleSet, RuleError> {
+    let base = RuleSet::default();
+    let mut table = Table::new(&base);
+    for draft in embedded::drafts() {
+        table.add(&draft, None)?;
+    }
+    table.rules.iter_mut().for_each(|rule| rule.embedded = true);
+    let mut hasher = Hasher::default();
+    hasher.update(embedded::RULES.as_bytes());
+    table.finish(&base, &[], hasher)
+}
+
+/// Puts the rules of `files`, given as name and text, on top of `base`. Patterns are compiled once to see that they can be.
 pub(super) fn extend<'f>(
     base: &RuleSet,
     files: impl IntoIterator<Item = (&'f str, &'f str)>,
-    trusted: bool,
 ) -> Result<RuleSet, RuleError> {
     let mut table = Table::new(base);
     let mut hasher = Hasher::default();
@@ -54,7 +64,7 @@ pub(super) fn extend<'f>(
         let Prepared { parsed, built } = prepared?;
         let mut own = BTreeSet::new();
         for (draft, built) in parsed.drafts.iter().zip(built) {
-            own.extend(table.add(draft, built, trusted)?);
+            own.extend(table.add(draft, built)?);
         }
         disable.extend(parsed.disable);
         allow.extend(parsed.allow.into_iter().map(|allow| (allow, own.clone())));
@@ -129,7 +139,6 @@ impl Table {
         &mut self,
         draft: &Draft,
         built: Option<Result<Rule, RuleError>>,
-        trusted: bool,
     ) -> Result<Vec<String>, RuleError> {
         let entry = &draft.entry;
         let rules = match (&entry.extends, &entry.id, built) {
@@ -140,7 +149,7 @@ impl Table {
         };
         let ids = rules.iter().map(|rule| rule.id.clone()).collect();
         for rule in rules {
-            if !trusted {
+            if draft.checked.is_none() {
                 let compiled = rule.patterns().try_for_each(|pattern| compile_pattern(&pattern).map(drop));
                 compiled.map_err(|message| draft.error(message))?;
             }

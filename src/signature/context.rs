@@ -6,9 +6,10 @@
 //! their own, because `$` and `\b` ask for them.
 
 use regex_syntax::hir::{ClassBytesRange, Hir, HirKind, Look, Repetition};
+use serde::{Deserialize, Serialize};
 
 /// A set of bytes, and whether the end of the text belongs to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Class {
     bytes: [u64; 4],
     edge: bool,

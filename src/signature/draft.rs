@@ -2,7 +2,7 @@
 //! [`Rule`] is checked.
 
 use super::allow::Allow;
-use super::file::{Draft, Entry, RuleError};
+use super::file::{Checked, Draft, Entry, RuleError};
 use super::literal::{self, Anchor};
 use super::pattern::{capture_names, parse_pattern};
 use super::rule::{Asked, Find, Ignore, Rule, Shape};
@@ -36,7 +36,7 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
     };
     let (shape, anchor) = match base {
         Some(base) if !has_shape(entry) => (base.shape.clone(), base.anchor.clone()),
-        base => shape(&Wish::of(entry, base), !asked.is_empty())?,
+        base => shape(&Wish::of(entry, base), !asked.is_empty(), draft.checked.as_ref())?,
     };
     let checksum = match entry.checksum.as_deref() {
         None => base.and_then(Rule::checksum),
@@ -65,18 +65,18 @@ fn rule(draft: &Draft, base: Option<&Rule>) -> Result<Rule, String> {
         source: optional(entry.source.as_ref(), base.and_then(Rule::source)),
         also: entry.also.clone().unwrap_or_else(|| base.map_or_else(Vec::new, |base| base.also.clone())),
         parts: match &entry.part {
-            Some(parts) => part::build(parts)?,
+            Some(parts) => part::build(parts, draft.checked.is_some())?,
             None => base.map_or_else(Vec::new, |base| base.parts.clone()),
         },
         finds: finds(entry, base)?,
         ignores: ignores(entry, base),
-        allow: allow(entry, base)?,
+        allow: allow(draft, base)?,
         unproven: optional(entry.unproven.as_ref(), base.and_then(Rule::unproven)),
         file: draft.file.clone(),
         embedded: false,
         extends: base.map(|base| base.id.clone()),
     };
-    check(&rule)?;
+    check(&rule, draft.checked.is_some())?;
     Ok(rule)
 }
 
@@ -114,8 +114,8 @@ fn unknown_checksum(name: &str) -> String {
     }
 }
 
-fn check(rule: &Rule) -> Result<(), String> {
-    if let Some(path) = &rule.path {
+fn check(rule: &Rule, parsed: bool) -> Result<(), String> {
+    if let Some(path) = rule.path.as_ref().filter(|_| !parsed) {
         parse_pattern(path).map_err(|error| format!("path: {error}"))?;
     }
     if rule.entropy.is_some_and(|bits| !(0.0..=8.0).contains(&bits)) {
@@ -164,14 +164,16 @@ fn ignores(entry: &Entry, base: Option<&Rule>) -> Vec<Ignore> {
 }
 
 /// What is let pass adds up.
-fn allow(entry: &Entry, base: Option<&Rule>) -> Result<Vec<Allow>, String> {
-    let given = entry.allow.iter().flatten();
+fn allow(draft: &Draft, base: Option<&Rule>) -> Result<Vec<Allow>, String> {
+    let given = draft.entry.allow.iter().flatten();
     if given.clone().any(|entry| entry.rules.is_some()) {
         return Err("`rules` is of an [[allow]] at the top of a file; this one is of its rule".into());
     }
     let allow: Vec<Allow> =
         base.iter().flat_map(|base| base.allow.clone()).chain(given.map(Allow::from)).collect();
-    allow.iter().try_for_each(Allow::check)?;
+    if draft.checked.is_none() {
+        allow.iter().try_for_each(Allow::check)?;
+    }
     Ok(allow)
 }
 
@@ -222,8 +224,8 @@ impl Wish {
 }
 
 /// The shape of a rule that asks for fields or not.
-fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
-    if let Some(value) = &wish.value {
+fn shape(wish: &Wish, fields: bool, checked: Option<&Checked>) -> Result<(Shape, Anchor), String> {
+    if let (Some(value), None) = (&wish.value, checked) {
         parse_pattern(value).map_err(|error| format!("value: {error}"))?;
     }
     // Beside a pattern, `value` is for the values of fields.
@@ -233,6 +235,9 @@ fn shape(wish: &Wish, fields: bool) -> Result<(Shape, Anchor), String> {
             Ok((Shape::Fields, Anchor::default()))
         }
         (Some(pattern), None, _) if wish.and.is_empty() && (bare || fields) => {
+            if let Some(anchor) = checked.and_then(|checked| checked.anchor.clone()) {
+                return Ok((Shape::Pattern(pattern.clone()), anchor));
+            }
             let hir = parse_pattern(pattern).map_err(|error| format!("pattern: {error}"))?;
             let secrets = capture_names(&hir).into_iter().filter(|name| name == "secret").count();
             if secrets != 1 {

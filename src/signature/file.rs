@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::allow::Allow;
+use super::literal::Anchor;
 use super::nearest::nearest;
 use super::{Confidence, Severity};
 
@@ -72,6 +73,15 @@ pub(super) struct Draft {
     /// Where the credentials of the file's rules are revoked.
     pub(super) revoke: Option<String>,
     pub(super) entry: Entry,
+    /// If it was checked when the program was built: what was found out then.
+    pub(super) checked: Option<Checked>,
+}
+
+/// What is known of a draft that was checked before.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The literals of its pattern, if it has one.
+    pub(super) anchor: Option<Anchor>,
 }
 
 impl Draft {
@@ -110,6 +120,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Parsed, RuleError> {
         provider: provider.clone(),
         revoke: revoke.clone(),
         entry: entry.into_inner(),
+        checked: None,
     };
     let reference = |name: Spanned<String>| Reference {
         file: file.into(),

@@ -4,12 +4,12 @@
 //! that the second stage looks at a few bytes instead of a line. Case-insensitive letters become folded literals.
 
 use regex_syntax::hir::{self, Hir, HirKind, Repetition};
+use serde::{Deserialize, Serialize};
 
 use super::context::{Class, Context, Span, Walk, ends, first};
-use super::rule::MAX_MATCH;
 
 /// Literals of which at least one stands in every match of a pattern.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Anchor {
     /// The literals, each of two bytes or more; in lower case if `fold`.
     pub literals: Vec<Vec<u8>>,
@@ -29,6 +29,10 @@ pub struct Anchor {
     /// otherwise nobody asked.
     pub beside: Option<[Class; 2]>,
 }
+
+/// Bytes that one match may span: what a rule's unbounded repeat is cut to, and what a scan keeps of one chunk for
+/// the next.
+pub const MAX_MATCH: usize = 16 << 10;
 
 /// Most bytes of a match that may stand before its literal.
 pub const MAX_BEFORE: usize = 1 << 10;

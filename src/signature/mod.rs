@@ -4,10 +4,12 @@
 //! user's files of the same format on top. Nothing here looks at an image.
 
 mod allow;
+mod automaton;
 pub mod checksum;
 mod compose;
 pub mod context;
 mod draft;
+mod embedded;
 mod file;
 pub mod import;
 pub mod literal;
@@ -22,12 +24,13 @@ mod tier;
 use std::sync::{Arc, OnceLock};
 
 pub use self::allow::Allow;
+pub(crate) use self::automaton::compile_pattern;
 pub use self::compose::{Choice, ChoiceError};
 pub use self::file::RuleError;
+pub use self::literal::MAX_MATCH;
 pub use self::nearest::nearest;
 pub use self::part::{Part, PartShape};
-pub(crate) use self::pattern::compile_pattern;
-pub use self::rule::{Asked, Demand, Find, Ignore, MAX_MATCH, Rule, Shape};
+pub use self::rule::{Asked, Demand, Find, Ignore, Rule, Shape};
 pub use self::tier::{Confidence, Severity};
 use crate::digest::Digest;
 
@@ -48,21 +51,15 @@ pub struct Disabled {
     pub by: String,
 }
 
-/// The files of the `signatures` folder: name and text.
-const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/signatures.rs"));
-
 impl RuleSet {
     /// Every rule that is compiled into the program.
     ///
     /// # Panics
-    /// Never in a build whose tests passed: one of them parses every embedded file.
+    /// Never in a build whose tests passed: one of them compares every embedded rule with its file.
     pub fn embedded() -> Arc<Self> {
         static SET: OnceLock<Arc<RuleSet>> = OnceLock::new();
         Arc::clone(SET.get_or_init(|| {
-            let set = compose::extend(&Self::default(), EMBEDDED.iter().copied(), true);
-            let mut set = set.expect("the tests parse every embedded rule file");
-            set.rules.iter_mut().for_each(|rule| rule.embedded = true);
-            Arc::new(set)
+            Arc::new(compose::embedded().expect("the tests compare every embedded rule with its file"))
         }))
     }
 
@@ -76,7 +73,7 @@ impl RuleSet {
         &self,
         files: impl IntoIterator<Item = (&'f str, &'f str)>,
     ) -> Result<Self, RuleError> {
-        compose::extend(self, files, false)
+        compose::extend(self, files)
     }
 
     /// The rules that are left when a choice was made among them.
@@ -116,10 +113,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_embedded_file_parses_and_every_id_is_unique() {
-        let set = compose::extend(&RuleSet::default(), EMBEDDED.iter().copied(), true);
-        let set = set.unwrap_or_else(|error| panic!("{error}"));
-        assert!(!set.rules().is_empty());
+    fn the_rules_in_the_program_are_what_their_files_say() {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/signatures")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                files.push((name, std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+        files.sort();
+        let files = files.iter().map(|(name, text)| (&**name, &**text));
+        let written = RuleSet::parse(files).unwrap_or_else(|error| panic!("{error}"));
+        let embedded = RuleSet::embedded();
+        assert!(!embedded.rules().is_empty() && embedded.disabled().is_empty());
+        assert_eq!(embedded.rules().len(), written.rules().len());
+        for (embedded, written) in embedded.rules().iter().zip(written.rules()) {
+            let written = Rule { embedded: true, ..written.clone() };
+            assert_eq!(format!("{embedded:?}"), format!("{written:?}"));
+        }
     }
 
     #[test]

@@ -42,21 +42,22 @@ impl Part {
     }
 }
 
-/// The parts that a file describes.
-pub(super) fn build(entries: &[PartEntry]) -> Result<Vec<Part>, String> {
+/// The parts that a file describes, whose patterns were `parsed` before or not.
+pub(super) fn build(entries: &[PartEntry], parsed: bool) -> Result<Vec<Part>, String> {
     let mut names = BTreeSet::new();
     for entry in entries {
         if entry.name.trim().is_empty() || !names.insert(&entry.name) {
             return Err(format!("part `{}`: each part has a name of its own", entry.name));
         }
     }
-    entries.iter().map(part).collect()
+    entries.iter().map(|entry| part(entry, parsed)).collect()
 }
 
-fn part(entry: &PartEntry) -> Result<Part, String> {
+fn part(entry: &PartEntry, parsed: bool) -> Result<Part, String> {
     let wrong = |message: &str| format!("part `{}`: {message}", entry.name);
     let shape = match (&entry.rule, &entry.pattern) {
         (Some(rule), None) => PartShape::Rule(rule.clone()),
+        (None, Some(pattern)) if parsed => PartShape::Pattern(pattern.clone()),
         (None, Some(pattern)) => {
             let hir = parse_pattern(pattern).map_err(|error| wrong(&error))?;
             if capture_names(&hir).iter().filter(|name| *name == "part").count() != 1 {

@@ -1,12 +1,6 @@
-//! Patterns: parsed and compiled in one way, for bytes. ASCII classes, no Unicode case folding, and a bound on the
-//! automaton.
+//! Patterns, parsed in one way: for bytes, with ASCII classes and no Unicode case folding.
 
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
 use regex_syntax::hir::{Hir, HirKind};
-
-/// Bytes that the automaton of one pattern may have.
-const AUTOMATON: usize = 4 << 20;
 
 /// Parses a pattern the way it is compiled.
 pub(crate) fn parse_pattern(pattern: &str) -> Result<Hir, String> {
@@ -22,21 +16,6 @@ pub(crate) fn parse_pattern(pattern: &str) -> Result<Hir, String> {
 fn told(pattern: &str, at: usize, what: &dyn std::fmt::Display) -> String {
     let rest: String = pattern.get(at..).unwrap_or_default().chars().take(24).collect();
     if rest.is_empty() { format!("{what}, at the end of it") } else { format!("{what}, at `{rest}`") }
-}
-
-/// Compiles a pattern, or says why that cannot be.
-pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, String> {
-    Regex::builder()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        // The automaton that matches in one pass costs more memory than it saves time: matches are short, and rare.
-        .configure(Regex::config().utf8_empty(false).nfa_size_limit(Some(AUTOMATON)).onepass(false))
-        .build(pattern)
-        .map_err(|error| match error.size_limit() {
-            Some(_) => format!(
-                "the pattern is too large: its automaton may have {AUTOMATON} bytes; repeat less or less often"
-            ),
-            None => error.to_string().replace('\n', " "),
-        })
 }
 
 /// The names of all groups of a pattern.
@@ -64,12 +43,5 @@ mod tests {
         insta::assert_snapshot!(complaint("ab(c"), @"unclosed group, at `(c`");
         insta::assert_snapshot!(complaint(r"a\p{Greek}"), @r"Unicode not allowed here, at `\p{Greek}`");
         insta::assert_snapshot!(complaint("a(?=b)"), @"look-around, including look-ahead and look-behind, is not supported, at `(?=b)`");
-    }
-
-    #[test]
-    fn a_pattern_that_is_too_large_is_refused() {
-        assert!(compile_pattern("[a-z]{100}").is_ok());
-        let complaint = compile_pattern("(?:(?:abcdefgh){1000}){1000}").unwrap_err();
-        assert!(complaint.contains("too large"), "{complaint}");
     }
 }

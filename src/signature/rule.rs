@@ -298,10 +298,6 @@ impl Rule {
     }
 }
 
-/// Bytes that one match may span: what a rule's unbounded repeat is cut to, and what a scan keeps of one chunk for
-/// the next.
-pub const MAX_MATCH: usize = 16 << 10;
-
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.id, self.name)

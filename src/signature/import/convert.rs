@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use regex_syntax::hir::{Hir, HirKind};
 
+use super::super::automaton::compile_pattern;
 use super::super::literal::{always_has, derive};
-use super::super::pattern::{compile_pattern, parse_pattern};
+use super::super::pattern::parse_pattern;
 use super::super::{Allow, Confidence, RuleSet};
 use super::gitleaks::{Allowlist, Rule};
 use super::go_regex::translate;

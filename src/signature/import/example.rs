@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use regex_automata::meta::Regex;
 
 use super::super::Allow;
-use super::super::pattern::{compile_pattern, parse_pattern};
+use super::super::automaton::compile_pattern;
+use super::super::pattern::parse_pattern;
 use super::super::template::{ALPHABETS, expand, expand_pair};
 use super::sample::{Variant, sample};
 use super::{Example, Imported as Rule};

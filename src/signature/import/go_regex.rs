@@ -345,7 +345,7 @@ fn push_ascii(out: &mut String, c: char) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::pattern::compile_pattern;
+    use super::super::super::automaton::compile_pattern;
     use super::*;
 
     fn pattern(go: &str) -> String {

@@ -115,7 +115,8 @@ fn contains(class: &Class, byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::pattern::{compile_pattern, parse_pattern};
+    use super::super::super::automaton::compile_pattern;
+    use super::super::super::pattern::parse_pattern;
     use super::super::super::template::expand;
     use super::*;
 
