@@ -97,30 +97,26 @@ impl Grams {
     pub(super) fn new(literals: &[Literal]) -> Self {
         let frequent = frequent();
         let (mut first, mut second) = (table(), table());
-        let mut lists = vec![Vec::new(); 1 << LIST_BITS];
+        let mut suspects = Vec::new();
         for (number, literal) in (0..).zip(literals) {
             for parity in [0, 1] {
                 let gram = rarest(literal, parity, &frequent);
-                let suspect = Suspect::new(number, literal, gram.offset);
+                let mut of_lists = Vec::new();
                 for bytes in gram.expanded(literal) {
                     for (table, multiplier) in [(&mut first, FIRST), (&mut second, SECOND)] {
                         let hash = hash(bytes, multiplier);
                         table[hash >> 6] |= 1 << (hash & 63);
                     }
-                    let list: &mut Vec<Suspect> = &mut lists[hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS)];
-                    if list.last().is_none_or(|last| (last.literal, last.offset) != (number, gram.offset)) {
-                        list.push(suspect);
-                    }
+                    of_lists.push(hash(bytes, FIRST) >> (TABLE_BITS - LIST_BITS));
                 }
+                of_lists.sort_unstable();
+                of_lists.dedup();
+                let suspect = Suspect::new(number, literal, gram.offset);
+                suspects.extend(of_lists.into_iter().map(|list| (list, suspect)));
             }
         }
-        let mut starts = vec![0];
-        starts.extend(lists.iter().scan(0, |end, list| {
-            *end += u32::try_from(list.len()).expect("there are not so many literals");
-            Some(*end)
-        }));
-        let lists = lists.concat().into_boxed_slice();
-        Self { first, second, starts: starts.into_boxed_slice(), lists }
+        let (starts, lists) = in_lists(&suspects);
+        Self { first, second, starts, lists }
     }
 
     /// Shows each place of `text` at which a literal may start, with the literal; each once. Of a literal its first
@@ -221,7 +217,29 @@ impl Grams {
     }
 }
 
+/// Suspects, each with the number of its list, list by list; where each list begins, and where the last one ends.
+fn in_lists(suspects: &[(usize, Suspect)]) -> (Box<[u32]>, Box<[Suspect]>) {
+    let mut starts = vec![0_u32; (1 << LIST_BITS) + 1];
+    for (list, _) in suspects {
+        starts[list + 1] += 1;
+    }
+    let mut end = 0;
+    for start in &mut starts {
+        end += *start;
+        *start = end;
+    }
+    let mut next = starts.clone();
+    let mut lists = vec![Suspect::NONE; suspects.len()];
+    for (list, suspect) in suspects {
+        lists[next[*list] as usize] = *suspect;
+        next[*list] += 1;
+    }
+    (starts.into_boxed_slice(), lists.into_boxed_slice())
+}
+
 impl Suspect {
+    const NONE: Self = Self { head: 0, fold: 0, length: 0, offset: 0, literal: 0 };
+
     fn new(number: u32, literal: &Literal, offset: i8) -> Self {
         let Literal { bytes: literal, exact, .. } = literal;
         let (mut head, mut fold) = ([0; HEAD], [0; HEAD]);
