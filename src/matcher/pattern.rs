@@ -59,9 +59,12 @@ impl Counted {
     /// Counts it anew, after it was used.
     fn count(&mut self) {
         let bytes = self.cache.memory_usage();
-        self.scratch.held.fetch_add(bytes, Ordering::Relaxed);
-        self.scratch.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = bytes;
+        // Mostly it is what it was, and threads that write to the same place wait for each other.
+        if bytes != self.bytes {
+            self.scratch.held.fetch_add(bytes, Ordering::Relaxed);
+            self.scratch.held.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
     }
 }
 
@@ -132,7 +135,9 @@ impl Pattern {
         });
         let found = search(&mut counted.cache);
         counted.count();
-        self.used.store(true, Ordering::Relaxed);
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(counted);
         found
     }
