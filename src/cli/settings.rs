@@ -251,7 +251,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         name: "max-memory",
         short: None,
         value: "BYTES",
-        about: "Memory to use [default: 115MB with one thread, and 13MB more for each further one]",
+        about: "Memory to use [default: 115MB for one thread, 128MB for two, and 18MB for each further one]",
         values: Vec::new,
         list: None,
         set: |settings, text| size(text).map(|bytes| settings.max_memory = Some(bytes)),

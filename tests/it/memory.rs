@@ -45,7 +45,7 @@ fn the_layers_of_a_file_side_by_side_need_no_more_than_128_megabytes() {
 fn memory_grows_with_the_threads_by_what_is_said() {
     let file = tempfile::NamedTempFile::new().unwrap();
     write_archive(&mut io::BufWriter::with_capacity(1 << 20, &file), 512 * MIB / scale()).unwrap();
-    for jobs in [1, 4] {
+    for jobs in [1, 4, 8] {
         Run { jobs, max_memory: None }.file(file.path());
         Run { jobs, max_memory: None }.piped(|pipe| write_archive(pipe, 512 * MIB / scale()));
     }
