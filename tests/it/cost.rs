@@ -6,6 +6,9 @@
 //! figures are kept in `testdata/cost.tsv`; `LAYERSIFT_COST=record` writes them anew. It fails for what became cheaper too:
 //! else a later loss would hide in the gain.
 //!
+//! A byte of a hostile input may cost ten times as much as one of ordinary content. What costs more is listed with how much, and
+//! why: nothing is added to that list, nothing on it becomes slower, and what was mended is taken off.
+//!
 //! Ordinary content is made from seeds, as for the benches. Hostile content is that of `tests/support/hostile.py`, of which
 //! the kinds are here that once were slow, or could become it.
 
@@ -60,6 +63,31 @@ const HOSTILE: &[&str] = &[
     "parts-elf-wide",
     "parts-sqlite-names",
     "steps-password",
+];
+
+/// How many times as much as a byte of ordinary content one of a hostile input may cost.
+const MOST_TIMES: f64 = 10.0;
+
+/// Ordinary content.
+const ORDINARY: &[&str] =
+    &["made Binary", "made Json", "made Logs", "made Minified", "made Noise", "made Source"];
+
+/// Hostile inputs that cost more: how many times as much, at most, and what for.
+const KNOWN: &[(&str, f64, &str)] = &[
+    ("base64-words", 160.0, "a fingerprint each, slow on purpose; ends at `--max-matches`"),
+    ("continued", 105.0, "up to 64 pieces are joined anew at each of them"),
+    ("jwt-heads", 32.0, "each may be a token, and is decoded"),
+    ("keywords-before-runs", 33.0, "each keyword has a value to be judged"),
+    ("parts-elf-strings", 190.0, "names with values that are the names behind them, each to be judged"),
+    ("parts-elf-wide", 145.0, "the same in UTF-16"),
+    ("parts-sqlite-names", 22.0, "names of columns, each with a value to be judged"),
+    ("password", 15.0, "names with values that are the names behind them"),
+    ("password-value", 24.0, "each value is judged"),
+    ("percent-token", 15.0, "an escape to be undone and an assignment to be judged every ten bytes"),
+    ("queries", 34.0, "a parameter to be judged every ten bytes"),
+    ("steps-password", 44.0, "an argument to be judged every ten bytes of a build step"),
+    ("strings-added", 76.0, "up to 64 pieces are joined anew at each of them"),
+    ("strings-token", 118.0, "the same, each with an assignment to be judged"),
 ];
 
 /// Who makes an input of so many bytes and writes it as an image to a file.
@@ -163,6 +191,33 @@ fn figures(binary: &Path) -> BTreeMap<String, f64> {
     out.into_inner().unwrap()
 }
 
+/// What `testdata/cost.tsv` holds.
+fn kept_figures(text: &str) -> BTreeMap<&str, f64> {
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    lines.map(|(name, figure)| (name, figure.parse().unwrap())).collect()
+}
+
+#[test]
+fn a_hostile_byte_costs_ten_ordinary_ones_at_most_or_what_is_known_of_it() {
+    let text = fs::read_to_string(root().join("testdata/cost.tsv")).unwrap();
+    let kept = kept_figures(&text);
+    #[expect(clippy::cast_precision_loss, reason = "there are a few")]
+    let ordinary = ORDINARY.iter().map(|name| kept[name]).sum::<f64>() / ORDINARY.len() as f64;
+    let times = |kind: &str| kept[format!("hostile {kind}").as_str()] / ordinary;
+    let mut wrong = Vec::new();
+    for kind in HOSTILE {
+        let known = KNOWN.iter().find(|(name, ..)| name == kind);
+        let (times, most) = (times(kind), known.map_or(MOST_TIMES, |(_, most, _)| *most));
+        if times > most {
+            wrong.push(format!("{kind}: {times:.1} times an ordinary byte, and {most} are allowed"));
+        } else if known.is_some() && (times <= MOST_TIMES || times < 0.8 * most) {
+            wrong.push(format!("{kind}: {times:.1} times an ordinary byte, better than is known of it"));
+        }
+    }
+    assert!(KNOWN.iter().all(|(kind, ..)| HOSTILE.contains(kind)));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_hostile_image_is_scanned_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
@@ -192,11 +247,7 @@ fn no_content_costs_more_or_fewer_instructions_than_is_kept() {
         return;
     }
     let text = fs::read_to_string(&kept).unwrap();
-    let kept: BTreeMap<&str, f64> = text
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .map(|(name, figure)| (name, figure.parse().unwrap()))
-        .collect();
+    let kept = kept_figures(&text);
     let names: Vec<&str> = measured.keys().map(String::as_str).collect();
     assert_eq!(kept.keys().copied().collect::<Vec<_>>(), names, "LAYERSIFT_COST=record writes them anew");
     let wrong: Vec<String> = measured
