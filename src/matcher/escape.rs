@@ -76,6 +76,25 @@ mod tests {
     }
 
     #[test]
+    fn every_escape_ends_with_a_byte_that_is_listed_and_each_of_those_ends_one() {
+        // Signs that begin escapes, and one byte of each kind that may follow them.
+        let signs = b"\\%xu[;078afn";
+        let mut last = [false; 256];
+        for number in 0..signs.len().pow(4) {
+            let sign = |place: u32| signs[number / signs.len().pow(place) % signs.len()];
+            let mut text = [b'\\', sign(0), sign(1), sign(2), sign(3), 0];
+            for byte in 0..=u8::MAX {
+                text[5] = byte;
+                last[usize::from(byte)] |= ends(&text);
+            }
+        }
+        let last: Vec<u8> = (0..=u8::MAX).filter(|byte| last[usize::from(*byte)]).collect();
+        let mut listed = LAST.to_vec();
+        listed.sort_unstable();
+        assert_eq!(last.escape_ascii().to_string(), listed.escape_ascii().to_string());
+    }
+
+    #[test]
     fn what_is_glued_to_a_word_is_measured() {
         for (text, at, length) in [
             ("\\nTOKEN", 1, 1),
