@@ -46,7 +46,7 @@ pub(super) fn embedded() -> Result<RuleSet, RuleError> {
     }
     table.rules.iter_mut().for_each(|rule| rule.embedded = true);
     let mut hasher = Hasher::default();
-    hasher.update(embedded::RULES.as_bytes());
+    hasher.update(embedded::RULES);
     table.finish(&base, &[], hasher)
 }
 

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::file::{Checked, Draft, Entry};
 use super::literal::Anchor;
 
-/// The files of the `signatures` folder in JSON.
-pub(super) const RULES: &str = include_str!(concat!(env!("OUT_DIR"), "/signatures.json"));
+/// The files of the `signatures` folder in JSON, with every bit turned over. As they are, their examples would make this program
+/// look like one that leaks, to itself and to every other scanner.
+pub(super) const RULES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/signatures"));
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +32,9 @@ struct Compiled {
 /// # Panics
 /// Never in a build whose tests passed: one of them reads them.
 pub(super) fn drafts() -> impl Iterator<Item = Draft> {
-    let files: Vec<File> = serde_json::from_str(RULES).expect("the tests read what was written for them");
+    let json = String::from_utf8(RULES.iter().map(|byte| !byte).collect());
+    let files: Option<Vec<File>> = json.ok().and_then(|json| serde_json::from_str(&json).ok());
+    let files = files.expect("the tests read what was written for them");
     files.into_iter().flat_map(|File { name, provider, revoke, rule }| {
         rule.into_iter().map(move |Compiled { anchor, entry }| Draft {
             file: name.clone(),
