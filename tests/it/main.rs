@@ -31,6 +31,7 @@ mod made;
 mod matrix;
 mod memory;
 mod own_rules;
+mod packaged;
 mod page;
 mod pipeline;
 mod policy;
