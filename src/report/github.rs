@@ -10,6 +10,7 @@ use super::anchor::Anchors;
 use super::commands::harmless;
 use super::sanitize::sanitize;
 use super::{ReportOptions, words};
+use crate::findings::policy::Action;
 use crate::findings::{Finding, Outcome};
 use crate::problem::Problem;
 use crate::signature::Severity;
@@ -19,11 +20,13 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
     for outcome in outcomes {
         let anchors = Anchors::new(outcome, options);
         for finding in &outcome.findings {
-            write_finding(out, finding, &anchors, options)?;
+            write_finding(out, (outcome, finding), &anchors, options)?;
         }
         outcome.problems.iter().try_for_each(|problem| write_problem(out, problem))?;
-        let totals: Vec<_> =
-            std::iter::once(words::verdict(outcome)).chain(words::not_shown(outcome)).collect();
+        let totals: Vec<_> = std::iter::once(words::verdict(outcome))
+            .chain(words::not_shown(outcome))
+            .chain(words::policy(outcome))
+            .collect();
         let text = format!("{}: {}", words::source(outcome), totals.join("; "));
         command(out, "notice", &[("title", "layersift")], &text)?;
     }
@@ -32,14 +35,14 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
 
 fn write_finding(
     out: &mut dyn Write,
-    finding: &Finding,
+    (outcome, finding): (&Outcome, &Finding),
     anchors: &Anchors<'_>,
     options: &ReportOptions,
 ) -> io::Result<()> {
-    let kind = match finding.severity {
-        Severity::Critical | Severity::High => "error",
-        Severity::Medium => "warning",
-        Severity::Low => "notice",
+    let kind = match (finding.severity, finding.verdict.as_ref().map(|verdict| verdict.action)) {
+        (_, Some(Action::Pass)) | (Severity::Low, _) => "notice",
+        (_, Some(Action::Warn)) | (Severity::Medium, _) => "warning",
+        (Severity::Critical | Severity::High, _) => "error",
     };
     let anchor = anchors.of(finding);
     let [first, last] = [anchor.lines.first, anchor.lines.last].map(|line| line.to_string());
@@ -52,6 +55,9 @@ fn write_finding(
     }
     if !rest.is_empty() {
         let _ = writeln!(text, "and {}", words::count(rest.len() as u64, "more place"));
+    }
+    if let Some(judged) = words::judged(outcome, finding) {
+        let _ = writeln!(text, "{judged}");
     }
     text.push_str(&finding.fix.join("\n"));
     // A path that is not in the repository would hide the annotation.
