@@ -285,6 +285,21 @@ pub fn open(
     }
 }
 
+/// A layer of a repository, by its digest and its size.
+pub fn layer(
+    repository: &RepositoryName,
+    (digest, size): (&str, u64),
+    remote: &Remote,
+) -> Result<Blob, RemoteError> {
+    registry::layer(repository, (digest, size), remote)
+}
+
+/// The digest of the manifest that `reference` names now.
+pub fn resolve(reference: &Reference, limits: &Limits, remote: &Remote) -> Result<String, RemoteError> {
+    let selection = Selection::default();
+    registry::resolve(reference, Search { remote, selection: &selection, limits })
+}
+
 /// Undoes the compressions around an archive that is read once.
 fn stream(reader: Box<dyn Read + Send>, input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
     let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };

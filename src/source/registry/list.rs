@@ -77,7 +77,7 @@ pub(super) fn query_of(link: &str) -> Option<String> {
 }
 
 /// Whether `name` is as `pattern` says: `*` stands for any characters, `?` for one.
-pub(super) fn fits(pattern: &str, name: &str) -> bool {
+pub fn fits(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut reached) = (0, 0);
     // Where the last `*` stands, and how far it has reached.

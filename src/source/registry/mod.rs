@@ -22,12 +22,13 @@ use std::sync::Arc;
 
 use self::client::Repository;
 pub(super) use self::download::RemoteBlob;
+pub use self::list::fits;
 use self::pull::Pull;
 pub use self::reference::{ParseReferenceError, Reference, RepositoryName};
 pub use self::survey::{LoginsIn, logins};
-use super::Blobs;
 use super::http::Http;
 use super::remote::{Remote, RemoteError};
+use super::{Blob, Blobs, Location};
 use crate::image::Selection;
 use crate::limits::Limits;
 
@@ -49,6 +50,29 @@ pub(super) fn open(reference: &Reference, search: Search<'_>) -> Result<Blobs, R
     let mut pull = Pull::new(search);
     pull.root(&repository, reference)?;
     Ok(pull.finish())
+}
+
+/// A layer of the repository `name`, of which nothing was asked yet.
+pub(super) fn layer(
+    name: &RepositoryName,
+    (digest, size): (&str, u64),
+    remote: &Remote,
+) -> Result<Blob, RemoteError> {
+    if !self::reference::is_digest(digest) {
+        return Err(RemoteError::refused(format!("{name}: a layer is named by what is no digest")));
+    }
+    let http = Arc::new(Http::new(remote)?);
+    let repository = Arc::new(Repository::open(&http, remote, name)?);
+    let blob = RemoteBlob { repository, digest: digest.to_owned(), size };
+    let location = Location::Remote(Arc::new(blob));
+    Ok(Blob { name: pull::blob_name(digest), size, late: true, location })
+}
+
+/// The digest of the manifest that `reference` names now.
+pub(super) fn resolve(reference: &Reference, search: Search<'_>) -> Result<String, RemoteError> {
+    let http = Arc::new(Http::new(search.remote)?);
+    let repository = Repository::open(&http, search.remote, reference.name())?;
+    Pull::new(search).digest(&repository, reference.version())
 }
 
 /// The blobs of every wanted tag of the repository `name`. An error if the registry does not list them.

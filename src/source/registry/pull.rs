@@ -108,6 +108,15 @@ impl<'s> Pull<'s> {
         Ok(())
     }
 
+    /// The digest of the manifest `version` of `repository`.
+    pub(super) fn digest(&self, repository: &Repository, version: &str) -> Result<String, RemoteError> {
+        let found = self.manifest(repository, version)?;
+        let most = self.search.limits.get(Limit::DocumentBytes);
+        found.map(|manifest| manifest.digest).ok_or_else(|| {
+            RemoteError::refused(format!("{} has a manifest of more than {most} bytes", repository.name()))
+        })
+    }
+
     /// Whether nothing more is asked for.
     pub(super) fn is_over(&self) -> bool {
         self.over

@@ -37,6 +37,9 @@ pub struct ParseReferenceError {
 const LONGEST_NAME: usize = 255;
 const LONGEST_TAG: usize = 128;
 
+const NO_TAG: &str = "a tag has letters, digits, `_`, `.` and `-`, at most 128 of them";
+const NO_DIGEST: &str = "behind `@` there must be a digest, as in sha256:<64 hexadecimal digits>";
+
 const HUB: &str = "docker.io";
 
 impl RepositoryName {
@@ -74,6 +77,40 @@ impl RepositoryName {
 }
 
 impl Reference {
+    /// A version of a repository by its tag, its digest or both; `latest` without either.
+    pub fn new(
+        name: RepositoryName,
+        tag: Option<&str>,
+        digest: Option<&str>,
+    ) -> Result<Self, ParseReferenceError> {
+        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+            return Err(error(tag, NO_TAG));
+        }
+        if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+            return Err(error(digest, NO_DIGEST));
+        }
+        Ok(Self::made(name, tag, digest))
+    }
+
+    /// The name in parts, which unlike its text can be read in one way only: a host need not have a dot.
+    pub fn to_json(&self) -> String {
+        let Self { name: RepositoryName { domain, path }, tag, digest } = self;
+        serde_json::json!({"registry": domain, "repository": path, "tag": tag, "digest": digest}).to_string()
+    }
+
+    /// What [`to_json`](Self::to_json) wrote.
+    pub fn from_json(text: &str) -> Option<Self> {
+        let parts: serde_json::Value = serde_json::from_str(text).ok()?;
+        let part = |name: &str| parts.get(name).and_then(serde_json::Value::as_str);
+        let name = RepositoryName::at(part("registry")?, part("repository")?).ok()?;
+        Self::new(name, part("tag"), part("digest")).ok()
+    }
+
+    fn made(name: RepositoryName, tag: Option<&str>, digest: Option<&str>) -> Self {
+        let tag = tag.or(digest.is_none().then_some("latest"));
+        Self { name, tag: tag.map(str::to_owned), digest: digest.map(str::to_owned) }
+    }
+
     /// The repository.
     pub fn name(&self) -> &RepositoryName {
         &self.name
@@ -82,6 +119,11 @@ impl Reference {
     /// What to ask the registry for: the digest if there is one, else the tag.
     pub fn version(&self) -> &str {
         self.digest.as_deref().or(self.tag.as_deref()).unwrap_or("latest")
+    }
+
+    /// The tag, if it has one.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
     }
 
     /// The digest, with its algorithm.
@@ -126,7 +168,7 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         None => (text, None),
     };
     if digest.is_some_and(|digest| !is_digest(digest)) {
-        return Err("behind `@` there must be a digest, as in sha256:<64 hexadecimal digits>");
+        return Err(NO_DIGEST);
     }
     // A colon before the last `/` is that of a port.
     let slash = text.rfind('/').map_or(0, |at| at + 1);
@@ -135,11 +177,10 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         None => (text, None),
     };
     if tag.is_some_and(|tag| !is_tag(tag)) {
-        return Err("a tag has letters, digits, `_`, `.` and `-`, at most 128 of them");
+        return Err(NO_TAG);
     }
     let name = repository(name)?;
-    let tag = tag.or(digest.is_none().then_some("latest"));
-    Ok(Reference { name, tag: tag.map(str::to_owned), digest: digest.map(str::to_owned) })
+    Ok(Reference::made(name, tag, digest))
 }
 
 fn repository(text: &str) -> Result<RepositoryName, &'static str> {
@@ -265,6 +306,24 @@ mod tests {
             let reference: Reference = text.replace("DIGEST", &digest).parse().unwrap();
             assert_eq!(reference.to_string(), expected.replace("DIGEST", &digest), "{text}");
         }
+    }
+
+    #[test]
+    fn a_name_in_parts_is_read_as_it_was_written() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (host, tag, given) in [
+            ("registry", Some("1"), Some(&*digest)),
+            ("docker.io", None, Some(&*digest)),
+            ("a:1", Some("x"), None),
+        ] {
+            let name = RepositoryName::at(host, "library/app").unwrap();
+            let reference = Reference::new(name, tag, given).unwrap();
+            assert_eq!(Reference::from_json(&reference.to_json()), Some(reference));
+        }
+        assert_eq!(Reference::from_json("{\"registry\": \"a\"}"), None);
+        let name = RepositoryName::at("a", "b").unwrap();
+        assert!(Reference::new(name.clone(), Some("-"), None).is_err());
+        assert!(Reference::new(name, None, Some("sha256:00")).is_err());
     }
 
     #[test]
