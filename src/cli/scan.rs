@@ -163,7 +163,7 @@ impl Job {
             min_confidence: settings.min_confidence,
             fingerprint_key: self.fingerprint_key.clone(),
             suppressions: self.suppressions.clone(),
-            now: Some(SystemTime::now()),
+            now: Some(SystemTime::now),
             cache,
             trust_digests: settings.trust_digests,
             remote: self.remote.clone(),

@@ -235,6 +235,7 @@ mod tests {
             progress: &(),
             cache: None,
             trust_digests: false,
+            given_up: &super::super::GivenUp::new(),
         };
         let feed = |_| unreachable!("nothing in the layer is fed");
         let (mut walker, mut copier) = (Walker::new(&limits), Copier::new(&context, &feed));

@@ -13,8 +13,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use super::mapping::lock;
 use super::whole::{Room, Yield};
-use super::{Context, inside, lock};
+use super::{Context, inside};
 use crate::stream::Entry;
 
 /// Pieces of a file that wait to be looked into.

@@ -105,7 +105,7 @@ fn finding(
         .expect("a group has at least one match");
     let (parts, worst, untold) = parts(&located, rules);
     let mut severity = worst.map_or(best.severity(), |worst| worst.max(best.severity()));
-    let ended = ended(&located, options.now);
+    let ended = ended(&located, options.now.map(|now| now()));
     if ended {
         severity = Severity::Low;
     }

@@ -6,9 +6,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::mapping::lock;
 use super::matching::EmbeddedFile;
 use super::whole::{Room, Yield};
-use super::{Context, inside, lock};
+use super::{Context, inside};
 use crate::digest::Digest;
 use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};

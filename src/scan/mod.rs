@@ -23,7 +23,9 @@ mod join;
 mod kept;
 mod lane;
 mod larger;
+mod layers;
 mod lists;
+mod mapping;
 mod matching;
 mod memory;
 mod places;
@@ -39,9 +41,8 @@ mod versions;
 mod whole;
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::Read;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use self::base::GivenBase;
@@ -49,6 +50,8 @@ use self::blob::BlobReport;
 use self::budget::Budget;
 use self::cache::{Cache, Session};
 use self::documents::Documents;
+pub use self::layers::{GivenUp, Layer, Mapping};
+use self::mapping::{Mapped, map_all, unreadable};
 use self::memory::Memory;
 pub use self::memory::{default_memory, least_memory};
 pub use self::proof::check;
@@ -57,10 +60,10 @@ use crate::findings::suppress::Suppressions;
 use crate::image::Selection;
 use crate::limits::{Limit, Limits};
 use crate::matcher::Matcher;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 use crate::secret::FingerprintKey;
 use crate::signature::{Confidence, RuleSet};
-use crate::source::{self, Blob, Blobs, Form, Input, Opened, Remote, RemoteError, SourceError, Stream};
+use crate::source::{self, Blob, Blobs, Form, Input, Opened, Remote, SourceError, Stream};
 use crate::stream::header::Kind;
 use crate::stream::{Members, Streamed, fill};
 
@@ -83,8 +86,8 @@ pub struct Options {
     pub fingerprint_key: FingerprintKey,
     /// What somebody decided not to be told again.
     pub suppressions: Suppressions,
-    /// The time by which a credential that says when it ends has ended; without it none has.
-    pub now: Option<SystemTime>,
+    /// The clock by which a credential that says when it ends has ended; without it none has.
+    pub now: Option<fn() -> SystemTime>,
     /// Where what blobs yield is kept, and looked for. The credentials of an outcome have no text then.
     pub cache: Option<Arc<Cache>>,
     /// Whether the digest by which a file names a blob is believed. If not, the blob is hashed before what is kept under a
@@ -192,6 +195,8 @@ pub(crate) struct Context<'s> {
     /// Where reports are kept, if they are.
     cache: Option<Session<'s>>,
     trust_digests: bool,
+    /// Layers that are not to be read.
+    given_up: &'s GivenUp,
 }
 
 /// Everything that was read from an input, before anybody asked what it means.
@@ -233,32 +238,53 @@ impl Scanner {
 
     /// Scans one input to its end. What could not be looked at is in [`Outcome::problems`].
     pub fn scan(&self, input: &Input, progress: &dyn Progress) -> Result<Outcome, ScanError> {
-        let Options { limits, jobs, remote, selection, .. } = &self.options;
-        self.options.check()?;
-        let jobs = memory::threads(*jobs);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
-        let pool = pool.map_err(|error| ScanError::Threads { jobs, source: std::io::Error::other(error) })?;
-        let cache = self.options.cache.as_deref();
+        self.scan_without(input, &GivenUp::new(), progress)
+    }
+
+    fn scan_without(
+        &self,
+        input: &Input,
+        given_up: &GivenUp,
+        progress: &dyn Progress,
+    ) -> Result<Outcome, ScanError> {
+        let Options { limits, remote, selection, .. } = &self.options;
         let windows = self.memory.bounds(limits);
-        pool.install(|| {
+        self.in_pool(|| {
             let opened = source::open(input, &windows, remote, selection)?;
-            let budget = Budget::new(self.memory.beside(opened.window()));
-            // What is found depends on the memory only where it bounds windows and rooms.
-            let bounds = budget.memory.bounds(limits);
-            let context = Context {
-                matcher: &self.matcher,
-                limits,
-                budget,
-                progress,
-                cache: cache.map(|cache| cache.session(self.rules(), &bounds, &self.options.fingerprint_key)),
-                trust_digests: self.options.trust_digests,
-            };
+            let context = self.context(opened.window(), progress, given_up);
             let gathered = match opened {
                 Opened::Blobs(blobs) => self.gather(&context, blobs),
                 Opened::Stream(stream) => drain(&context, stream),
             };
             Ok(join::join(self, &context, input, gathered)?)
         })
+    }
+
+    /// Does `work` on threads of its own.
+    fn in_pool<T: Send>(&self, work: impl FnOnce() -> Result<T, ScanError> + Send) -> Result<T, ScanError> {
+        self.options.check()?;
+        let jobs = memory::threads(self.options.jobs);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs).build();
+        let pool = pool.map_err(|error| ScanError::Threads { jobs, source: std::io::Error::other(error) })?;
+        pool.install(work)
+    }
+
+    /// What the steps of a scan share beside a stream that takes `window` bytes for its own.
+    fn context<'s>(&'s self, window: u64, progress: &'s dyn Progress, given_up: &'s GivenUp) -> Context<'s> {
+        let limits = &self.options.limits;
+        let budget = Budget::new(self.memory.beside(window));
+        // What is found depends on the memory only where it bounds windows and rooms.
+        let bounds = budget.memory.bounds(limits);
+        let cache = self.options.cache.as_deref();
+        Context {
+            matcher: &self.matcher,
+            limits,
+            budget,
+            progress,
+            cache: cache.map(|cache| cache.session(self.rules(), &bounds, &self.options.fingerprint_key)),
+            trust_digests: self.options.trust_digests,
+            given_up,
+        }
     }
 
     /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
@@ -369,101 +395,4 @@ fn behind(context: &Context<'_>, mut rest: Streamed<Box<dyn Read + Send>>, gathe
             return;
         }
     }
-}
-
-/// What became of a blob.
-enum Mapped {
-    Report(Box<BlobReport>, Option<Problem>),
-    /// It was one, whatever its manifest says.
-    Document(documents::Document),
-}
-
-/// Maps blobs on all threads of the pool, or on `at_once` of them; each takes the next one when it is done with its last.
-///
-/// A thread that waits for its chunks helps others with theirs, but never starts a second blob on top of the first:
-/// each thread has a loop of its own, which no other takes over, and that bounds the memory. Those whose decompression
-/// takes much are mapped at the end, one after another.
-fn map_all(
-    context: &Context<'_>,
-    documents: &Documents,
-    queue: &[Blob],
-    at_once: Option<usize>,
-) -> Vec<(String, std::io::Result<Mapped>)> {
-    let next = AtomicUsize::new(0);
-    let (done, large) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-    let late = Late { documents, room: AtomicU64::new(documents.room(context.limits)) };
-    let map = |blob: &Blob, alone: bool| {
-        let mapped = map_one(context, &late, blob, alone).transpose()?;
-        context.progress.layer();
-        lock(&done).push((blob.name.clone(), mapped));
-        Some(())
-    };
-    rayon::broadcast(|thread| {
-        if at_once.is_some_and(|at_once| thread.index() >= at_once) {
-            return;
-        }
-        while let Some(blob) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if map(blob, false).is_none() {
-                lock(&large).push(blob);
-            }
-        }
-    });
-    let large = large.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for blob in large {
-        map(blob, true);
-    }
-    done.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Documents that turn out to be some when they are mapped.
-struct Late<'d> {
-    documents: &'d Documents,
-    /// Bytes that all of them together may still have.
-    room: AtomicU64,
-}
-
-impl Late<'_> {
-    fn has_room(&self, bytes: u64) -> bool {
-        let left = |room: u64| room.checked_sub(bytes);
-        self.room.fetch_update(Ordering::AcqRel, Ordering::Acquire, left).is_ok()
-    }
-}
-
-/// What becomes of `blob`; none as [`blob::map`] says.
-fn map_one(
-    context: &Context<'_>,
-    late: &Late<'_>,
-    blob: &Blob,
-    alone: bool,
-) -> std::io::Result<Option<Mapped>> {
-    let report = |report| Mapped::Report(Box::new(report), None);
-    if !blob.late {
-        return Ok(kept::blob(context, blob, alone)?.map(report));
-    }
-    if let Some(known) = kept::known(context, blob) {
-        return Ok(Some(report(known)));
-    }
-    let mut stored = blob.open()?;
-    let (head, problem) = match documents::take(&mut stored, blob.size, late.documents, context.limits) {
-        documents::Taken::Document(document) => {
-            let size = document.bytes.len() as u64;
-            if late.has_room(size) {
-                return Ok(Some(Mapped::Document(document)));
-            }
-            (Cursor::new(document.bytes), Some(documents::too_large(size)))
-        }
-        documents::Taken::Other(head, problem) => (head, problem),
-    };
-    let report = kept::map(context, &blob.name, &mut head.chain(stored), alone);
-    Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
-}
-
-fn unreadable(name: &str, error: &std::io::Error) -> Problem {
-    let remedy =
-        RemoteError::within(error).map_or("make it readable, or save the image again", RemoteError::remedy);
-    Problem::new(ProblemKind::Unreadable, name, format!("cannot be read: {error}"), remedy)
 }

@@ -9,6 +9,7 @@
 //! if there were none, and [`Cache::notices`] says why.
 
 mod names;
+mod place;
 mod sealed;
 mod secrets;
 mod store;
@@ -17,9 +18,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use self::names::Names;
+use self::place::Place;
+pub use self::place::{ReportName, Reports};
 use self::secrets::{Secrets, in_paths};
 use self::store::Store;
 pub use self::store::{Kept, Stats};
@@ -36,7 +39,7 @@ use crate::signature::RuleSet;
 #[derive(Debug)]
 pub struct Cache {
     key: SealKey,
-    store: Mutex<Store>,
+    place: Place,
     names: Names,
 }
 
@@ -60,8 +63,14 @@ impl Cache {
         let error = |source| CacheError { folder: folder.to_owned(), source };
         private_folder(folder).map_err(error)?;
         let key = SealKey::new(&key(folder).map_err(error)?);
-        let store = Mutex::new(Store::open(folder.join(FILE)).map_err(error)?);
-        Ok(Self { key, store, names: Names::default() })
+        let place = Place::File(Mutex::new(Store::open(folder.join(FILE)).map_err(error)?));
+        Ok(Self { key, place, names: Names::default() })
+    }
+
+    /// A cache that several machines share. All of them need the same `key`, which is not kept where the reports are:
+    /// whoever has both can try guesses at weak passwords.
+    pub fn shared(key: &[u8; 32], reports: Arc<dyn Reports>) -> Self {
+        Self { key: SealKey::new(key), place: Place::Shared(reports), names: Names::default() }
     }
 
     /// The file that holds the reports.
@@ -80,17 +89,17 @@ impl Cache {
 
     /// How much is in it.
     pub fn stats(&self) -> Option<Stats> {
-        self.store().stats()
+        self.place.stats()
     }
 
     /// Removes what is older or more than `keep` allows. Returns how many reports that were.
     pub fn prune(&self, keep: &Kept) -> u64 {
-        self.store().prune(keep)
+        self.place.prune(keep)
     }
 
     /// What went wrong since the cache was opened, for people, each once.
     pub fn notices(&self) -> Vec<String> {
-        self.store().notices()
+        self.place.notices()
     }
 
     /// What is kept and looked for in scans with these rules, limits and fingerprints.
@@ -110,10 +119,6 @@ impl Cache {
         settings.update(&self.key.of_fingerprints(fingerprints));
         Session { cache: self, rules, fingerprints, settings: settings.finish() }
     }
-
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The cache as one scan sees it.
@@ -129,15 +134,29 @@ pub(super) struct Session<'c> {
 impl Session<'_> {
     /// Whether a blob of `size` bytes as stored may be here: to hash one that is not would be for nothing.
     pub(super) fn may_have(&self, size: u64) -> bool {
-        self.cache.store().has_size(&self.settings, size)
+        self.cache.place.has_size(&self.settings, size)
+    }
+
+    fn name<'n>(&'n self, digest: &'n Digest) -> ReportName<'n> {
+        ReportName { settings: &self.settings, digest }
+    }
+
+    /// What all that this session keeps depends on beside the blob.
+    pub(super) fn settings(&self) -> &Digest {
+        &self.settings
+    }
+
+    /// Whether there is a report of the blob with these stored bytes.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.cache.place.has(self.name(digest))
     }
 
     /// The report of the blob with these stored bytes, as one of the blob called `name`.
     pub(super) fn find(&self, digest: &Digest, name: &str) -> Option<BlobReport> {
-        let (bytes, seal) = self.cache.store().find(&self.settings, digest)?;
+        let (bytes, seal) = self.cache.place.find(self.name(digest))?;
         let report = (seal == self.seal(digest, &bytes)).then(|| self.read(&bytes, name)).flatten();
         if report.is_none() {
-            self.cache.store().spoilt(&self.settings, digest);
+            self.cache.place.spoilt(self.name(digest));
         }
         report
     }
@@ -153,7 +172,7 @@ impl Session<'_> {
         let Some(kept) = self.read(&bytes, &name) else { return report };
         if storable {
             let seal = self.seal(&digest, &bytes);
-            self.cache.store().keep(&self.settings, &digest, (size, &bytes, &seal));
+            self.cache.place.keep(self.name(&digest), size, &bytes, &seal);
         }
         kept
     }

@@ -106,6 +106,14 @@ impl Store {
         found.flatten().is_some()
     }
 
+    /// Whether there is a report of the blob `digest`.
+    pub(super) fn has(&mut self, settings: &Digest, digest: &Digest) -> bool {
+        let query = "SELECT 1 FROM reports WHERE settings = ?1 AND digest = ?2";
+        let key = params![settings.bytes(), digest.bytes()];
+        let found = self.ask(|database| database.prepare(query)?.query_row(key, |_| Ok(())).optional());
+        found.flatten().is_some()
+    }
+
     /// The report of a blob, and its seal.
     pub(super) fn find(&mut self, settings: &Digest, digest: &Digest) -> Option<(Vec<u8>, [u8; 32])> {
         let query = "SELECT report, seal, used FROM reports WHERE settings = ?1 AND digest = ?2";

@@ -197,7 +197,7 @@ fn a_full_disk_is_told_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     kept(folder.path(), report("a", b"one"));
     with(folder.path(), &Limits::default(), |cache, session| {
-        cache.store().fill_up();
+        cache.place.file().unwrap().fill_up();
         for number in 0..500_u32 {
             let kept = session.keep(report("a", &number.to_le_bytes()));
             assert_eq!(kept.matches.len(), 1);
