@@ -41,6 +41,7 @@
 //! | [`findings`] | one credential with all its places; visibility, advice, redaction |
 //! | [`scan`] | the whole job: map every blob, join the images |
 //! | [`report`] | what people and programs read of it |
+//! | `serve` | a service that scans what registries say was pushed; with the feature of that name |
 //!
 //! The program `layersift` is a thin layer on top: it turns what was typed into [`scan::Options`], and an
 //! [`findings::Outcome`] into a report and an exit code.
@@ -60,6 +61,8 @@ pub mod problem;
 pub mod report;
 pub mod scan;
 pub mod secret;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod signature;
 pub mod source;
 pub mod stream;

@@ -13,6 +13,8 @@ python3:python3
 pip3:python3-pip
 skopeo:skopeo
 docker-registry:docker-registry
+psql:postgresql-client
+pg_ctlcluster:postgresql
 htpasswd:apache2-utils
 podman:podman
 buildah:buildah

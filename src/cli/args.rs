@@ -41,7 +41,52 @@ pub(crate) enum Subcommands {
     Doctor(DoctorArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
+    #[cfg(feature = "serve")]
+    Serve(ServeArgs),
+    #[cfg(feature = "serve")]
+    Worker(ServiceArgs),
 }
+
+/// Run the service: registries tell it of pushes, and it scans what was pushed.
+#[cfg(feature = "serve")]
+#[derive(clap::Args)]
+#[command(after_help = SERVE_MORE)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen at, instead of that of the configuration
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<String>,
+
+    /// Check the configuration and the database, and end
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    #[command(flatten)]
+    pub(crate) service: ServiceArgs,
+}
+
+/// Do jobs of a service, beside it and without listening.
+#[cfg(feature = "serve")]
+#[derive(clap::Args)]
+pub(crate) struct ServiceArgs {
+    /// Take the settings of this file instead of the nearest layersift.toml; the service's are in its table [serve]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Folder for what the service knows, instead of that of the configuration
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Jobs at a time, instead of the number in the configuration
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+}
+
+#[cfg(feature = "serve")]
+const SERVE_MORE: &str = "\
+Examples:
+  layersift serve --config layersift.toml --check
+  layersift serve --data /var/lib/layersift
+";
 
 /// Scan images: saved ones, and those of registries.
 #[derive(clap::Args)]

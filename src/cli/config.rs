@@ -29,6 +29,8 @@ use super::suppress::shown;
 const FILE: &str = "layersift.toml";
 /// The key of the rules that say what fails.
 const POLICY: &str = "policy";
+/// The table of `layersift serve`.
+const SERVICE: &str = "serve";
 /// More than any such file needs.
 const LARGEST: u64 = 1 << 20;
 
@@ -168,7 +170,8 @@ fn apply<'v>(
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+/// The text of a configuration file.
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     if length > LARGEST {
@@ -213,8 +216,8 @@ fn apply_entry(
 ) -> Result<(), Complaint> {
     let name = key.get_ref().as_ref();
     let at_value = |message| (value.span().start, format!("{name}: {message}"));
-    if name == POLICY {
-        // Its rules are read by themselves.
+    if name == POLICY || name == SERVICE {
+        // The rules are read by themselves, and the service reads its own table.
         return Ok(());
     }
     if name == "limits" {
@@ -224,7 +227,7 @@ fn apply_entry(
         return sorted(limits).into_iter().try_for_each(|(key, value)| apply_limit(settings, key, value));
     }
     let Some(setting) = Setting::named(name) else {
-        let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits", POLICY]);
+        let known = SETTINGS.iter().map(|setting| setting.name).chain(["limits", POLICY, SERVICE]);
         return Err((key.span().start, unknown(name, known)));
     };
     let items = match value.get_ref() {

@@ -23,6 +23,8 @@ mod remote;
 mod rules;
 mod ruleset;
 mod scan;
+#[cfg(feature = "serve")]
+mod serve;
 mod settings;
 mod suppress;
 mod terminal;
@@ -53,6 +55,10 @@ pub(crate) fn main() -> ExitCode {
         Ok(Cli { command: Subcommands::Man(args) }) => man::run(&args),
         Ok(Cli { command: Subcommands::Rules(args) }) => rules::run(&args.command),
         Ok(Cli { command: Subcommands::Explain(args) }) => explain::run(&args),
+        #[cfg(feature = "serve")]
+        Ok(Cli { command: Subcommands::Serve(args) }) => serve::run(&args),
+        #[cfg(feature = "serve")]
+        Ok(Cli { command: Subcommands::Worker(args) }) => serve::work(&args),
         Err(error) if error.kind() == ErrorKind::DisplayVersion => version(),
         Err(error) => {
             // Help that nobody reads any more is no error.

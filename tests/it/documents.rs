@@ -51,6 +51,7 @@ const LINKED: &[&str] = &[
     "docs/report.md",
     "docs/rules.md",
     "docs/shell.md",
+    "docs/serve.md",
     "docs/suppress.md",
     "signatures/README.md",
     "testdata/README.md",

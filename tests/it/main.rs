@@ -37,6 +37,8 @@ mod pipeline;
 mod policy;
 mod registry;
 mod repositories;
+#[cfg(feature = "serve")]
+mod serve;
 mod shells;
 mod steps;
 #[path = "../support/mod.rs"]

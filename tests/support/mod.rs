@@ -7,6 +7,8 @@ pub(crate) mod browser;
 pub(crate) mod bundle;
 pub(crate) mod case;
 pub(crate) mod compression;
+#[cfg(feature = "serve")]
+pub(crate) mod database;
 pub(crate) mod desk;
 pub(crate) mod engine;
 pub(crate) mod expect;
@@ -18,6 +20,8 @@ pub(crate) mod layer;
 pub(crate) mod noise;
 pub(crate) mod registry;
 pub(crate) mod scanner;
+#[cfg(feature = "serve")]
+pub(crate) mod service;
 pub(crate) mod yaml;
 
 use std::path::PathBuf;

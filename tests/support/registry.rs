@@ -37,6 +37,15 @@ impl Registry {
         Self::start(false, false, false)
     }
 
+    /// Without TLS and for everybody, and it tells `hook` of each push, with the value of `Authorization` that is given.
+    #[cfg(feature = "serve")]
+    pub(crate) fn telling(hook: &str, authorization: &str) -> Self {
+        let told = format!(
+            "notifications:\n  endpoints:\n    - name: test\n      url: {hook}\n      headers: {{Authorization: ['{authorization}']}}\n      timeout: 5s\n      threshold: 3\n      backoff: 200ms\n"
+        );
+        Self::start_with((false, false, false), &told)
+    }
+
     /// With TLS by an authority of its own, and a login.
     pub(crate) fn with_login() -> Self {
         Self::start(true, true, false)
@@ -48,6 +57,11 @@ impl Registry {
     }
 
     fn start(tls: bool, login: bool, clients: bool) -> Self {
+        Self::start_with((tls, login, clients), "")
+    }
+
+    /// The same, with more in its configuration.
+    fn start_with((tls, login, clients): (bool, bool, bool), more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let address = free_address();
@@ -73,6 +87,7 @@ impl Registry {
             fs::write(at("htpasswd"), line).unwrap();
             config.extend(["auth:\n  htpasswd: {realm: test, path: ", &at("htpasswd"), "}\n"]);
         }
+        config.push_str(more);
         fs::write(at("config.yml"), config).unwrap();
         // It ends when its standard input does, so also with a test that is killed.
         let script = "docker-registry serve config.yml & read -r _; kill $!; wait; rm -r data";

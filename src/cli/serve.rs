@@ -1,0 +1,127 @@
+//! `layersift serve` and `layersift worker`: the configuration becomes a service, which runs until it is told to stop.
+
+use std::env::var_os;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, anyhow};
+use layersift::scan::cache::Cache;
+use layersift::serve::config::{Config, Faults, Table};
+use layersift::serve::log::Log;
+use layersift::serve::store::Store;
+use layersift::serve::{Service, Surroundings};
+use layersift::source::Input;
+use serde::Deserialize;
+
+use super::args::{ServeArgs, ServiceArgs};
+use super::config::{configured, read};
+use super::exit::{Exit, OrStop, Stopped};
+use super::output::Output;
+use super::scan::Job;
+
+/// The file with the database, in the folder of the service.
+const DATABASE: &str = "service-1.sqlite";
+/// The folder with what layers yielded, there.
+const LAYERS: &str = "layers";
+
+pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
+    let config = config(&args.service, args.listen.as_deref())?;
+    if config.hooks.is_empty() {
+        return Err(anyhow!(
+            "serve.hook: nobody could tell the service anything; name a hook, with [[serve.hook]]"
+        ))
+        .or_stop(Exit::Usage);
+    }
+    let listen = config.listen;
+    let service = service(&args.service, config)?;
+    if args.check {
+        let told = |out: &mut dyn std::io::Write| {
+            writeln!(out, "the configuration is right, and the database answers")
+        };
+        Output::Stdout.write(told).or_stop(Exit::Failed)?;
+        return Ok(Exit::Clean);
+    }
+    let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen at {listen}"));
+    serve(&service, Some(listener.or_stop(Exit::Failed)?))
+}
+
+pub(crate) fn work(args: &ServiceArgs) -> Result<Exit, Stopped> {
+    let service = service(args, config(args, None)?)?;
+    serve(&service, None)
+}
+
+fn serve(service: &Arc<Service>, listener: Option<TcpListener>) -> Result<Exit, Stopped> {
+    let (told, asked) = (Arc::clone(service), AtomicBool::new(false));
+    let stop = move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            // Who asks twice does not want to wait. What is under way comes back when its lease ends.
+            std::process::exit(130);
+        }
+        told.stop();
+    };
+    ctrlc::set_handler(stop).or_stop(Exit::Failed)?;
+    service.run(listener).or_stop(Exit::Failed)?;
+    Ok(Exit::Clean)
+}
+
+#[derive(Deserialize)]
+struct File {
+    serve: Option<Table>,
+}
+
+/// What the file, the environment and what was typed say of the service.
+fn config(args: &ServiceArgs, listen: Option<&str>) -> Result<Config, Stopped> {
+    let file = configured(args.config.as_deref(), &[]).or_stop(Exit::Usage)?.file;
+    let table = file.as_deref().map(table).transpose().or_stop(Exit::Usage)?.unwrap_or_default();
+    let variable = |name: &str| var_os(name).filter(|value| !value.is_empty());
+    let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+    let table = Table {
+        listen: listen.map(str::to_owned).or_else(|| text("LAYERSIFT_LISTEN")).or(table.listen),
+        database: text("LAYERSIFT_DATABASE").or(table.database),
+        data: args.data.clone().or_else(|| variable("LAYERSIFT_DATA").map(Into::into)).or(table.data),
+        workers: args.workers.or(table.workers),
+        ..table
+    };
+    table.check(&variable).map_err(|Faults(faults)| anyhow!("{}", faults.join("\n"))).or_stop(Exit::Usage)
+}
+
+fn table(file: &Path) -> anyhow::Result<Table> {
+    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let parsed: Result<File, _> = toml::from_str(&text);
+    let parsed = parsed.map_err(|error| anyhow!("{}: {}", file.display(), error.to_string().trim_end()))?;
+    Ok(parsed.serve.unwrap_or_default().rebased(file.parent().unwrap_or(Path::new(""))))
+}
+
+/// The database, and where it is kept what layers yield.
+fn kept(config: &Config) -> anyhow::Result<(Arc<Store>, Cache)> {
+    if let Some((url, key)) = &config.database {
+        let store = Arc::new(Store::on_server(&String::from_utf8_lossy(url.expose()))?);
+        let reports = store.reports();
+        return Ok((store, Cache::shared(key, reports)));
+    }
+    let folder = &config.data;
+    let cache = Cache::open(&folder.join(LAYERS))?;
+    let store = Store::in_file(&folder.join(DATABASE)).with_context(|| format!("in {}", folder.display()))?;
+    Ok((Arc::new(store), cache))
+}
+
+/// A service that scans as the settings say.
+fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> {
+    // One login is for one registry.
+    let registries: Vec<Input> =
+        config.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
+    let mut job = Job::new((args.config.as_deref(), &[]), &registries, false)?;
+    if job.settings.jobs == 0 {
+        // There are as many workers as cores, and each needs one.
+        job.settings.jobs = 1;
+    }
+    let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
+    let report = job.report_options(true);
+    let scanner = job.scanner(Some(Arc::new(cache)))?;
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "host".to_owned() } else { host.trim().to_owned() };
+    let log = Log::to(std::io::stderr());
+    Service::new(Surroundings { config, store, scanner, report, log, host }).or_stop(Exit::Failed)
+}

@@ -1,0 +1,122 @@
+//! How the sender of a delivery proves itself, before a byte of the body is understood.
+//!
+//! Whatever is compared with a secret is compared in constant time: both sides go through a keyed hash with a key that
+//! only this process knows, and the hashes are compared by the verifier of the HMAC.
+
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::Delivery;
+use crate::secret::Secret;
+
+/// A way to prove oneself, without the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// A header has the secret as its value, perhaps behind the word `Bearer`.
+    Header(&'static str),
+    /// User and password (RFC 7617).
+    Basic,
+    /// One of these headers has the HMAC-SHA256 of the body in hexadecimal digits, perhaps behind `sha256=`.
+    Hmac(&'static [&'static str]),
+    /// The secret is the last part of the path.
+    Url,
+}
+
+impl Scheme {
+    /// What the configuration calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Header(_) => "header",
+            Self::Basic => "basic",
+            Self::Hmac(_) => "hmac",
+            Self::Url => "url",
+        }
+    }
+}
+
+/// What a sender has to show.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// This header has this value.
+    Header(String, Secret),
+    /// This user has this password.
+    Basic(String, Secret),
+    /// One of these headers has the HMAC of the body under this key.
+    Hmac(Vec<String>, Secret),
+    /// The path ends with this.
+    Url(Secret),
+    /// Nothing. Only for a service that nobody else reaches.
+    None,
+}
+
+impl Proof {
+    /// Whether the sender of `delivery` has shown it.
+    pub fn holds(&self, delivery: &Delivery<'_>) -> bool {
+        match self {
+            Self::Header(name, secret) => {
+                let given = (delivery.header)(name).unwrap_or_default();
+                same(given, secret) | same(given.strip_prefix("Bearer ").unwrap_or_default(), secret)
+            }
+            Self::Basic(user, secret) => basic(delivery, user, secret),
+            Self::Hmac(names, secret) => names.iter().any(|name| signed(delivery, name, secret)),
+            Self::Url(secret) => same(delivery.secret.unwrap_or_default(), secret),
+            Self::None => true,
+        }
+    }
+}
+
+/// Whether `given` is `secret`.
+pub fn same(given: &str, secret: &Secret) -> bool {
+    static KEY: OnceLock<[u8; 32]> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = [0; 32];
+        // Without chance the hashes are still hashes.
+        let _ = getrandom::fill(&mut key);
+        key
+    });
+    let expected = mac(key, secret.expose()).finalize().into_bytes();
+    !secret.is_empty() && mac(key, given.as_bytes()).verify_slice(&expected).is_ok()
+}
+
+fn basic(delivery: &Delivery<'_>, user: &str, password: &Secret) -> bool {
+    let given = (delivery.header)("authorization").and_then(|value| value.strip_prefix("Basic "));
+    let Some(Ok(decoded)) = given.map(|given| STANDARD.decode(given.trim()).map(Zeroizing::new)) else {
+        return false;
+    };
+    let login = Zeroizing::new([user.as_bytes(), b":", password.expose()].concat());
+    !password.is_empty() && same(&String::from_utf8_lossy(&decoded), &Secret::new(login.to_vec()))
+}
+
+fn signed(delivery: &Delivery<'_>, header: &str, key: &Secret) -> bool {
+    let given = (delivery.header)(header).unwrap_or_default();
+    let given = given.strip_prefix("sha256=").unwrap_or(given);
+    let Some(given) = unhex(given) else { return false };
+    !key.is_empty() && mac(key.expose(), delivery.body).verify_slice(&given).is_ok()
+}
+
+fn mac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
+    mac.update(text);
+    mac
+}
+
+/// The 32 bytes that 64 hexadecimal digits stand for.
+fn unhex(digits: &str) -> Option<[u8; 32]> {
+    let digits: &[u8; 64] = digits.as_bytes().try_into().ok()?;
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(0)? << 4 | digit(1)?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+pub(crate) fn sign(key: &[u8], body: &[u8]) -> String {
+    crate::digest::hex(&mac(key, body).finalize().into_bytes())
+}

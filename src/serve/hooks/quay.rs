@@ -1,0 +1,30 @@
+//! Quay, by its event "Push to Repository". It names tags and no digests, and is not signed.
+//!
+//! Source: the documentation of Quay, "Repository notifications". Older versions have a map from tags to ids of images.
+
+use serde_json::Value;
+
+use super::proof::Scheme;
+use super::{Dialect, Event, Push, Reading, image, owned};
+
+pub(super) const QUAY: Dialect = Dialect {
+    name: "quay",
+    about: "notifications of Quay",
+    scheme: Scheme::Url,
+    names_registry: true,
+    is: |event| event.has("/docker_url") && event.has("/updated_tags"),
+    read,
+};
+
+fn read(event: &Event<'_>) -> Reading {
+    let Some(named) = owned(&event.body, "/docker_url").and_then(|url| image(&url)) else {
+        return Reading::default();
+    };
+    let tags: Vec<String> = match event.body.get("updated_tags") {
+        Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::Object(tags)) => tags.keys().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let push = |tag| Push { tag: Some(tag), ..named.clone() };
+    Reading { pushes: tags.into_iter().map(push).collect(), answer: None }
+}

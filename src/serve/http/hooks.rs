@@ -1,0 +1,153 @@
+//! `POST /hooks/KIND`: from a delivery to jobs. The order is that of suspicion: is there such a hook, is the body of a
+//! bearable size, has its sender proven itself, and only then what it says.
+//!
+//! Answered with 2xx is what is durable. What is refused because of a list is answered with 2xx too: to send it again would
+//! not help, and would hold up what the registry has to tell after it.
+
+use std::future::ready;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use serde_json::json;
+
+use super::{ask, body, is_local, refuse, reply, text};
+use crate::serve::Service;
+use crate::serve::allowed::image;
+use crate::serve::config::Hook;
+use crate::serve::hooks::proof::Proof;
+use crate::serve::hooks::{AUTO, Delivery, Reading, read};
+use crate::serve::metrics::Counter;
+use crate::serve::store::Wanted;
+use crate::source::registry::Reference;
+
+/// Pushes come before what is looked for again.
+const PUSHED: i64 = 10;
+
+type Shared = State<Arc<Service>>;
+
+pub(super) fn routes() -> Router<Arc<Service>> {
+    let without =
+        |service: Shared, Path(kind): Path<String>, request: Request| deliver(service, kind, None, request);
+    let with = |service: Shared, Path((kind, secret)): Path<(String, String)>, request: Request| {
+        deliver(service, kind, Some(secret), request)
+    };
+    let greet_without = |service: Shared, Path(kind): Path<String>, headers: HeaderMap| {
+        ready(greet(&service, &kind, None, &headers))
+    };
+    let greet_with = |service: Shared, Path((kind, secret)): Path<(String, String)>, headers: HeaderMap| {
+        ready(greet(&service, &kind, Some(&secret), &headers))
+    };
+    Router::new()
+        .route("/hooks/{kind}", post(without).options(greet_without))
+        .route("/hooks/{kind}/{secret}", post(with).options(greet_with))
+}
+
+/// The hooks of a kind.
+fn of_kind<'s>(service: &'s Service, kind: &str) -> Vec<&'s Hook> {
+    let name = |hook: &Hook| hook.dialect.map_or(AUTO, |dialect| dialect.name);
+    service.config.hooks.iter().filter(|hook| name(hook) == kind).collect()
+}
+
+/// The first of `hooks` whose proof the sender has shown.
+fn proven<'h>(
+    hooks: &[&'h Hook],
+    headers: &HeaderMap,
+    secret: Option<&str>,
+    body: &[u8],
+) -> Option<&'h Hook> {
+    let header = |name: &str| text(headers, name);
+    let delivery = Delivery { header: &header, secret, body };
+    let holds = |hook: &&&Hook| match hook.proof {
+        Proof::None => is_local(headers),
+        _ => hook.proof.holds(&delivery),
+    };
+    hooks.iter().find(holds).copied()
+}
+
+async fn deliver(State(service): Shared, kind: String, secret: Option<String>, request: Request) -> Response {
+    taken(&service, &kind, secret.as_deref(), request).await.unwrap_or_else(|refused| refused)
+}
+
+async fn taken(
+    service: &Arc<Service>,
+    kind: &str,
+    secret: Option<&str>,
+    request: Request,
+) -> Result<Response, Response> {
+    let hooks = of_kind(service, kind);
+    if hooks.is_empty() {
+        return Err(refuse(StatusCode::NOT_FOUND, "there is no such hook"));
+    }
+    if request.headers().contains_key("content-encoding") {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a compressed body is not read"));
+    }
+    let headers = request.headers().clone();
+    let body = body(request, service.config.max_body).await?;
+    let Some(hook) = proven(&hooks, &headers, secret, &body) else {
+        service.metrics.add(Counter::Unproven, 1);
+        service.log.warn("delivery without proof", json!({"kind": kind}));
+        return Err(refuse(StatusCode::UNAUTHORIZED, "the sender did not prove itself"));
+    };
+    let header = |name: &str| text(&headers, name);
+    let reading = read(hook.dialect, &Delivery { header: &header, secret: None, body: &body });
+    let reading = reading.map_err(|error| {
+        service.metrics.add(Counter::Refused, 1);
+        service.log.warn("delivery cannot be read", json!({"kind": kind, "reason": error.to_string()}));
+        refuse(StatusCode::BAD_REQUEST, &error.to_string())
+    })?;
+    service.metrics.add(Counter::Deliveries, 1);
+    let (images, refused) = images(service, hook, &reading);
+    let told = images.len();
+    let queued = if told > 0 { ask(service, move |service| want(service, &images)).await? } else { 0 };
+    service.metrics.add(Counter::Queued, queued as u64);
+    service.metrics.add(Counter::Known, (told - queued) as u64);
+    if queued > 0 {
+        service.ring();
+    }
+    let own = json!({"queued": queued, "known": told - queued, "refused": refused});
+    Ok(reply(StatusCode::OK, &reading.answer.unwrap_or(own)))
+}
+
+fn want(service: &Service, images: &[Reference]) -> Result<usize, crate::serve::store::StoreError> {
+    let wanted = |image| Wanted { image, settings: &service.settings, priority: PUSHED };
+    service.store.want(&images.iter().map(wanted).collect::<Vec<_>>())
+}
+
+/// The images of a delivery that may be looked at, each once, and how many may not.
+fn images(service: &Service, hook: &Hook, reading: &Reading) -> (Vec<Reference>, usize) {
+    let (mut images, mut refused) = (Vec::new(), 0);
+    for push in &reading.pushes {
+        match image(push, &service.config.registries, hook.registry.as_deref()) {
+            Ok(image) => images.push(image),
+            Err(error) => {
+                refused += 1;
+                let (registry, repository) = (&push.registry, &push.repository);
+                let fields =
+                    json!({"registry": registry, "repository": repository, "reason": error.to_string()});
+                service.log.warn("push is not followed", fields);
+            }
+        }
+    }
+    service.metrics.add(Counter::Refused, refused as u64);
+    images.sort();
+    images.dedup();
+    (images, refused)
+}
+
+/// Says to Event Grid that its events are welcome (`CloudEvents`, "HTTP 1.1 Web Hooks", section 4). Only to one who knows the
+/// address as a whole.
+fn greet(service: &Service, kind: &str, secret: Option<&str>, headers: &HeaderMap) -> Response {
+    let hooks = of_kind(service, kind);
+    let origin = headers.get("webhook-request-origin").cloned();
+    let (Some(origin), Some(_)) = (origin, proven(&hooks, headers, secret, b"")) else {
+        return refuse(StatusCode::NOT_FOUND, "there is no such hook");
+    };
+    let mut response = StatusCode::OK.into_response();
+    response.headers_mut().insert("webhook-allowed-origin", origin);
+    response.headers_mut().insert("webhook-allowed-rate", HeaderValue::from_static("1000"));
+    response
+}

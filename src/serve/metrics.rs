@@ -1,0 +1,103 @@
+//! What the service counts, in the text form of Prometheus ("Exposition formats", 0.0.4).
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counter {
+    /// Deliveries whose sender proved itself and that were understood.
+    Deliveries,
+    /// Deliveries whose sender did not prove itself.
+    Unproven,
+    /// Deliveries, or pushes of them, that were refused otherwise.
+    Refused,
+    /// Images that were put into the queue.
+    Queued,
+    /// Pushes of images that were scanned already.
+    Known,
+    /// Jobs that are done.
+    Done,
+    /// Jobs that failed, each time.
+    Failed,
+    /// Layers that were scanned.
+    Layers,
+    /// Layers whose report was there already.
+    Shared,
+    /// Images whose report was finished.
+    Images,
+    /// Stored bytes that were read.
+    Bytes,
+    /// Findings of finished reports.
+    Findings,
+    /// What was not looked at, of finished reports.
+    Gaps,
+    /// Milliseconds that jobs took.
+    Busy,
+}
+
+use Counter as C;
+
+/// Every counter, in the order of the enumeration: its name and what it is.
+const COUNTERS: [(Counter, &str, &str); 14] = [
+    (C::Deliveries, "hook_deliveries_total", "Deliveries that were understood"),
+    (C::Unproven, "hook_unproven_total", "Deliveries whose sender did not prove itself"),
+    (C::Refused, "hook_refused_total", "Deliveries and pushes that were refused"),
+    (C::Queued, "images_queued_total", "Images that were put into the queue"),
+    (C::Known, "images_known_total", "Pushes of images that were scanned already"),
+    (C::Done, "jobs_done_total", "Jobs that are done"),
+    (C::Failed, "jobs_failed_total", "Failures of jobs"),
+    (C::Layers, "layers_scanned_total", "Layers that were scanned"),
+    (C::Shared, "layers_shared_total", "Layers whose report was there already"),
+    (C::Images, "images_scanned_total", "Images whose report was finished"),
+    (C::Bytes, "stored_bytes_total", "Stored bytes that were read"),
+    (C::Findings, "findings_total", "Findings of finished reports"),
+    (C::Gaps, "gaps_total", "What was not looked at, of finished reports"),
+    (C::Busy, "job_milliseconds_total", "Milliseconds that jobs took"),
+];
+
+/// The counters of a process.
+#[derive(Debug, Default)]
+pub struct Metrics([AtomicU64; COUNTERS.len()]);
+
+impl Metrics {
+    /// Adds to a counter.
+    pub fn add(&self, counter: Counter, number: u64) {
+        self.0[counter as usize].fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// All of it as text, with how many jobs there are of each kind and state.
+    pub fn text(&self, depth: &[(String, String, i64)]) -> String {
+        let mut text = String::new();
+        for (counter, name, about) in &COUNTERS {
+            let value = self.0[*counter as usize].load(Ordering::Relaxed);
+            let _ = write!(text, "# HELP layersift_{name} {about}\n# TYPE layersift_{name} counter\n");
+            let _ = writeln!(text, "layersift_{name} {value}");
+        }
+        text.push_str("# HELP layersift_jobs Jobs by kind and state\n# TYPE layersift_jobs gauge\n");
+        for (kind, state, count) in depth {
+            let _ = writeln!(text, "layersift_jobs{{kind=\"{kind}\",state=\"{state}\"}} {count}");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_has_its_own_place_and_name() {
+        let metrics = Metrics::default();
+        for (number, (counter, ..)) in COUNTERS.iter().enumerate() {
+            assert_eq!(*counter as usize, number);
+            metrics.add(*counter, number as u64 + 100);
+        }
+        let text = metrics.text(&[("layer".into(), "ready".into(), 7)]);
+        for (number, (_, name, about)) in COUNTERS.iter().enumerate() {
+            assert!(text.contains(&format!("\nlayersift_{name} {}\n", number + 100)), "{name}");
+            assert!(text.contains(&format!("# HELP layersift_{name} {about}\n")), "{name}");
+        }
+        assert!(text.ends_with("layersift_jobs{kind=\"layer\",state=\"ready\"} 7\n"), "{text}");
+    }
+}

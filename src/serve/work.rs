@@ -1,0 +1,228 @@
+//! What is done for a job: a tag is resolved, an image is seen through, a layer is scanned.
+//!
+//! An image passes here twice. The first time its documents say which layers it has; for each that nobody scanned yet there
+//! is a job, and the image waits for those. The second time all of them are kept and it is joined, without reading a
+//! layer. What could not be scanned is a gap of its report.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::Service;
+use super::metrics::Counter;
+use super::store::{Found, Job, Kind, Lost, Scanned, StoreError, Wanted};
+use crate::findings::{Outcome, Place};
+use crate::image::Image;
+use crate::report::Format;
+use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
+use crate::source::registry::{Reference, RepositoryName};
+use crate::source::{Input, RemoteFault, SourceError};
+
+/// Why a job is not done.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The work failed: why, and whether it may pass.
+    Work(String, bool),
+    /// The database failed: nothing can be noted either.
+    Store(StoreError),
+}
+
+/// Whether the job was still its worker's when it was done.
+type Done = Result<Result<(), Lost>, Failure>;
+
+/// A layer, as a job has it.
+#[derive(Serialize, Deserialize)]
+struct LayerSubject {
+    registry: String,
+    repository: String,
+    digest: String,
+    size: u64,
+}
+
+/// Level of the compression of reports.
+const LEVEL: i32 = 3;
+
+/// The most places, words and layers that are searched for; all of them are in the report.
+const SHOWN: usize = 300;
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        let may_pass = match &error {
+            // Logins are mended more often than names.
+            ScanError::Source(SourceError::Remote { source, .. }) => {
+                matches!(source.fault(), RemoteFault::Passing | RemoteFault::Denied)
+            }
+            ScanError::Threads { .. } => true,
+            _ => false,
+        };
+        Self::Work(error.to_string(), may_pass)
+    }
+}
+
+/// Does `job`, and notes what became of it.
+pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
+    let began = Instant::now();
+    let attempt = std::panic::AssertUnwindSafe(|| match job.kind {
+        Kind::Tag => tag(service, job),
+        Kind::Image => image(service, job),
+        Kind::Layer => layer(service, job),
+    });
+    let done = std::panic::catch_unwind(attempt);
+    let done = done
+        .unwrap_or_else(|_| Err(Failure::Work("the program failed; please report this".to_owned(), true)));
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    service.metrics.add(Counter::Busy, took);
+    let fields = json!({"job": job.id, "kind": job.kind.as_str(), "name": job.name, "milliseconds": took});
+    match done {
+        Ok(Ok(())) => {
+            service.metrics.add(Counter::Done, 1);
+            service.log.info("job done", fields);
+        }
+        Ok(Err(Lost)) => service.log.warn("job was taken over by another worker", fields),
+        Err(Failure::Store(error)) => return Err(error),
+        Err(Failure::Work(reason, may_pass)) => {
+            service.metrics.add(Counter::Failed, 1);
+            service.log.warn(
+                "job failed",
+                json!({"job": job.id, "name": job.name, "reason": reason, "tries": job.attempts}),
+            );
+            // If it is another worker's by now, that one notes what becomes of it.
+            let _ = service.store.failed(job, &service.worker, (&reason, may_pass))?;
+        }
+    }
+    service.ring();
+    Ok(())
+}
+
+fn broken(job: &Job) -> Failure {
+    Failure::Work(format!("job {} cannot be read; an older or newer version wrote it", job.id), false)
+}
+
+fn named(job: &Job) -> Result<Reference, Failure> {
+    Reference::from_json(&job.subject).ok_or_else(|| broken(job))
+}
+
+/// Finds out which image a tag names.
+fn tag(service: &Service, job: &Job) -> Done {
+    let tagged = named(job)?;
+    let digest = service.scanner.resolve(&tagged)?;
+    let image = Reference::new(tagged.name().clone(), tagged.tag(), Some(&digest));
+    let image = image.map_err(|error| Failure::Work(error.to_string(), false))?;
+    let wanted = Wanted { image: &image, settings: &service.settings, priority: job.priority };
+    Ok(service.store.resolved(job, &service.worker, &wanted)?)
+}
+
+/// Sees what an image has, or joins it.
+fn image(service: &Service, job: &Job) -> Done {
+    let reference = named(job)?;
+    let input = Input::Registry(reference.clone());
+    if job.settings.as_deref() != Some(&service.settings) {
+        let missing = service.scanner.missing(&input)?;
+        if !missing.is_empty() {
+            let layers: Vec<_> =
+                missing.iter().map(|layer| layer_job(service, reference.name(), layer)).collect();
+            return Ok(service.store.park(job, &service.worker, &service.settings, &layers)?);
+        }
+    }
+    let prefix = layer_name(service, "");
+    let dead = service.store.dead(Kind::Layer, &service.settings)?;
+    let given_up =
+        dead.into_iter().filter_map(|(name, why)| Some((name.strip_prefix(&prefix)?.to_owned(), why)));
+    let given_up: GivenUp = given_up.collect();
+    let outcome = service.scanner.join(&input, &given_up, &service.metrics)?;
+    let scanned = scanned(service, &outcome)?;
+    service.metrics.add(Counter::Images, 1);
+    service.metrics.add(Counter::Findings, scanned.findings.len() as u64);
+    service.metrics.add(Counter::Gaps, scanned.gaps.unsigned_abs());
+    Ok(service.store.scanned((job, &service.worker), &reference, &service.settings, &scanned)?)
+}
+
+fn layer_name(service: &Service, digest: &str) -> String {
+    format!("layer {} {digest}", service.settings)
+}
+
+fn layer_job(service: &Service, name: &RepositoryName, layer: &Layer) -> (String, String) {
+    let subject = json!({
+        "registry": name.domain(), "repository": name.path(), "digest": layer.digest, "size": layer.size
+    });
+    (layer_name(service, &layer.digest), subject.to_string())
+}
+
+/// Scans a layer.
+fn layer(service: &Service, job: &Job) -> Done {
+    let subject: LayerSubject = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;
+    let name = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
+    let layer = Layer { digest: subject.digest, size: subject.size };
+    let mapping = service.scanner.map_layer(&name, &layer, &service.metrics)?;
+    if let Mapping::Cut(why) = mapping {
+        return Err(Failure::Work(why, true));
+    }
+    service.metrics.add(if mapping == Mapping::Known { Counter::Shared } else { Counter::Layers }, 1);
+    Ok(service.store.done(job, &service.worker)?)
+}
+
+/// What is kept of an outcome.
+fn scanned(service: &Service, outcome: &Outcome) -> Result<Scanned, Failure> {
+    let json =
+        Format::named("json").ok_or_else(|| Failure::Work("there is no format json".to_owned(), false))?;
+    let mut report = Vec::new();
+    let written = (json.write)(&mut report, std::slice::from_ref(outcome), &service.report);
+    let packed = written.and_then(|()| zstd::encode_all(report.as_slice(), LEVEL));
+    let report =
+        packed.map_err(|error| Failure::Work(format!("the report cannot be written: {error}"), true))?;
+    let digest =
+        |digest: Option<crate::digest::Digest>| digest.map_or_else(String::new, |digest| digest.to_string());
+    let layers = |image: &'_ Image| {
+        image.layers.iter().map(|layer| (digest(layer.digest), digest(layer.diff_id))).collect::<Vec<_>>()
+    };
+    let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count();
+    Ok(Scanned {
+        findings: outcome.findings.iter().map(found).collect(),
+        layers: outcome.images.iter().flat_map(layers).collect(),
+        gaps: i64::try_from(gaps).unwrap_or(i64::MAX),
+        report,
+    })
+}
+
+fn found(finding: &crate::findings::Finding) -> Found {
+    let first = finding.places.first();
+    Found {
+        image: 0,
+        fingerprint: finding.fingerprint.to_string(),
+        rule: finding.rule.clone(),
+        name: finding.name.clone(),
+        severity: finding.severity.as_str().to_owned(),
+        redacted: finding.secret.redacted(),
+        place: first.map(place).unwrap_or_default().chars().take(SHOWN).collect(),
+        places: i64::try_from(finding.places.len()).unwrap_or(i64::MAX),
+    }
+}
+
+/// A place in a few words: `layer 3: app/.env`, `env: TOKEN`.
+fn place(place: &Place) -> String {
+    let index = place.layer.as_ref().and_then(|layer| layer.index);
+    let at = index.map_or_else(|| place.kind.as_str().to_owned(), |index| format!("layer {index}"));
+    match place.path.as_ref().filter(|_| index.is_some()).or(place.name.as_ref()).or(place.path.as_ref()) {
+        Some(name) => format!("{at}: {name}"),
+        None => at,
+    }
+}
+
+impl Progress for super::metrics::Metrics {
+    fn expect(&self, _: u64) {}
+
+    fn advance(&self, bytes: u64) {
+        self.add(Counter::Bytes, bytes);
+    }
+
+    fn layer(&self) {}
+
+    fn found(&self, _: usize) {}
+}

@@ -1,0 +1,143 @@
+//! The service as its operators run it: a process with a configuration, asked over HTTP.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// What senders of hooks show, and what it is worth: nothing.
+pub(crate) const PROOF: &str = "not a secret, just a test";
+
+/// A service that ends with this.
+pub(crate) struct Service {
+    child: Child,
+    folder: PathBuf,
+    address: String,
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Service {
+    /// Begins at `address`, for `registries`, with what it knows in `folder`; `more` is put into its configuration.
+    pub(crate) fn start(folder: &Path, address: &str, registries: &[&str], more: &str) -> Self {
+        fs::write(folder.join("proof"), PROOF).unwrap();
+        let mut config = format!("[serve]\nlisten = '{address}'\ndata = 'data'\nlease-seconds = 1\n{more}\n");
+        for registry in registries {
+            let _ = write!(config, "[[serve.registry]]\nname = '{registry}'\n");
+        }
+        for kind in ["distribution", "plain"] {
+            let _ = write!(
+                config,
+                "[[serve.hook]]\nkind = '{kind}'\nproof = 'header'\nheader = 'Authorization'\nsecret-file = 'proof'\n"
+            );
+        }
+        fs::write(folder.join("layersift.toml"), config).unwrap();
+        let child = Self::spawn(folder, &["serve"]);
+        let this = Self { child, folder: folder.to_owned(), address: address.to_owned() };
+        this.wait_for("the service to answer", |service| {
+            service.status("GET", "/readyz", None, "") == Some(200)
+        });
+        this
+    }
+
+    /// Runs the program with the configuration in `folder`.
+    pub(crate) fn spawn(folder: &Path, args: &[&str]) -> Child {
+        let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_layersift"))
+            .args(args)
+            .current_dir(folder)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    /// Sends a request; its status and body, if there is an answer.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        proof: Option<&str>,
+        body: &str,
+    ) -> Option<(u16, String)> {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        if let Some(proof) = proof {
+            request = request.header("authorization", proof);
+        }
+        let mut answer =
+            ureq::Agent::new_with_config(config).run(request.body(body.to_owned()).unwrap()).ok()?;
+        Some((answer.status().as_u16(), answer.body_mut().read_to_string().unwrap()))
+    }
+
+    pub(crate) fn status(&self, method: &str, path: &str, proof: Option<&str>, body: &str) -> Option<u16> {
+        self.ask(method, path, proof, body).map(|(status, _)| status)
+    }
+
+    /// What it gives at `path`.
+    pub(crate) fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path, None, "").unwrap();
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// Tells it of an image, as the plain form does; its answer.
+    pub(crate) fn tell(&self, image: &str) -> Value {
+        let body = json!({"image": image}).to_string();
+        let (status, body) = self.ask("POST", "/hooks/plain", Some(PROOF), &body).unwrap();
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    /// The number of a metric.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.ask("GET", "/metrics", None, "").unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("layersift_{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
+    /// Images that were scanned, once there are so many of them.
+    pub(crate) fn scanned(&self, number: usize) -> Vec<Value> {
+        let scanned = |service: &Self| -> Vec<Value> {
+            let images = service.get("/api/v1/images");
+            let images = images["items"].as_array().unwrap().iter();
+            images.filter(|image| !image["scanned"].is_null()).cloned().collect()
+        };
+        self.wait_for("images to be scanned", |service| scanned(service).len() >= number);
+        scanned(self)
+    }
+
+    pub(crate) fn wait_for(&self, what: &str, done: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !done(self) {
+            let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(started.elapsed() < Duration::from_secs(120), "waited for {what} in vain:\n{}", log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap()
+    }
+}
