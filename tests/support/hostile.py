@@ -601,6 +601,22 @@ def executable(content):
     return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 0, 0, 0, 64, 0, 0, 64, 0, 0) + content
 
 
+def program(content, flags):
+    """An ELF file that is loaded where it was linked to: content with flags, 1 for code and 2 for data."""
+    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 64, 0, 0)
+    size = 120 + len(content)
+    return head + struct.pack("<IIQQQQQQ", 1, 4 | flags, 0, LINKED, LINKED, size, size, 4096) + content
+
+
+# Where programs are linked to.
+LINKED = 0x400000
+
+
+def scattered(number, size):
+    """An address in a program of that size, another for each number."""
+    return LINKED + 120 + number * 2654435761 % max(1, size)
+
+
 def loose(content):
     return zlib.compress(b"blob %d\0" % len(content) + content)
 
@@ -757,6 +773,9 @@ for name, pack, each in [
     ("elf-strings", lambda parts: executable(b"passwd=\0" * len(parts)), 8),
     ("elf-short", lambda parts: executable(b"abcd\0" * len(parts)), 5),
     ("elf-wide", lambda parts: executable("token=".encode("utf-16-le") * len(parts)), 12),
+    ("elf-code", lambda parts: program(b"".join(b"\xb8" + struct.pack("<I", scattered(n, 5 * len(parts))) for n in range(len(parts))), 1), 5),
+    ("elf-table", lambda parts: program(b"".join(struct.pack("<Q", scattered(n, 8 * len(parts))) for n in range(len(parts))), 2), 8),
+    ("elf-glued", lambda parts: program(b"".join(struct.pack("<Q", LINKED + 120 + 16 * n + 8 * len(parts)) for n in range(len(parts))) + b"password=abcdefg" * len(parts), 2), 24),
     ("sqlite-tiny", lambda parts: database((path,) for path, _ in parts), 14),
     ("sqlite-names", lambda parts: database(("password=",) for _ in parts), 17),
     ("git-pack-tiny", lambda parts: packed([path.encode() for path, _ in parts]), 17),

@@ -2,6 +2,7 @@
 //! that Go and Rust put one behind another, and what somebody put into them: a file that is appended, `PyInstaller`'s archive.
 
 mod layout;
+mod pointers;
 mod strings;
 mod wasm;
 

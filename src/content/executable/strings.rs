@@ -8,20 +8,21 @@
 use std::ops::Range;
 
 use super::layout::{Kind, Layout, Machine, Region};
+use super::pointers::Pointers;
 
 /// Shortest run that is kept: two strings, of which one is a token.
 const SHORTEST_RUN: usize = 20;
 /// Shortest string that is shown.
 const SHORTEST: usize = 12;
-/// Most pointers that are held: eight bytes each.
-const MOST_POINTERS: usize = 1 << 20;
 /// Bytes that the longest pattern of instructions or words has.
 const CARRY: usize = 32;
 
 /// What was collected of one image.
 #[derive(Debug)]
 pub(super) struct Strings {
-    pointers: Vec<u64>,
+    pointers: Pointers,
+    /// The addresses whose text is known.
+    seen: Vec<Range<u64>>,
     /// The text of all runs, one behind the other.
     text: Vec<u8>,
     /// The address of each run, and where it starts in the text.
@@ -48,11 +49,13 @@ impl Strings {
         let low = layout.regions.iter().map(|region| region.address).min().unwrap_or(0);
         let high =
             layout.regions.iter().map(|region| region.address.saturating_add(region.size)).max().unwrap_or(0);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
         Self {
-            pointers: Vec::new(),
+            pointers: Pointers::new(room / 4),
+            seen: Vec::new(),
             text: Vec::new(),
             runs: Vec::new(),
-            room: usize::try_from(room / 2).unwrap_or(usize::MAX),
+            room: room / 2,
             open: None,
             bounds: (low, high),
             carry: Vec::new(),
@@ -65,6 +68,7 @@ impl Strings {
     /// Looks at the next bytes of a region; `address` is that of the first of them.
     pub(super) fn feed(&mut self, layout: &Layout, region: &Region, address: u64, bytes: &[u8]) {
         self.runs(address, bytes);
+        self.see(address..address.saturating_add(bytes.len() as u64));
         let start = address.wrapping_sub(self.carry.len() as u64);
         self.carry.extend_from_slice(bytes);
         let carry = std::mem::take(&mut self.carry);
@@ -143,15 +147,33 @@ impl Strings {
         if address <= self.bounds.0 || address >= self.bounds.1 {
             return;
         }
-        if self.pointers.len() >= MOST_POINTERS {
-            self.pointers.sort_unstable();
-            self.pointers.dedup();
-            if self.pointers.len() > MOST_POINTERS / 4 * 3 {
-                self.full = true;
-                return;
-            }
+        if self.pointers.push(address) {
+            self.sort();
         }
-        self.pointers.push(address);
+    }
+
+    /// Notes that the text at these addresses is known.
+    fn see(&mut self, range: Range<u64>) {
+        match self.seen.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.seen.push(range),
+        }
+    }
+
+    /// Sorts the pointers, and forgets those that lead to what is known to be no run, or to the start of one.
+    fn sort(&mut self) {
+        let ordered = self.seen.is_sorted_by(|one, next| one.end <= next.start)
+            && self.runs.is_sorted_by_key(|(address, _)| *address);
+        let mut seen = self.seen.iter().peekable();
+        let mut runs = ranges(&self.runs, self.text.len())
+            .map(|(address, run)| address..address.saturating_add(run.len() as u64))
+            .peekable();
+        self.pointers.sort(|pointer| {
+            while seen.next_if(|seen| seen.end <= pointer).is_some() {}
+            while runs.next_if(|run| run.end <= pointer).is_some() {}
+            let known = seen.peek().is_some_and(|seen| seen.start <= pointer);
+            !ordered || !known || runs.peek().is_some_and(|run| run.start < pointer)
+        });
     }
 
     /// A pointer with a number beside it that could be the length of a string: where it ends, the next begins.
@@ -272,36 +294,38 @@ impl Strings {
     /// The strings that stand directly behind others, one a line, by their addresses; and whether some were left out.
     pub(super) fn finish(mut self) -> (Vec<u8>, bool) {
         self.end();
-        self.pointers.sort_unstable();
-        self.pointers.dedup();
+        self.sort();
         let mut lines = Vec::new();
-        let ends = self.runs.iter().skip(1).map(|(_, start)| *start).chain([self.text.len()]);
-        let run = |((address, start), end): (&(u64, usize), usize)| (*address, *start..end);
-        let mut runs: Vec<(u64, Range<usize>)> = self.runs.iter().zip(ends).map(run).collect();
+        let mut runs: Vec<(u64, Range<usize>)> = ranges(&self.runs, self.text.len()).collect();
         runs.sort_unstable_by_key(|(address, run)| (*address, run.start));
+        let mut pointers = self.pointers.iter().peekable();
         for (address, run) in runs {
             let text = &self.text[run];
-            let first = self.pointers.partition_point(|pointer| *pointer <= address);
-            let inside = |pointer: &&u64| **pointer - address < text.len() as u64;
-            let cuts = self.pointers[first..].iter().take_while(inside);
+            while pointers.next_if(|pointer| *pointer <= address).is_some() {}
             let mut from = 0;
-            let mut pieces = Vec::new();
-            for cut in cuts {
+            let mut show = |piece: Range<usize>| {
+                if piece.len() >= SHORTEST {
+                    lines.extend_from_slice(&text[piece]);
+                    lines.push(b'\n');
+                }
+            };
+            while let Some(cut) = pointers.next_if(|pointer| *pointer - address < text.len() as u64) {
                 let to = usize::try_from(cut - address).unwrap_or(text.len());
-                pieces.push(from..to);
+                show(from..to);
                 from = to;
             }
-            if pieces.is_empty() {
-                continue;
-            }
-            pieces.push(from..text.len());
-            for piece in pieces.into_iter().filter(|piece| piece.len() >= SHORTEST) {
-                lines.extend_from_slice(&text[piece]);
-                lines.push(b'\n');
+            if from > 0 {
+                show(from..text.len());
             }
         }
-        (lines, self.full)
+        (lines, self.full || self.pointers.is_full())
     }
+}
+
+/// The address of each run, and where it stands in the text, which has so many bytes.
+fn ranges(runs: &[(u64, usize)], length: usize) -> impl Iterator<Item = (u64, Range<usize>)> {
+    let ends = runs.iter().skip(1).map(|(_, start)| *start).chain([length]);
+    runs.iter().zip(ends).map(|((address, start), end)| (*address, *start..end))
 }
 
 /// Bytes that are looked at together.
