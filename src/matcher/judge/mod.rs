@@ -144,15 +144,36 @@ fn fragment(value: &[u8]) -> bool {
 const DRAWN: &str = "the name says that it is secret, and the value was drawn at random";
 const CHOSEN: &str = "the name says that it is a password, and the value looks like one that a person chose";
 
-/// `password: password`, `API_KEY=api-key`, `token: TOKEN`, `dbPassword = "db_password"`.
+/// Letters that a name and its value end with alike by no accident.
+const ALIKE: usize = 12;
+
+/// `password: password`, `API_KEY=api-key`, `token: TOKEN`, `dbPassword = "db_password"`,
+/// `MAIL_SIGNING_KEY = 'settings:mailSigningKey'`, `["app_secret_key", "app_public_key"]`.
 fn repeats_name(name: &str, value: &[u8]) -> bool {
     let bare = |text: &[u8]| -> Vec<u8> {
         text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
     };
+    let made_alike = siblings(name.as_bytes(), value);
     let (name, value) = (bare(name.as_bytes()), bare(value));
-    !value.is_empty()
-        && !name.is_empty()
-        && (name == value || (value.len() >= 3 && name.ends_with(&value)) || value.ends_with(&name))
+    let alike =
+        name.iter().rev().zip(value.iter().rev()).take_while(|(a, b)| a == b && a.is_ascii_alphabetic());
+    let ends_with = |text: &[u8], end: &[u8], least: usize| end.len() >= least && text.ends_with(end);
+    made_alike
+        || alike.count() >= ALIKE
+        || ends_with(&name, &value, 3)
+        || ends_with(&value, &name, 1)
+        || (!name.is_empty() && name == value)
+}
+
+/// Whether both are names made alike: three words or more, of which the first and the last are the same.
+fn siblings(name: &[u8], value: &[u8]) -> bool {
+    let ends = |text: &[u8]| {
+        let words: Vec<_> =
+            text.split(|b| *b == b'_' || *b == b'-').map(<[u8]>::to_ascii_lowercase).collect();
+        let plain = words.len() > 2 && words.iter().all(|word| word.iter().all(u8::is_ascii_alphabetic));
+        plain.then(|| (words[0].clone(), words[words.len() - 1].clone()))
+    };
+    ends(name).is_some_and(|ones| ends(value) == Some(ones))
 }
 
 /// Base64 of `user:password` is a secret unless the password is a placeholder; other texts are judged by `other`.

@@ -46,6 +46,8 @@ fn what_is_no_secret_is_none() {
     for (name, value) in [
         ("password", "password"),
         ("DB_PASSWORD", "db_password"),
+        ("CONFIG_KEY_PAYLOAD_SIGNING_KEY", "hostSettings:mailEventsPayloadSigningKey"),
+        ("stripe_secret_key", "stripe_publishable_key"),
         ("password", "changeme"),
         ("password", "${PASSWORD}"),
         ("password", "Enter your password"),

@@ -51,15 +51,17 @@ pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>, sink: &mut dyn FnMut(Found)
         Some(name) => Some(pair(name, text)),
         None => memo.get_or_init(|| around(text, word.clone(), bounds(&candidate, text))).clone(),
     };
+    let says = Says::either(wish.and);
     if wish.judged {
-        if let Some(found) = assignment.and_then(|assignment| judged(assignment, &scene))
+        // Words that are a credential's by themselves may stand anywhere in a name.
+        let own = |assignment: &Assignment| wish.and.is_empty() || names(&says, &word, &assignment.key, text);
+        if let Some(found) = assignment.filter(own).and_then(|assignment| judged(assignment, &scene))
             && (wish.fits)(&text[found.value.clone()])
         {
             sink(found);
         }
         return;
     }
-    let says = Says::either(wish.and);
     if let Some(found) = assignment.and_then(|assignment| named(&says, &word, assignment, text))
         && (wish.fits)(&text[found.value.clone()])
     {
@@ -151,11 +153,15 @@ pub(super) fn alone(secret: &Range<usize>, scene: Scene<'_>) -> Option<Confidenc
 
 /// The value of an assignment in whose key the word stands.
 fn named(says: &Says<'_>, word: &Range<usize>, assignment: Assignment, text: &[u8]) -> Option<Found> {
-    let start = assignment.key.start;
-    let key = &text[assignment.key.clone()];
-    let own = word.start.checked_sub(start)?..word.end.checked_sub(start)?;
-    let fits = assignment.literal && is_word(key, &own) && says.any_in(key);
+    let fits = assignment.literal && names(says, word, &assignment.key, text);
     fits.then_some(Found { key: assignment.key, value: assignment.value, confidence: None })
+}
+
+/// Whether the word is one of the key, which says what the rule asks for.
+fn names(says: &Says<'_>, word: &Range<usize>, key: &Range<usize>, text: &[u8]) -> bool {
+    let own = word.start.checked_sub(key.start).zip(word.end.checked_sub(key.start));
+    let key = &text[key.clone()];
+    own.is_some_and(|(start, end)| is_word(key, &(start..end))) && says.any_in(key)
 }
 
 fn bounds(candidate: &Candidate, text: &[u8]) -> Bounds {

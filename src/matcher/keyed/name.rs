@@ -87,7 +87,7 @@ pub(in crate::matcher) fn may_be_word(text: &[u8], word: &Range<usize>) -> bool 
 const PARTS: &[&str] = &[
     "api", "key", "secret", "token", "access", "auth", "app", "client", "pass", "pwd", "private", "id",
     "user", "account", "license", "sdk", "service", "webhook", "bot", "oauth", "bearer", "admin", "live",
-    "prod", "test", "io", "ai", "com", "hq", "db", "dsn", "url", "sign",
+    "prod", "test", "io", "ai", "com", "hq", "db", "dsn", "url", "sign", "psk", "pw",
 ];
 
 #[cfg(test)]
@@ -114,5 +114,7 @@ mod tests {
         }
         assert!(!word_of("probably_key", "ably"));
         assert!(!word_of("flickringKey", "flickr"));
+        assert!(word_of("homeWifiPsk", "wifi") && word_of("wpapsk", "wpa") && word_of("vncpw", "vnc"));
+        assert!(!word_of("newPassword", "wpa"));
     }
 }
