@@ -147,6 +147,18 @@ fn in_order(lower: &[u8]) -> Option<&'static str> {
     (most || much).then_some("letters or digits in their order")
 }
 
+/// Whether what follows `before` is introduced as an example: `e.g. x`, `for example: "x"`.
+pub fn introduced(before: &[u8]) -> bool {
+    const HEADS: &[&[u8]] = &[b"e.g.", b"eg.", b"for example", b"for instance", b"such as"];
+    let last = &before[before.len().saturating_sub(24)..];
+    let between = |b: &u8| matches!(b, b' ' | b',' | b':' | b'"' | b'\'' | b'`' | b'<');
+    let end = last.iter().rposition(|b| !between(b)).map_or(0, |last| last + 1);
+    let lower = last[..end].to_ascii_lowercase();
+    HEADS.iter().any(|head| {
+        lower.strip_suffix(*head).is_some_and(|rest| !rest.last().is_some_and(u8::is_ascii_alphanumeric))
+    })
+}
+
 /// 1 or -1 if `b` follows or precedes `a` in the alphabet or among the digits, 2 or -2 on the keyboard, else 0.
 fn step(a: u8, b: u8) -> i8 {
     let same_class =
@@ -369,6 +381,16 @@ mod tests {
             gLx-4471-qPz";
         for value in values.split('|') {
             assert_eq!(placeholder(value.as_bytes()), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_introduced_as_an_example_is_told() {
+        for before in ["placeholder: 'e.g. ", "such as `", "(For example: \"", "e.g., <"] {
+            assert!(introduced(before.as_bytes()), "{before}");
+        }
+        for before in ["", "token: ", "verge.g. ", "for example we use the token of production: "] {
+            assert!(!introduced(before.as_bytes()), "{before}");
         }
     }
 

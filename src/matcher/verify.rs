@@ -12,7 +12,7 @@ use super::famous::known_key;
 use super::judge::{Setting, is_login};
 use super::keyed::{self, Memo, Wish};
 use super::pattern::{Pattern, Scratch};
-use super::placeholder::{WORD, placeholder};
+use super::placeholder::{WORD, introduced, placeholder};
 use super::reference::reference;
 use super::tried::Tried;
 use super::{AFTER, BEFORE, Candidate, Surroundings};
@@ -81,6 +81,15 @@ pub(super) struct Tier {
     pub(super) facts: Vec<Fact>,
 }
 
+impl Tier {
+    /// What is not proven and was introduced as an example is one.
+    fn doubt(&mut self, before: &[u8]) {
+        if self.confidence < Confidence::Confirmed && introduced(before) {
+            self.confidence = Confidence::Example;
+        }
+    }
+}
+
 /// What a pattern matches.
 struct Matched {
     whole: Range<usize>,
@@ -147,6 +156,7 @@ impl Compiled {
                             let most = by_place(scene.around.path, text, secret.start);
                             tier.confidence = tier.confidence.min(most);
                         }
+                        tier.doubt(&text[..secret.start]);
                         sink(secret, tier, None);
                     }
                 });
@@ -162,6 +172,7 @@ impl Compiled {
                     if let Some(mut tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
                         let judged = found.confidence.unwrap_or(tier.confidence);
                         tier.confidence = judged.min(tier.confidence);
+                        tier.doubt(&text[..found.value.start]);
                         sink(found.value, tier, Some(found.key));
                     }
                 });

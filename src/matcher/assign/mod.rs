@@ -65,6 +65,8 @@ pub enum Style {
     Member,
     /// `("key", "x")`.
     Pair,
+    /// `["key", "value", …]`: the first two of a list, which may be anything.
+    Listed,
     /// `key == "x"`.
     Compare,
     /// `key x` on a line of its own.
@@ -104,14 +106,29 @@ pub fn around(text: &[u8], keyword: Range<usize>, bounds: Bounds) -> Option<Assi
     if value.range.is_empty() || longest > VALUE_BYTES || value.range.start > reach || cut {
         return None;
     }
+    let listed = found.style == Style::Pair && is_listed(text, before, value.range.end);
     Some(Assignment {
         embedded: embedded(text, &name),
         key: name.range,
         value: value.range,
         quote: value.quote,
-        style: found.style,
+        style: if listed { Style::Listed } else { found.style },
         literal: value.literal,
     })
+}
+
+/// Bytes behind a value in which the next item of a list begins.
+const NEXT_ITEM: usize = 32;
+
+/// Whether the texts between `before` and `end` are items of a list that goes on: two are a pair, and more are none.
+fn is_listed(text: &[u8], before: &[u8], end: usize) -> bool {
+    if before.trim_ascii_end().last() != Some(&b'[') {
+        return false;
+    }
+    let rest = &text[end + Quote::at(text, end).map_or(0, Quote::len)..];
+    let rest = &rest[..rest.len().min(NEXT_ITEM)];
+    let next = rest.trim_ascii_start().strip_prefix(b",").map(<[u8]>::trim_ascii_start);
+    next.and_then(<[u8]>::first).is_some_and(|item| *item != b']')
 }
 
 /// Whether a quotation mark that opened on the line before the key is still open, and is none of the key's own; or an

@@ -11,7 +11,9 @@ fn of<'t>(text: &'t str, word: &str) -> Option<(&'t str, &'t str, Style, bool)> 
 
 /// Text, key, value, style.
 const NOTATIONS: &[(&str, &str, &str, Style)] = {
-    use Style::{Arrow, Call, Colon, Compare, Equals, Member, Named, Option, Pair, Space, Sql, XmlElement};
+    use Style::{
+        Arrow, Call, Colon, Compare, Equals, Listed, Member, Named, Option, Pair, Space, Sql, XmlElement,
+    };
     &[
         ("password = \"v w\"", "password", "v w", Equals),
         ("PASSWORD='v'", "PASSWORD", "v", Equals),
@@ -32,6 +34,10 @@ const NOTATIONS: &[(&str, &str, &str, Style)] = {
         ("{\\\"password\\\": \\\"v\\\"}", "password", "v", Colon),
         ("{\\\\\\\"password\\\\\\\":\\\\\\\"v\\\\\\\"}", "password", "v", Colon),
         ("&quot;password&quot;: &quot;v&quot;", "password", "v", Colon),
+        ("[\"password\", \"v\"]", "password", "v", Pair),
+        ("[\"password\", \"v\",\n]", "password", "v", Pair),
+        ("[\"password\", \"v\", \"w\"]", "password", "v", Listed),
+        ("(\"password\", \"v\", \"w\")", "password", "v", Pair),
         ("password: v\nuser: w", "password", "v", Colon),
         ("  db_password: v # why", "db_password", "v", Colon),
         ("  - password: 'v'", "password", "v", Colon),

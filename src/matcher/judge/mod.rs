@@ -16,7 +16,7 @@ use base64::Engine as _;
 
 use self::chosen::{classes, passphrase, password, secret};
 use self::name::called;
-use self::plain::plain;
+use self::plain::{is_constant, plain};
 pub use self::setting::Setting;
 use super::assign::Style;
 use super::entropy::{distinct, relative, surprise};
@@ -57,7 +57,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
         return None;
     }
-    if context.bare && fragment(value) {
+    if context.bare && fragment(value) || context.style == Style::Pair && is_constant(value) {
         return None;
     }
     if reference(value).is_some() || placeholder(value).is_some() {
@@ -82,10 +82,11 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
         Role::SomeKey => some_key(name, value, context)?,
     };
-    let prose =
-        context.style == Style::Space && !value.iter().any(u8::is_ascii_digit) && found.reason != DRAWN;
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    let prose = context.style == Style::Space && digits == 0 && found.reason != DRAWN;
+    let listed = context.style == Style::Listed && digits < LISTED_DIGITS;
     let nowhere = match context.setting {
-        _ if prose => true,
+        _ if prose || listed => true,
         Setting::Minified => !context.quoted && found.reason != DRAWN,
         Setting::Source => context.style == Style::Space,
         _ => false,
@@ -107,6 +108,9 @@ const fn review(reason: &'static str) -> Judgement {
 fn weaker(found: Judgement) -> Judgement {
     Judgement { confidence: Confidence::Review, ..found }
 }
+
+/// Fewest digits of a value in a list: other items are names, which have one at most.
+const LISTED_DIGITS: usize = 2;
 
 /// A name that begins with the noun is trusted where values are set, and not in programs.
 fn undirected(found: Judgement, context: &Context) -> Judgement {

@@ -1,6 +1,7 @@
 //! Values that are something else by their own form: numbers, versions, dates, addresses, patterns, hashes.
 
 use super::super::entropy::surprise;
+use super::super::words::Words;
 
 /// What `value` is, if its form tells that it is no secret.
 pub(super) fn plain(value: &[u8]) -> Option<&'static str> {
@@ -10,6 +11,19 @@ pub(super) fn plain(value: &[u8]) -> Option<&'static str> {
         .or_else(|| hash(value))
         .or_else(|| selector(value))
         .or_else(|| list(value))
+        .or_else(|| ENCODINGS.has(value.to_ascii_lowercase()).then_some("the name of an encoding"))
+}
+
+/// Names of encodings, which stand behind a text in calls: `Buffer.from(password, 'base64')`.
+static ENCODINGS: Words = Words::new(
+    "utf8 utf-8 utf16 utf-16 utf16le utf-16le utf-16be utf-32 ucs2 ucs-2 ascii us-ascii latin1 latin-1 iso-8859-1 cp1252 \
+    windows-1252 base64 base64url base32 hex binary",
+);
+
+/// Whether `value` is the name of a constant: three words or more in capitals.
+pub(super) fn is_constant(value: &[u8]) -> bool {
+    let word = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_uppercase);
+    value.split(|b| *b == b'_').count() > 2 && value.split(|b| *b == b'_').all(word)
 }
 
 /// Options of a command, and rules or names in a row: `--mount=type=secret`, `required|string|min:8`.
@@ -111,6 +125,8 @@ fn pattern(value: &[u8]) -> Option<&'static str> {
         b"();",
         b"&&",
         b"||",
+        b"===",
+        b"!==",
         b".concat(",
         b"\" + ",
         b"' + ",

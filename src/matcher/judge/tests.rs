@@ -49,6 +49,8 @@ fn what_is_no_secret_is_none() {
         ("CONFIG_KEY_PAYLOAD_SIGNING_KEY", "hostSettings:mailEventsPayloadSigningKey"),
         ("stripe_secret_key", "stripe_publishable_key"),
         ("password", "changeme"),
+        ("password", "base64"),
+        ("credentials", "e.crossOrigin==="),
         ("password", "${PASSWORD}"),
         ("password", "Enter your password"),
         ("password", "Contrase\u{f1}a"),
@@ -104,4 +106,18 @@ proptest! {
         prop_assume!(placeholder(value.as_bytes()).is_none() && distinct(value.as_bytes()) > 12);
         prop_assert!(judge("api_key", value.as_bytes(), &context(Setting::Config, true)).is_some(), "{}", value);
     }
+}
+
+#[test]
+fn names_in_a_list_are_no_pair() {
+    let tier = |value: &str, style| {
+        let context = Context { style, ..context(Setting::Config, true) };
+        judge("api_key", value.as_bytes(), &context).map(|judgement| judgement.confidence)
+    };
+    for name in ["kms.CfnReplicaKeyProps", "apigatewayv2.ApiKey#fromApiKeyId", "CREDENTIALS_STS_ASSUME_ROLE"]
+    {
+        assert_eq!(tier(name, Style::Listed), None, "{name}");
+    }
+    assert_eq!(tier("CREDENTIALS_STS_ASSUME_ROLE", Style::Pair), None);
+    assert_eq!(tier(&drawn(32), Style::Listed), Some(Confidence::Likely));
 }
