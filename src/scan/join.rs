@@ -83,7 +83,7 @@ pub(super) fn join(
     problems.extend(suppression.notes());
     for problem in &mut problems {
         problem.place = redactor.path(&problem.place);
-        problem.message = redactor.text(&problem.message);
+        problem.message = redactor.path(&problem.message);
     }
     problems.sort();
     problems.dedup();
