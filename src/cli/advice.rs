@@ -31,7 +31,7 @@ pub(crate) fn cannot_scan(input: &Input, typed: &OsStr, error: &ScanError) -> St
             let remedy = another_use(path, found).unwrap_or_else(|| remedy.clone());
             format!("{} is not a saved image: {found}. {remedy}", path.display())
         }
-        (Input::Registry(_), _) if is_one_word(typed) => {
+        (Input::Name(_), _) if is_one_word(typed) => {
             let typed = typed.to_string_lossy();
             format!("there is no file `{typed}` here, so it was taken for the name of an image. {error}")
         }

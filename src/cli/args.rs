@@ -88,13 +88,13 @@ Examples:
   layersift serve --data /var/lib/layersift
 ";
 
-/// Scan images: saved ones, and those of registries.
+/// Scan images: saved ones, and those of engines and registries.
 #[derive(clap::Args)]
 #[command(after_help = SCAN_MORE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct ScanArgs {
-    /// An archive (docker save, podman save, OCI), the folder of an OCI layout, the name of an image in a registry, or
-    /// `-` for standard input
+    /// An archive (docker save, podman save, OCI), the folder of an OCI layout, `-` for standard input, docker:NAME,
+    /// podman:NAME, registry:NAME, or a bare name, which is looked for in that order
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::AnyPath)]
     pub(crate) images: Vec<OsString>,
 
@@ -109,6 +109,10 @@ pub(crate) struct ScanArgs {
     /// Scan every tag of every repository: the names of the images are those of registries then
     #[arg(long, help_heading = "Registries")]
     pub(crate) catalog: bool,
+
+    /// Scan every image of engines: the names of the images are `docker` or `podman` then
+    #[arg(long, help_heading = "Engines", conflicts_with_all = ["all_tags", "catalog"])]
+    pub(crate) all_images: bool,
 
     /// Of those tags, scan only such as this glob; may be repeated
     #[arg(long, value_name = "GLOB", help_heading = "Registries")]
@@ -464,6 +468,7 @@ const ABOUT_MORE: &str = "\
 Examples:
   layersift scan app.tar
   docker save app:latest | layersift scan -
+  layersift scan docker:app:latest
   layersift scan ghcr.io/org/app:1.2
   layersift scan --help";
 
@@ -471,6 +476,7 @@ const SCAN_MORE: &str = "\
 Examples:
   layersift scan app.tar                          an archive
   docker save app:latest | layersift scan -       one pass, no temporary file
+  layersift scan docker:app:latest                an image of the Docker engine
   layersift scan ghcr.io/org/app:1.2              an image in a registry, without a pull
   layersift scan ./layout --platform linux/arm64  one platform of an OCI layout
   layersift scan --format json -o report.json a.tar b.tar

@@ -1,4 +1,4 @@
-//! How registries are reached, as it is typed and as the environment says it.
+//! How registries and engines are reached, as it is typed and as the environment says it.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{anyhow, bail};
 use layersift::secret::Secret;
-use layersift::source::{Input, Proxies, Remote};
+use layersift::source::{Engines, Input, Proxies, Remote};
 use layersift::stream::read_bounded;
 use zeroize::Zeroizing;
 
@@ -97,7 +97,7 @@ pub(super) const REGISTRY_MIRROR: Setting = Setting {
 pub(super) const REGISTRY_TIMEOUT: Setting = Setting {
     name: "registry-timeout",
     value: "SECONDS",
-    about: "How long a registry may give nothing, or next to nothing [default: 60]",
+    about: "How long a registry or an engine may give nothing, or next to nothing [default: 60]",
     values: Vec::new,
     set: |settings, text| {
         let seconds: u32 = number(text)?;
@@ -131,7 +131,7 @@ pub(super) const USERNAME: Setting = Setting {
     ..SWITCH
 };
 
-/// Fills in what other programs' variables say: proxies, and where logins are kept.
+/// Fills in what other programs' variables say: proxies, where logins are kept, and where engines are.
 pub(super) fn look_around(remote: &mut Remote, variable: &dyn Fn(&str) -> Option<OsString>) {
     let text = |name: &str| {
         // Programs agree on both spellings; that in small letters is the older one.
@@ -146,7 +146,7 @@ pub(super) fn look_around(remote: &mut Remote, variable: &dyn Fn(&str) -> Option
         all: text("ALL_PROXY").map(Secret::new),
         none_for: text("NO_PROXY").unwrap_or_default(),
     };
-    let folder = |name: &str| variable(name).map(PathBuf::from);
+    let folder = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = folder("HOME").or_else(|| folder("USERPROFILE"));
     let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
     let files = [
@@ -158,6 +158,22 @@ pub(super) fn look_around(remote: &mut Remote, variable: &dyn Fn(&str) -> Option
         folder("DOCKER_CONFIG").or_else(|| in_home(".docker")).map(|folder| folder.join("config.json")),
     ];
     remote.login_files = files.into_iter().flatten().collect();
+    let word = |name: &str| {
+        variable(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
+    };
+    remote.engines = Engines {
+        docker_host: word("DOCKER_HOST"),
+        docker_context: word("DOCKER_CONTEXT"),
+        docker_config: folder("DOCKER_CONFIG").or_else(|| in_home(".docker")),
+        docker_tls: word("DOCKER_TLS_VERIFY").is_some(),
+        docker_certificates: folder("DOCKER_CERT_PATH"),
+        podman_host: word("CONTAINER_HOST"),
+        podman_connection: word("CONTAINER_CONNECTION"),
+        podman_config: folder("XDG_CONFIG_HOME")
+            .or_else(|| in_home(".config"))
+            .map(|folder| folder.join("containers")),
+        runtime: folder("XDG_RUNTIME_DIR"),
+    };
 }
 
 /// The password that standard input holds: all of it but the line break at its end.

@@ -16,6 +16,7 @@ use layersift::scan::cache::Cache;
 use layersift::scan::{GivenBase, Options, Progress, ScanError, Scanner};
 use layersift::secret::FingerprintKey;
 use layersift::signature::RuleSet;
+use layersift::source::engine::{self, Engine};
 use layersift::source::registry::RepositoryName;
 use layersift::source::{Input, Remote, SourceError};
 
@@ -36,9 +37,11 @@ use super::suppress::{baseline, suppressions};
 use super::terminal::{complain, inform, is_dumb, report_options};
 
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
-    let inputs = inputs(args).or_stop(Exit::Usage)?;
+    let engines = engines(args).or_stop(Exit::Usage)?;
+    let mut inputs = if args.all_images { Vec::new() } else { inputs(args).or_stop(Exit::Usage)? };
     let mut job = Job::new((args.config.as_deref(), &args.settings.0), &inputs, args.password_stdin)?;
     job.remote = Remote { tags: args.tags.clone(), history_only: args.history_only, ..job.remote };
+    inputs.extend(images_of(&engines, &job.remote).or_stop(Exit::Failed)?);
     let settings = &job.settings;
     let interrupt = Interrupt::listen();
     let open =
@@ -53,7 +56,9 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let scanner = job.scanner(cache::open(settings, args.show_secrets))?;
     styles.all(|options| options.started = Some(SystemTime::now()));
     let (mut outcomes, mut unreadable) = (Vec::new(), 0);
-    for (input, typed) in inputs.iter().zip(&args.images) {
+    for (index, input) in inputs.iter().enumerate() {
+        // Of an engine, more images are scanned than were typed.
+        let typed = args.images.get(index).map(OsString::as_os_str).unwrap_or_default();
         outcomes.push(scan(&scanner, input, settings).unwrap_or_else(|error| {
             unreadable += 1;
             complain(&cannot_scan(input, typed, &error));
@@ -79,6 +84,38 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
         }
     }
     Ok(Gate::new(settings).exit(&outcomes, unreadable))
+}
+
+/// The engines that are named, if it is all of their images that are wanted.
+fn engines(args: &ScanArgs) -> anyhow::Result<Vec<Engine>> {
+    if !args.all_images {
+        return Ok(Vec::new());
+    }
+    if args.history_only || !args.tags.is_empty() {
+        return Err(anyhow!(
+            "--history-only and --tags are for images in a registry, and not for --all-images"
+        ));
+    }
+    let engine = |text: &OsString| {
+        let name = text.to_str().unwrap_or_default();
+        let known = Engine::named(name.strip_suffix(':').unwrap_or(name));
+        known.ok_or_else(|| anyhow!("`{name}` is no engine: --all-images takes docker and podman"))
+    };
+    args.images.iter().map(engine).collect()
+}
+
+/// Every image of each of the engines.
+fn images_of(engines: &[Engine], remote: &Remote) -> anyhow::Result<Vec<Input>> {
+    let mut inputs = Vec::new();
+    for engine in engines {
+        let images = engine::images(*engine, remote);
+        let images = images.map_err(|error| anyhow!("{error}; {}", error.remedy()))?;
+        if images.is_empty() {
+            return Err(anyhow!("{engine} has no image"));
+        }
+        inputs.extend(images.into_iter().map(|image| Input::Engine(*engine, image)));
+    }
+    Ok(inputs)
 }
 
 /// What `text` names, as the options say.
@@ -212,8 +249,9 @@ fn nothing(input: &Input, error: &ScanError) -> Outcome {
             let message = format!("this is not a saved image: {found}");
             Problem::new(ProblemKind::Unsupported, input.to_string(), message, remedy)
         }
-        ScanError::Source(SourceError::Remote { source, .. }) => {
-            Problem::new(ProblemKind::Unreadable, input.to_string(), source.to_string(), source.remedy())
+        ScanError::Source(error @ SourceError::Remote { source, .. }) => {
+            let message = format!("{source}{}", error.tried());
+            Problem::new(ProblemKind::Unreadable, input.to_string(), message, source.remedy())
         }
         error => {
             let remedy = "see that it is there and can be read, and scan it again";

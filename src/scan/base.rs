@@ -26,7 +26,7 @@ impl GivenBase {
     /// Reads the documents of a base image.
     pub fn read(input: &Input, options: &Options) -> Result<Self, SourceError> {
         let Options { limits, remote, .. } = options;
-        let documents = match source::open(input, limits, remote, &Selection::All)? {
+        let documents = match source::open(input, limits, remote, &Selection::All)?.opened {
             Opened::Blobs(blobs) => {
                 let (mut documents, mut others) = (Documents::default(), Vec::new());
                 documents.list(blobs.listing);

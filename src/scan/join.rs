@@ -335,6 +335,7 @@ fn format(gathered: &Gathered) -> &'static str {
     let layout = kind("index.json").is_some() || kind("oci-layout").is_some();
     match (gathered.form, kind("manifest.json"), layout) {
         (Form::Registry, _, _) => "registry",
+        (Form::Engine(engine), _, _) => engine.format(),
         (Form::Folder, Some(DocumentKind::Manifest), _) => "dir",
         (Form::Folder, _, _) => "oci-layout",
         (Form::Archive, Some(DocumentKind::DockerArchive), _) => "docker-archive",

@@ -81,7 +81,9 @@ impl Scanner {
     /// The digest of the manifest that a name in a registry stands for now.
     pub fn resolve(&self, reference: &Reference) -> Result<String, ScanError> {
         let digest = source::resolve(reference, &self.options.limits, &self.options.remote);
-        digest.map_err(|source| SourceError::Remote { input: reference.to_string(), source }.into())
+        digest.map_err(|source| {
+            SourceError::Remote { input: reference.to_string(), source, tried: Vec::new() }.into()
+        })
     }
 
     /// The layers of an image in a registry of which no report is kept, the largest first. Reads its documents only.
@@ -89,7 +91,7 @@ impl Scanner {
         self.options.check()?;
         let windows = self.memory.bounds(&self.options.limits);
         let Opened::Blobs(blobs) =
-            source::open(input, &windows, &self.options.remote, &self.options.selection)?
+            source::open(input, &windows, &self.options.remote, &self.options.selection)?.opened
         else {
             return Ok(Vec::new());
         };
@@ -115,7 +117,8 @@ impl Scanner {
         let given_up = GivenUp::new();
         self.in_pool(|| {
             let context = self.context(0, progress, &given_up);
-            let refused = |source| SourceError::Remote { input: repository.to_string(), source };
+            let refused =
+                |source| SourceError::Remote { input: repository.to_string(), source, tried: Vec::new() };
             let blob = source::layer(repository, (&layer.digest, layer.size), &self.options.remote);
             let blob = blob.map_err(refused)?;
             if kept::known(&context, &blob).is_some() {

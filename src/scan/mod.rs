@@ -63,7 +63,7 @@ use crate::matcher::Matcher;
 use crate::problem::Problem;
 use crate::secret::FingerprintKey;
 use crate::signature::{Confidence, RuleSet};
-use crate::source::{self, Blob, Blobs, Form, Input, Opened, Remote, SourceError, Stream};
+use crate::source::{self, Blob, Blobs, Form, Found, Input, Opened, Remote, SourceError, Stream};
 use crate::stream::header::Kind;
 use crate::stream::{Members, Streamed, fill};
 
@@ -250,13 +250,14 @@ impl Scanner {
         let Options { limits, remote, selection, .. } = &self.options;
         let windows = self.memory.bounds(limits);
         self.in_pool(|| {
-            let opened = source::open(input, &windows, remote, selection)?;
+            let Found { input, opened, problems } = source::open(input, &windows, remote, selection)?;
             let context = self.context(opened.window(), progress, given_up);
-            let gathered = match opened {
+            let mut gathered = match opened {
                 Opened::Blobs(blobs) => self.gather(&context, blobs),
                 Opened::Stream(stream) => drain(&context, stream),
             };
-            Ok(join::join(self, &context, input, gathered)?)
+            gathered.problems.extend(problems);
+            Ok(join::join(self, &context, &input, gathered)?)
         })
     }
 
@@ -336,7 +337,7 @@ impl Scanner {
 
 /// Members in the order of an archive that can be read once.
 fn drain(context: &Context<'_>, stream: Stream) -> Gathered {
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { form: stream.form, ..Gathered::default() };
     let mut aliases = Vec::new();
     let mut members = Members::new(Streamed(stream.reader), context.limits);
     loop {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::sync::Arc;
 
-use super::{Blob, Blobs, Location, name};
+use super::{Blob, Blobs, Location, RemoteError, name};
 use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};
 use crate::stream::header::{Kind, Member, clean};
@@ -82,6 +82,10 @@ pub(crate) fn damaged(error: &ArchiveError) -> Problem {
     match error {
         ArchiveError::Extension { .. } => {
             Problem::new(ProblemKind::Limit, place, error.to_string(), Limit::HeaderBytes.remedy())
+        }
+        ArchiveError::Read { source, .. } if RemoteError::within(source).is_some() => {
+            let remedy = RemoteError::within(source).map_or(CUT, RemoteError::remedy);
+            Problem::new(ProblemKind::Unreadable, place, error.to_string(), remedy)
         }
         _ => Problem::new(
             ProblemKind::Damaged,

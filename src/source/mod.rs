@@ -1,108 +1,39 @@
 //! Where the bytes of an image come from. A source names its blobs and opens them; what they are, nobody asks it.
 //!
-//! A file or a folder gives blobs that can be opened in any order and several at once. A pipe, and an archive that is
-//! compressed as a whole, give members one after another, once.
+//! A file or a folder gives blobs that can be opened in any order and several at once. A pipe, an engine, and an archive that
+//! is compressed as a whole, give members one after another, once.
 
 mod ahead;
 mod archive;
+pub mod engine;
 mod http;
+mod input;
 mod layout;
+mod near;
 mod reader;
 pub mod registry;
 mod remote;
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
+use self::engine::Engine;
+pub use self::input::{ImageName, Input, ParseInputError};
 pub use self::reader::Reader;
-use self::registry::{ParseReferenceError, Reference, RemoteBlob, RepositoryName, Search};
-pub use self::remote::{Proxies, Remote, RemoteError, RemoteFault};
+use self::registry::{Reference, RemoteBlob, RepositoryName, Search};
+pub use self::remote::{Engines, Proxies, Remote, RemoteError, RemoteFault};
 use crate::image::Selection;
 use crate::limits::{Limit, Limits};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemKind};
 use crate::stream::{Compression, Decoder, Section, header, is_tar};
 
 /// How many certificates are trusted when a registry is reached so: those of the system, and those of files that the user
 /// named. An error if one of the files cannot be used.
 pub fn trusted_authorities(remote: &Remote) -> Result<[usize; 2], RemoteError> {
     http::trusted(remote)
-}
-
-/// What to scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Input {
-    /// A saved image: an archive, or the folder of an OCI layout.
-    Path(PathBuf),
-    /// An archive on standard input.
-    Stdin,
-    /// An archive that is handed over: see [`Input::reader`].
-    Reader(Reader),
-    /// An image in a registry.
-    Registry(Reference),
-    /// Every tag of a repository.
-    Repository(RepositoryName),
-    /// Every tag of every repository of the registry of that name.
-    Catalog(String),
-}
-
-/// Endings of names that are files and no images.
-const FILES: [&str; 10] = [".tar", ".gz", ".tgz", ".zst", ".tzst", ".xz", ".bz2", ".lz4", ".oci", ".json"];
-
-impl Input {
-    /// What `text` means as it is typed: `-`, a path, `registry:NAME`, or the name of an image if there is no such
-    /// path and it does not look like one either.
-    pub fn parse(text: OsString) -> Result<Self, ParseReferenceError> {
-        if text == "-" {
-            return Ok(Self::Stdin);
-        }
-        let named = text.to_str().unwrap_or_default();
-        if let Some(name) = named.strip_prefix("registry:") {
-            return name.parse().map(Self::Registry);
-        }
-        let looks_like_a_path = named.is_empty()
-            || named.starts_with(['/', '.', '~'])
-            || named.contains('\\')
-            || FILES.iter().any(|ending| named.to_ascii_lowercase().ends_with(ending));
-        if looks_like_a_path || Path::new(&text).exists() {
-            return Ok(Self::Path(text.into()));
-        }
-        Ok(named.parse().map_or_else(|_| Self::Path(text.clone().into()), Self::Registry))
-    }
-}
-
-impl Input {
-    /// An archive, compressed or not, that is read once from its start to its end; reports call it `name`.
-    pub fn reader(name: &str, reader: impl Read + Send + 'static) -> Self {
-        Self::Reader(Reader::new(name, Box::new(reader)))
-    }
-
-    /// The registry that it is in, if it is in one.
-    pub fn registry(&self) -> Option<&str> {
-        match self {
-            Self::Registry(reference) => Some(reference.name().domain()),
-            Self::Repository(name) => Some(name.domain()),
-            Self::Catalog(domain) => Some(domain),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Input {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Path(path) => path.display().fmt(f),
-            Self::Stdin => f.write_str("-"),
-            Self::Reader(reader) => reader.fmt(f),
-            Self::Registry(reference) => reference.fmt(f),
-            Self::Repository(name) => name.fmt(f),
-            Self::Catalog(domain) => f.write_str(domain),
-        }
-    }
 }
 
 /// Why an input cannot be scanned at all.
@@ -127,14 +58,38 @@ pub enum SourceError {
         /// What to do.
         remedy: String,
     },
-    /// A registry does not give it.
-    #[error("cannot scan {input}: {source}; {}", source.remedy())]
+    /// No registry and no engine gives it.
+    #[error("cannot scan {input}: {source}; {}{}", source.remedy(), told(tried))]
     Remote {
         /// The input as it was named.
         input: String,
         /// What went wrong.
         source: RemoteError,
+        /// Where else it was looked for before, and why it is not there.
+        tried: Vec<String>,
     },
+}
+
+impl SourceError {
+    /// Where else the input was looked for, as a part of a sentence; empty if it was nowhere else.
+    pub fn tried(&self) -> String {
+        if let Self::Remote { tried, .. } = self { told(tried) } else { String::new() }
+    }
+}
+
+fn told(tried: &[String]) -> String {
+    if tried.is_empty() { String::new() } else { format!(". Before that were tried: {}", tried.join("; ")) }
+}
+
+/// An input that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// What it is: of a bare name, whose image it turned out to be.
+    pub input: Input,
+    /// Its bytes.
+    pub opened: Opened,
+    /// What went wrong on the way to it, and may have led to another image than was meant.
+    pub problems: Vec<Problem>,
 }
 
 /// An input, opened.
@@ -164,6 +119,8 @@ pub struct Stream {
     pub compression: Vec<Compression>,
     /// Bytes that their windows take.
     pub window: u64,
+    /// Who gives it.
+    pub form: Form,
 }
 
 impl std::fmt::Debug for Stream {
@@ -183,6 +140,8 @@ pub enum Form {
     Folder,
     /// By a registry.
     Registry,
+    /// By an engine.
+    Engine(Engine),
 }
 
 /// The blobs of a file, a folder or a registry.
@@ -252,37 +211,90 @@ pub fn open(
     limits: &Limits,
     remote: &Remote,
     selection: &Selection,
-) -> Result<Opened, SourceError> {
-    let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+) -> Result<Found, SourceError> {
     let search = Search { remote, selection, limits };
-    let refused = |source| SourceError::Remote { input: input.to_string(), source };
-    match input {
+    let refused = |source| SourceError::Remote { input: input.to_string(), source, tried: Vec::new() };
+    let opened = match input {
         Input::Registry(reference) => registry::open(reference, search).map(Opened::Blobs).map_err(refused),
         Input::Repository(name) => registry::open_all(name, search).map(Opened::Blobs).map_err(refused),
         Input::Catalog(domain) => registry::open_catalog(domain, search).map(Opened::Blobs).map_err(refused),
-        Input::Stdin => stream(Box::new(io::stdin()), input, limits),
-        Input::Reader(reader) => stream(reader.take().map_err(unreadable)?, input, limits),
-        Input::Path(path) => {
-            let metadata = std::fs::metadata(path).map_err(unreadable)?;
-            if metadata.is_dir() {
-                return layout::open(path, limits).map(Opened::Blobs);
+        Input::Engine(engine, name) => {
+            let archive = engine::open(*engine, name, remote).map_err(refused)?;
+            stream(archive, input, limits, Form::Engine(*engine))
+        }
+        Input::Name(name) => return look_for(name, search),
+        Input::Stdin => stream(Box::new(io::stdin()), input, limits, Form::Archive),
+        Input::Reader(reader) => match reader.take() {
+            Ok(reader) => stream(reader, input, limits, Form::Archive),
+            Err(source) => Err(SourceError::Unreadable { input: input.to_string(), source }),
+        },
+        Input::Path(path) => path_at(path, input, limits),
+    }?;
+    Ok(Found { input: input.clone(), opened, problems: Vec::new() })
+}
+
+/// Looks for a bare name, which is no path: in the engines, and then in the registry.
+fn look_for(name: &ImageName, search: Search<'_>) -> Result<Found, SourceError> {
+    let mut tried = vec!["a file, and there is none of that name".to_owned()];
+    let mut problems = Vec::new();
+    // Of an engine's image there is no history without its layers.
+    let engines = if search.remote.history_only { &[][..] } else { &Engine::ALL };
+    for engine in engines {
+        let input = Input::Engine(*engine, name.clone());
+        match engine::open(*engine, name, search.remote) {
+            Ok(archive) => {
+                let opened = stream(archive, &input, search.limits, Form::Engine(*engine))?;
+                return Ok(Found { input, opened, problems });
             }
-            let mut file = File::open(path).map_err(unreadable)?;
-            if !metadata.is_file() {
-                return stream(Box::new(file), input, limits);
+            Err(error) => {
+                if !matches!(error.fault(), RemoteFault::Absent | RemoteFault::Nobody) {
+                    problems.push(unasked(&input, &error));
+                }
+                tried.push(format!("{engine}, and {error}"));
             }
-            let mut head = [0; header::BLOCK];
-            let (filled, error) = crate::stream::fill(&mut file, &mut head);
-            if let Some(source) = error {
-                return Err(unreadable(source));
-            }
-            if is_tar(&head[..filled]) {
-                return archive::open(file, metadata.len(), limits).map(Opened::Blobs).map_err(unreadable);
-            }
-            let file = File::open(path).map_err(unreadable)?;
-            stream(Box::new(file), input, limits)
         }
     }
+    let input = name.as_str().to_owned();
+    let Some(reference) = name.reference() else {
+        let source = RemoteError::new(
+            RemoteFault::Absent,
+            "it is the id of an image, and no engine has one of that id",
+            "see which images there are with `docker image ls` or `podman image ls`",
+        );
+        return Err(SourceError::Remote { input, source, tried });
+    };
+    let blobs = registry::open(reference, search);
+    let blobs = blobs.map_err(|source| SourceError::Remote { input, source, tried })?;
+    Ok(Found { input: Input::Registry(reference.clone()), opened: Opened::Blobs(blobs), problems })
+}
+
+/// What to say of an engine that could not be asked for an image, which was then taken from elsewhere.
+fn unasked(input: &Input, error: &RemoteError) -> Problem {
+    let message = format!("this may be another image than the engine's: {error}");
+    let remedy = format!("{}; or write registry: before the name if the registry's is meant", error.remedy());
+    Problem::new(ProblemKind::Note, input.to_string(), message, remedy)
+}
+
+fn path_at(path: &Path, input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
+    let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if metadata.is_dir() {
+        return layout::open(path, limits).map(Opened::Blobs);
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return stream(Box::new(file), input, limits, Form::Archive);
+    }
+    let mut head = [0; header::BLOCK];
+    let (filled, error) = crate::stream::fill(&mut file, &mut head);
+    if let Some(source) = error {
+        return Err(unreadable(source));
+    }
+    if is_tar(&head[..filled]) {
+        return archive::open(file, metadata.len(), limits).map(Opened::Blobs).map_err(unreadable);
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    stream(Box::new(file), input, limits, Form::Archive)
 }
 
 /// A layer of a repository, by its digest and its size.
@@ -301,15 +313,25 @@ pub fn resolve(reference: &Reference, limits: &Limits, remote: &Remote) -> Resul
 }
 
 /// Undoes the compressions around an archive that is read once.
-fn stream(reader: Box<dyn Read + Send>, input: &Input, limits: &Limits) -> Result<Opened, SourceError> {
-    let unreadable = |source| SourceError::Unreadable { input: input.to_string(), source };
+fn stream(
+    reader: Box<dyn Read + Send>,
+    input: &Input,
+    limits: &Limits,
+    form: Form,
+) -> Result<Opened, SourceError> {
+    let unreadable = |error: io::Error| match RemoteError::within(&error) {
+        Some(remote) => {
+            SourceError::Remote { input: input.to_string(), source: remote.clone(), tried: Vec::new() }
+        }
+        None => SourceError::Unreadable { input: input.to_string(), source: error },
+    };
     let mut reader: Box<dyn BufRead + Send> = Box::new(BufReader::with_capacity(256 << 10, reader));
     let (mut compression, mut window) = (Vec::new(), 0_u64);
     loop {
         let (head, whole) = peek(reader).map_err(unreadable)?;
         reader = whole;
         if is_tar(&head) {
-            return Ok(Opened::Stream(Stream { reader: Box::new(reader), compression, window }));
+            return Ok(Opened::Stream(Stream { reader: Box::new(reader), compression, window, form }));
         }
         let deep = compression.len() as u64 >= limits.get(Limit::Depth);
         match Compression::sniff(&head).filter(|_| !deep) {

@@ -1,12 +1,13 @@
 //! What registries and engines have in common: how to reach them, and why they did not give what they were asked for.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::secret::Secret;
 
-/// How registries are reached. Nothing of it is read from the environment here: the program does that.
+/// How registries and engines are reached. Nothing of it is read from the environment here: the program does that.
 #[derive(Debug, Clone)]
 pub struct Remote {
     /// Talk to registries without TLS. Without this only those on this machine are.
@@ -34,6 +35,31 @@ pub struct Remote {
     pub timeout: Duration,
     /// How often a request is made again that failed in a way that may pass.
     pub retries: u32,
+    /// Where engines may be.
+    pub engines: Engines,
+}
+
+/// Where engines are, as the variables of their clients say it. Files in these folders say more.
+#[derive(Debug, Clone, Default)]
+pub struct Engines {
+    /// `DOCKER_HOST`.
+    pub docker_host: Option<String>,
+    /// `DOCKER_CONTEXT`.
+    pub docker_context: Option<String>,
+    /// `DOCKER_CONFIG`: the folder of Docker's client, `~/.docker`.
+    pub docker_config: Option<PathBuf>,
+    /// Whether `DOCKER_TLS_VERIFY` is set.
+    pub docker_tls: bool,
+    /// `DOCKER_CERT_PATH`: the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    pub docker_certificates: Option<PathBuf>,
+    /// `CONTAINER_HOST`.
+    pub podman_host: Option<String>,
+    /// `CONTAINER_CONNECTION`.
+    pub podman_connection: Option<String>,
+    /// The folder of podman's configuration: `~/.config/containers`.
+    pub podman_config: Option<PathBuf>,
+    /// `XDG_RUNTIME_DIR`: where services of the user listen.
+    pub runtime: Option<PathBuf>,
 }
 
 /// Proxies as the variables of the same names give them.
@@ -64,6 +90,7 @@ impl Default for Remote {
             proxies: Proxies::default(),
             timeout: Duration::from_secs(60),
             retries: 5,
+            engines: Engines::default(),
         }
     }
 }
@@ -76,6 +103,8 @@ pub enum RemoteFault {
     Passing,
     /// There is no such thing.
     Absent,
+    /// Nobody is there to be asked.
+    Nobody,
     /// It is not given to everybody.
     Denied,
     /// The other side does not speak TLS.
@@ -90,7 +119,7 @@ pub enum RemoteFault {
 pub struct RemoteError {
     pub(super) fault: RemoteFault,
     pub(super) message: String,
-    pub(super) remedy: &'static str,
+    pub(super) remedy: Cow<'static, str>,
     /// How long the other side asks to wait.
     pub(super) wait: Option<Duration>,
 }
@@ -99,8 +128,12 @@ pub struct RemoteError {
 const LATER: &str = "see that it can be reached from here, and scan again";
 
 impl RemoteError {
-    pub(super) fn new(fault: RemoteFault, message: impl Into<String>, remedy: &'static str) -> Self {
-        Self { fault, message: message.into(), remedy, wait: None }
+    pub(super) fn new(
+        fault: RemoteFault,
+        message: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { fault, message: message.into(), remedy: remedy.into(), wait: None }
     }
 
     pub(super) fn passing(message: impl Into<String>) -> Self {
@@ -117,8 +150,8 @@ impl RemoteError {
     }
 
     /// What to do about it.
-    pub fn remedy(&self) -> &'static str {
-        self.remedy
+    pub fn remedy(&self) -> &str {
+        &self.remedy
     }
 
     /// What `error`, which came while `what` was read, means.

@@ -1,15 +1,20 @@
 //! Every case of `testdata/cases` through every form in which its image can be saved: the same findings from each.
 //!
 //! A case is scanned as archive, folder and standard input, with its layers plain, gzip and zstd, by one thread and
-//! by four. Each report must hold what the case expects, and all reports must agree to the line and offset.
+//! by four; out of a registry, and out of one with TLS and a login; and out of Docker's engine and podman's. Each report must
+//! hold what the case expects, and all reports must agree to the line and offset.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use crate::support::bundle::Bundle;
 use crate::support::case::Case;
 use crate::support::compression::Compression;
+use crate::support::engine::{Engine, Kind};
 use crate::support::expect::differences;
 use crate::support::formats::named;
+use crate::support::image::ImageBuilder;
+use crate::support::registry::{PASSWORD, Registry, USER};
 use crate::support::root;
 use crate::support::scanner::{Report, scanner};
 
@@ -76,25 +81,85 @@ cases! {
 fn run(name: &str) {
     let case = Case::read(name);
     let mut first: Option<(String, Report)> = None;
-    for compression in [Compression::Plain, Compression::Gzip, Compression::Zstd] {
+    for compression in COMPRESSIONS {
         for format in ["docker-legacy", "docker-25", "docker-containerd", "oci-archive"] {
             if case.needs_oci() && !named(format).oci {
                 continue;
             }
             let bundle = (named(format).write)(&case.images(), compression);
             for (form, report) in reports(&case, format, &bundle) {
-                let form = format!("{form}, {compression:?}");
-                let differences = differences(&case, &report);
-                assert!(differences.is_empty(), "{} ({form})\n{}", case.about, differences.join("\n"));
-                match &first {
-                    Some((other, first)) => {
-                        assert_eq!(first.comparable(), report.comparable(), "{other} = {form}");
-                    }
-                    None => first = Some((form, report)),
-                }
+                agree(&case, &mut first, format!("{form}, {compression:?}"), report);
             }
         }
     }
+    for (form, report) in pulled(name, &case).into_iter().chain(exported(name, &case)) {
+        agree(&case, &mut first, form, report);
+    }
+}
+
+const COMPRESSIONS: [Compression; 3] = [Compression::Plain, Compression::Gzip, Compression::Zstd];
+
+/// Whether a report holds what it should, and what the first one held.
+fn agree(case: &Case, first: &mut Option<(String, Report)>, form: String, report: Report) {
+    let differences = differences(case, &report);
+    assert!(differences.is_empty(), "{} ({form})\n{}", case.about, differences.join("\n"));
+    match first {
+        Some((other, first)) => assert_eq!(first.comparable(), report.comparable(), "{other} = {form}"),
+        None => *first = Some((form, report)),
+    }
+}
+
+/// Out of a registry in each compression, and once out of one with TLS and a login.
+fn pulled(name: &str, case: &Case) -> Vec<(String, Report)> {
+    static PLAIN: OnceLock<Registry> = OnceLock::new();
+    static CLOSED: OnceLock<Registry> = OnceLock::new();
+    let write = |compression| (named("buildx-oci").write)(&case.images(), compression);
+    let scan = |reference: &str| {
+        let platforms = if case.images().len() > 1 { &["--platform", "all"][..] } else { &[] };
+        scanner().args([reference]).args(platforms.iter().copied()).args(&case.args)
+    };
+    let mut all = Vec::new();
+    let plain = PLAIN.get_or_init(Registry::plain);
+    for compression in COMPRESSIONS {
+        let tag = format!("cases/{name}:{}", format!("{compression:?}").to_lowercase());
+        plain.push(&write(compression), &tag);
+        let report = scan(&format!("registry:{}/{tag}", plain.address)).report();
+        all.push((format!("registry, {compression:?}"), report));
+    }
+    let closed = CLOSED.get_or_init(Registry::with_login);
+    let tag = format!("cases/{name}:1");
+    closed.push(&write(Compression::Gzip), &tag);
+    let login = ["--username", USER, "--password-stdin", "--registry-ca"];
+    let scan = scan(&format!("{}/{tag}", closed.address)).args(login).path(&closed.file("ca.pem"));
+    all.push(("registry with TLS and a login".into(), scan.input(PASSWORD).report()));
+    all
+}
+
+/// Out of engines, which take what their form has room for.
+fn exported(name: &str, case: &Case) -> Vec<(String, Report)> {
+    static PODMAN: OnceLock<Engine> = OnceLock::new();
+    let of_case = case.images();
+    if of_case.len() > 1 || of_case.iter().any(|image| !image.attestations.is_empty()) {
+        // An engine of this age keeps one platform, and no attestations.
+        return Vec::new();
+    }
+    let image = format!("{name}:1");
+    let images: Vec<ImageBuilder> = case.images().into_iter().map(|of_case| of_case.name(&image)).collect();
+    let archive = |format: &str| (named(format).write)(&images, Compression::Plain).tar();
+    let mut engines = vec![("podman", PODMAN.get_or_init(|| Engine::start(Kind::Podman)), "oci-archive")];
+    if !case.needs_oci() {
+        engines.push(("docker", Engine::shared(), "docker-legacy"));
+    }
+    let mut all = Vec::new();
+    for (which, engine, format) in engines {
+        engine.load(&archive(format));
+        let (variable, place) = engine.variable();
+        for jobs in ["1", "4"] {
+            let scan = scanner().env(variable, &place).args(["--jobs", jobs, &format!("{which}:{image}")]);
+            all.push((format!("{which}, {jobs} jobs"), scan.args(&case.args).report()));
+        }
+    }
+    all
 }
 
 /// Scans `bundle` in each way in which it can be handed over, by one thread and by four.

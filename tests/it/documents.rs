@@ -3,9 +3,9 @@
 //! A `console` block is a shell session of its own: `$ ` starts a command, `> ` continues it, other lines are output, of
 //! which a line `...` leaves out any number. It runs in a folder with the repository's `testdata` and `signatures` and
 //! with the demonstration image as `app.tar`. A command that leaves with anything but 0, or 1 for a leaking image, has
-//! to be followed by `echo $?`. What needs an engine is not run, or is fed the demonstration image in place of what the
-//! engine would save; what engines really save is scanned in `builders`. `registry.example` stands for a registry
-//! on this machine that holds the demonstration image.
+//! to be followed by `echo $?`. What builds is not run, and what saves by a client of an engine is fed the demonstration image
+//! in place of what that would save; what engines really save is scanned in `builders`. Where a document asks an engine, and
+//! where it names `registry.example`, real ones on this machine hold the demonstration image.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -16,6 +16,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use tempfile::TempDir;
 
+use crate::support::engine::{Engine, Kind};
 use crate::support::registry::Registry;
 use crate::support::root;
 
@@ -25,6 +26,7 @@ const SHOWN: &[&str] = &[
     "docs/cache.md",
     "docs/ci.md",
     "docs/compare.md",
+    "docs/engines.md",
     "docs/formats.md",
     "docs/policy.md",
     "docs/registry.md",
@@ -44,6 +46,7 @@ const LINKED: &[&str] = &[
     "docs/cache.md",
     "docs/compare.md",
     "docs/ci.md",
+    "docs/engines.md",
     "docs/formats.md",
     "docs/library.md",
     "docs/policy.md",
@@ -124,6 +127,39 @@ fn registry() -> &'static str {
     })
 }
 
+/// What stands in a document for the place where Docker's engine listens.
+const SOCKET: &str = "unix:///run/docker.example";
+
+/// An engine that commands of documents ask.
+struct Asked {
+    /// What such a command has in it.
+    command: &'static str,
+    kind: Kind,
+    running: OnceLock<Engine>,
+}
+
+static ENGINES: [Asked; 3] = [
+    Asked { command: "docker:|--all-images docker", kind: Kind::Docker, running: OnceLock::new() },
+    Asked { command: "podman:", kind: Kind::Podman, running: OnceLock::new() },
+    Asked { command: "^ctr ", kind: Kind::Containerd, running: OnceLock::new() },
+];
+
+/// The variables that lead to the engines that `block` asks, which hold the demonstration image.
+fn engines(block: &str) -> Vec<(&'static str, String)> {
+    let session = session(block);
+    let wanted = |asked: &&Asked| {
+        let pattern = Regex::new(asked.command).unwrap();
+        session.iter().any(|shown| pattern.is_match(&shown.command))
+    };
+    let start = |asked: &Asked| {
+        let engine = Engine::start(asked.kind);
+        engine.load(&fs::read(playground().path().join("app.tar")).unwrap());
+        engine
+    };
+    let asked = ENGINES.iter().filter(wanted);
+    asked.map(|asked| asked.running.get_or_init(|| start(asked)).variable()).collect()
+}
+
 /// A shell that knows `layersift` and nothing of the user's settings.
 fn shell(folder: &Path, script: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_layersift")).parent().unwrap();
@@ -151,12 +187,17 @@ fn runnable(command: &str) -> Option<String> {
 }
 
 /// Output and exit code of each command, run one after the other in one shell.
-fn run(folder: &Path, commands: &[String]) -> Vec<(String, i32)> {
+fn run(folder: &Path, commands: &[String], engines: &[(&str, String)]) -> Vec<(String, i32)> {
     let mark = "what follows is the next command";
     let each =
         |command: &String| format!("{command}\ncode=$?; printf '\\n{mark} %s\\n' $code; (exit $code)\n");
     let script: String = std::iter::once("exec 2>&1\n".to_owned()).chain(commands.iter().map(each)).collect();
-    let mut output = String::from_utf8(shell(folder, &script).output().unwrap().stdout).unwrap();
+    let mut shell = shell(folder, &script);
+    shell.envs(engines.iter().cloned());
+    let mut output = String::from_utf8(shell.output().unwrap().stdout).unwrap();
+    if let Some((_, host)) = engines.iter().find(|(name, _)| *name == "DOCKER_HOST") {
+        output = output.replace(host, SOCKET);
+    }
     if let Some(address) = REGISTRY.get() {
         let safe = output.replace(&format!("http://{address}"), &format!("https://{HOST}"));
         output = safe.replace(address, HOST);
@@ -182,7 +223,7 @@ fn check(document: &str, block: &str, wrong: &mut Vec<String>) -> usize {
     let shown: Vec<(&Shown, String)> =
         session.iter().filter_map(|shown| Some((shown, runnable(&shown.command)?))).collect();
     let commands: Vec<String> = shown.iter().map(|(_, command)| command.clone()).collect();
-    let results = run(folder.path(), &commands);
+    let results = run(folder.path(), &commands, &engines(block));
     assert_eq!(results.len(), commands.len(), "{document}: a command ended the shell:\n{block}");
     for (index, ((shown, command), (output, code))) in shown.iter().zip(&results).enumerate() {
         if !fits(&shown.output, output) {

@@ -16,6 +16,7 @@ mod cost;
 mod demo;
 mod diff;
 mod documents;
+mod engines;
 mod faults;
 mod formats;
 mod import;

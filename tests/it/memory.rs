@@ -14,7 +14,9 @@ use layersift::scan::{default_memory, least_memory};
 use layersift::signature::template::expand;
 use serde_json::{Value, json};
 
+use crate::support::engine::{Engine, Kind};
 use crate::support::noise::Noise;
+use crate::support::registry::Registry;
 
 const MIB: u64 = 1 << 20;
 /// What a debug build may have more.
@@ -39,6 +41,23 @@ fn the_layers_of_a_file_side_by_side_need_no_more_than_128_megabytes() {
     let file = tempfile::NamedTempFile::new().unwrap();
     write_archive(&mut io::BufWriter::with_capacity(1 << 20, &file), 2048 * MIB / scale()).unwrap();
     Run { jobs: 2, max_memory: None }.file(file.path());
+}
+
+#[test]
+fn an_image_of_a_registry_or_an_engine_needs_no_more_than_128_megabytes() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    write_archive(&mut io::BufWriter::with_capacity(1 << 20, &file), 512 * MIB / scale()).unwrap();
+    let run = Run { jobs: 2, max_memory: None };
+    let registry = Registry::plain();
+    registry.copy(&format!("docker-archive:{}", file.path().display()), "big:latest", &[]);
+    run.named(&format!("registry:{}/big:latest", registry.address), None);
+    drop(registry);
+    let archive = std::fs::read(file.path()).unwrap();
+    for (kind, name) in [(Kind::Docker, "docker"), (Kind::Podman, "podman")] {
+        let engine = Engine::start(kind);
+        engine.load(&archive);
+        run.named(&format!("{name}:big:latest"), Some(engine.variable()));
+    }
 }
 
 #[test]
@@ -103,7 +122,7 @@ struct Run {
 
 impl Run {
     fn piped(&self, write: impl FnOnce(&mut io::BufWriter<ChildStdin>) -> io::Result<()> + Send) {
-        let mut child = self.start(Stdio::piped(), Path::new("-"));
+        let mut child = self.start(Stdio::piped(), Path::new("-"), None);
         let mut pipe = io::BufWriter::with_capacity(1 << 20, child.stdin.take().unwrap());
         std::thread::scope(|threads| {
             let writer = threads.spawn(move || {
@@ -115,10 +134,14 @@ impl Run {
     }
 
     fn file(&self, path: &Path) {
-        self.check(self.start(Stdio::null(), path), "from a file");
+        self.check(self.start(Stdio::null(), path, None), "from a file");
     }
 
-    fn start(&self, stdin: Stdio, input: &Path) -> Child {
+    fn named(&self, name: &str, variable: Option<(&str, String)>) {
+        self.check(self.start(Stdio::null(), Path::new(name), variable), name);
+    }
+
+    fn start(&self, stdin: Stdio, input: &Path, variable: Option<(&str, String)>) -> Child {
         let memory = self.max_memory.map(|bytes| format!("--max-memory={bytes}"));
         Command::new("python3")
             .args(["-c", MEASURE])
@@ -126,6 +149,7 @@ impl Run {
             .args(["scan", "--format", "json", "--show-secrets", "--jobs", &self.jobs.to_string()])
             .args(memory)
             .arg(input)
+            .envs(variable)
             .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

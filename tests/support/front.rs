@@ -1,7 +1,9 @@
-//! A server of ours in front of a registry: it asks for tokens, does harm, and writes down what it was asked.
+//! A server of ours in front of a registry or an engine: it asks for tokens, does harm, and writes down what it was asked.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -40,6 +42,10 @@ pub(crate) enum Act {
     Drip,
     /// Change the last byte of the body.
     Spoil,
+    /// Change the byte of the body at that place.
+    SpoilAt(usize),
+    /// Give that many bytes of the body, and this in place of the rest.
+    Instead(usize, &'static str),
     /// Give the whole, whatever part was asked for.
     Whole,
     /// Say that it is so much longer.
@@ -57,15 +63,24 @@ pub(crate) struct Front {
 impl Front {
     /// A front of `registry` that does what `decide` says.
     pub(crate) fn of(registry: &str, decide: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
+        Self::before(Server::Network(registry.to_owned()), decide)
+    }
+
+    /// The same of what listens at a Unix socket.
+    pub(crate) fn of_socket(socket: &Path, decide: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
+        Self::before(Server::Socket(socket.to_owned()), decide)
+    }
+
+    fn before(server: Server, decide: impl Fn(&Asked) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
-        let (registry, decide, seen) = (registry.to_owned(), Arc::new(decide), Arc::clone(&log));
+        let (decide, seen) = (Arc::new(decide), Arc::clone(&log));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (registry, decide, seen) = (registry.clone(), Arc::clone(&decide), Arc::clone(&seen));
+                let (server, decide, seen) = (server.clone(), Arc::clone(&decide), Arc::clone(&seen));
                 // Who hangs up early is tested here, and not an error.
-                thread::spawn(move || drop(serve(stream, &registry, &*decide, &seen)));
+                thread::spawn(move || drop(serve(stream, &server, &*decide, &seen)));
             }
         });
         Self { address, log }
@@ -77,9 +92,40 @@ impl Front {
     }
 }
 
+/// Who is behind a front.
+#[derive(Clone)]
+enum Server {
+    Network(String),
+    Socket(std::path::PathBuf),
+}
+
+impl Server {
+    /// What it answers to `request`, to the end of the connection.
+    fn ask(&self, request: &str) -> std::io::Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        match self {
+            Self::Network(address) => {
+                let mut stream = TcpStream::connect(address)?;
+                stream.write_all(request.as_bytes())?;
+                stream.read_to_end(&mut answer)?;
+            }
+            Self::Socket(path) => {
+                let mut stream = UnixStream::connect(path)?;
+                stream.write_all(request.as_bytes())?;
+                stream.read_to_end(&mut answer)?;
+            }
+        }
+        Ok(answer)
+    }
+
+    fn host(&self) -> &str {
+        if let Self::Network(address) = self { address } else { "engine" }
+    }
+}
+
 fn serve(
     mut client: TcpStream,
-    registry: &str,
+    registry: &Server,
     decide: &dyn Fn(&Asked) -> Act,
     seen: &Mutex<Vec<Asked>>,
 ) -> std::io::Result<()> {
@@ -103,6 +149,12 @@ fn serve(
     let mut length = i64::try_from(body.len()).unwrap();
     match act {
         Act::Spoil => *body.last_mut().unwrap() ^= 1,
+        Act::SpoilAt(at) => body[at] ^= 1,
+        Act::Instead(bytes, other) => {
+            body.truncate(bytes);
+            body.extend(other.bytes());
+            length = i64::try_from(body.len()).unwrap();
+        }
         Act::Longer(more) => length += more,
         _ => {}
     }
@@ -163,20 +215,20 @@ fn request(client: &TcpStream) -> std::io::Result<Option<Asked>> {
     Ok(Some(asked))
 }
 
-/// What the registry answers: head and body.
-fn upstream(registry: &str, asked: &Asked, whole: bool) -> std::io::Result<(String, Vec<u8>)> {
-    let mut server = TcpStream::connect(registry)?;
+/// What the server answers: head and body.
+fn upstream(server: &Server, asked: &Asked, whole: bool) -> std::io::Result<(String, Vec<u8>)> {
+    let host = server.host();
+    // In the older version of HTTP, an answer comes in one piece.
+    let version = if matches!(server, Server::Socket(_)) { "1.0" } else { "1.1" };
     let mut head =
-        format!("{} {} HTTP/1.1\r\nHost: {registry}\r\nConnection: close\r\n", asked.method, asked.path);
+        format!("{} {} HTTP/{version}\r\nHost: {host}\r\nConnection: close\r\n", asked.method, asked.path);
     for (name, value) in &asked.headers {
         let passed = ["accept", "range"].contains(&name.to_ascii_lowercase().as_str());
         if passed && !(whole && name.eq_ignore_ascii_case("range")) {
             head.extend([name, ": ", value, "\r\n"]);
         }
     }
-    server.write_all(format!("{head}\r\n").as_bytes())?;
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer)?;
+    let answer = server.ask(&format!("{head}\r\n"))?;
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     Ok((head, answer[end + 4..].to_vec()))

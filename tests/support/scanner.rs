@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ pub(crate) struct Scanner {
     args: Vec<OsString>,
     stdin: Option<Vec<u8>>,
     variables: Vec<(&'static str, OsString)>,
+    folder: Option<PathBuf>,
 }
 
 /// What a call gave.
@@ -31,7 +32,7 @@ pub(crate) fn scanner() -> Scanner {
 impl Scanner {
     /// A call of another subcommand.
     pub(crate) fn of(subcommand: &str) -> Self {
-        Self { args: vec![subcommand.into()], stdin: None, variables: Vec::new() }
+        Self { args: vec![subcommand.into()], stdin: None, variables: Vec::new(), folder: None }
     }
 
     pub(crate) fn args<S: Into<OsString>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
@@ -60,6 +61,12 @@ impl Scanner {
         self
     }
 
+    /// Runs it in that folder.
+    pub(crate) fn within(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
+        self
+    }
+
     /// Runs it with a standard output that nobody reads.
     pub(crate) fn run_with_closed_stdout(self) -> Run {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -76,7 +83,7 @@ impl Scanner {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_layersift"))
             .args(self.args)
-            .current_dir(home.path())
+            .current_dir(self.folder.as_deref().unwrap_or(home.path()))
             .env_clear()
             .envs(self.variables)
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })

@@ -1,4 +1,4 @@
-//! Requests over HTTP: one client for registries, with everything about it that must not go wrong in one place.
+//! Requests over HTTP: one client for registries and engines, with everything about it that must not go wrong in one place.
 //!
 //! * A login goes to the server that it is for. When that one leads elsewhere, it stays behind.
 //! * From TLS nobody is led to a connection without.
@@ -8,11 +8,13 @@
 //! What is asked and what the answers mean is not known here.
 
 mod address;
+mod line;
 mod proxy;
 mod tls;
 mod url;
 
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,8 @@ use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
 use self::address::{Elsewhere, Near, names_near};
+pub(super) use self::line::Line;
+use self::line::Nowhere;
 pub(super) use self::tls::trusted;
 pub(super) use self::url::{Url, escaped, is_loopback};
 use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
@@ -35,6 +39,10 @@ pub(super) struct Http {
     tls: [TlsConfig; 2],
     proxies: Proxies,
     timeout: Duration,
+    /// Where every request goes, if not to the host that it names.
+    line: Option<Line>,
+    /// What the server is called, if not by its address.
+    called: Option<String>,
     agents: Mutex<Vec<(Route, Agent)>>,
 }
 
@@ -56,6 +64,8 @@ pub(super) struct Request {
     pub(super) headers: Vec<(&'static str, String)>,
     /// Whether the answer is small enough that a bound on the time for all of it is right.
     pub(super) whole: bool,
+    /// How long to wait for each next piece of the answer, if not as long as for others.
+    pub(super) patience: Option<Duration>,
     /// Value of `Authorization`.
     pub(super) authorization: Option<Secret>,
 }
@@ -87,16 +97,22 @@ const REDIRECTS: usize = 10;
 impl Request {
     pub(super) fn get(url: Url) -> Self {
         let (method, headers) = (Method::Get, Vec::new());
-        Self { method, url, referred: false, headers, whole: true, authorization: None }
+        Self { method, url, referred: false, headers, whole: true, patience: None, authorization: None }
     }
 }
 
 impl Reply {
-    fn new(answer: ureq::http::Response<ureq::Body>, url: Url, has_body: bool, timeout: Duration) -> Self {
+    /// With a body, of which something has to come every `timeout`. In errors of that the server is `called` so.
+    fn new(
+        answer: ureq::http::Response<ureq::Body>,
+        url: Url,
+        has_body: bool,
+        (called, timeout): (String, Duration),
+    ) -> Self {
         let (parts, body) = answer.into_parts();
         let length = body.content_length().filter(|_| has_body);
         let inner = body.into_with_config().limit(u64::MAX).reader();
-        let body = Body { inner, url: url.clone(), timeout, watch: (Instant::now(), 0) };
+        let body = Body { inner, called, timeout, watch: (Duration::ZERO, 0) };
         Self { status: parts.status.as_u16(), headers: parts.headers, url, length, body: Box::new(body) }
     }
 
@@ -116,6 +132,37 @@ impl Http {
             tls: tls::configurations(remote)?,
             proxies: remote.proxies.clone(),
             timeout: remote.timeout,
+            line: None,
+            called: None,
+            agents: Mutex::default(),
+        })
+    }
+
+    /// A client of the one server that `line` leads to.
+    pub(super) fn over(line: Line, called: &str, timeout: Duration) -> Self {
+        Self {
+            tls: [TlsConfig::default(), TlsConfig::default()],
+            proxies: Proxies::default(),
+            timeout,
+            line: Some(line),
+            called: Some(called.to_owned()),
+            agents: Mutex::default(),
+        }
+    }
+
+    /// A client of an engine on the network, which with TLS is trusted as the certificates in that folder say.
+    pub(super) fn to_engine(
+        remote: &Remote,
+        called: &str,
+        certificates: Option<&Path>,
+    ) -> Result<Self, RemoteError> {
+        let own = certificates.map(tls::of_engine).transpose()?.unwrap_or_default();
+        Ok(Self {
+            tls: [own, TlsConfig::default()],
+            proxies: remote.proxies.clone(),
+            timeout: remote.timeout,
+            line: None,
+            called: Some(called.to_owned()),
             agents: Mutex::default(),
         })
     }
@@ -140,6 +187,11 @@ impl Http {
                 )));
             }
             if !here.same_origin(&target) {
+                if let Some(called) = &self.called {
+                    return Err(RemoteError::refused(format!(
+                        "{called} leads to {target}, which is elsewhere"
+                    )));
+                }
                 // Not for good luck on the way back either: what was left behind once is not sent again.
                 next.authorization = None;
                 next.referred = !request.url.is_loopback();
@@ -168,8 +220,8 @@ impl Http {
             .post(target.split('?').next().unwrap_or_default())
             .header("content-type", "application/x-www-form-urlencoded")
             .send(form.as_bytes())
-            .map_err(|error| self.failed(url, &error))?;
-        Ok(Reply::new(answer, url.clone(), true, self.timeout))
+            .map_err(|error| self.failed(url, self.timeout, &error))?;
+        Ok(Reply::new(answer, url.clone(), true, (self.called(url), self.timeout)))
     }
 
     /// Asks once.
@@ -193,9 +245,21 @@ impl Http {
         }
         let asked = builder.body(()).map_err(|error| RemoteError::refused(error.to_string()))?;
         let whole = request.whole.then(|| self.timeout.saturating_mul(WHOLE));
-        let asked = agent.configure_request(asked).timeout_recv_body(whole).build();
-        let answer = agent.run(asked).map_err(|error| self.failed(&request.url, &error))?;
-        Ok(Reply::new(answer, request.url.clone(), request.method == Method::Get, self.timeout))
+        let patience = request.patience.unwrap_or(self.timeout);
+        let asked = agent
+            .configure_request(asked)
+            .timeout_recv_body(whole)
+            .timeout_recv_response(Some(patience))
+            .timeout_per_read(Some(patience))
+            .build();
+        let url = &request.url;
+        let answer = agent.run(asked).map_err(|error| self.failed(url, patience, &error))?;
+        Ok(Reply::new(answer, url.clone(), request.method == Method::Get, (self.called(url), patience)))
+    }
+
+    /// What errors call the server at `url`.
+    fn called(&self, url: &Url) -> String {
+        self.called.clone().unwrap_or_else(|| url.to_string())
     }
 
     fn route(&self, request: &Request) -> Result<Route, RemoteError> {
@@ -227,7 +291,9 @@ impl Http {
             .timeout_per_read(Some(self.timeout))
             .timeout_per_write(Some(self.timeout))
             .build();
-        let agent = if route.referred {
+        let agent = if let Some(line) = &self.line {
+            Agent::with_parts(config, line.clone(), Nowhere)
+        } else if route.referred {
             Agent::with_parts(config, DefaultConnector::default(), Elsewhere::default())
         } else {
             Agent::with_parts(config, DefaultConnector::default(), DefaultResolver::default())
@@ -236,53 +302,57 @@ impl Http {
         agent
     }
 
-    /// What a failure means, without what the address may hide.
-    fn failed(&self, url: &Url, error: &ureq::Error) -> RemoteError {
+    /// What a failure means that came while `url` was asked for and waited for that long, without what the address may hide.
+    fn failed(&self, url: &Url, waited: Duration, error: &ureq::Error) -> RemoteError {
         use ureq::Error as E;
+        let called = &self.called(url);
         match error {
             E::Timeout(_) => {
-                let seconds = self.timeout.as_secs_f32();
-                RemoteError::passing(format!("{url} gave no answer in {seconds} s"))
+                let seconds = waited.as_secs_f32();
+                RemoteError::passing(format!("{called} gave no answer in {seconds} s"))
             }
-            E::Io(error) => failed_io(url, error),
-            E::Rustls(error) => untrusted(url, error),
+            E::Io(error) => failed_io(called, error),
+            E::Rustls(error) => untrusted(called, error),
             E::HostNotFound => RemoteError::passing(format!("there is no host {}", url.host())),
-            E::ConnectionFailed => RemoteError::passing(format!("{url} cannot be reached")),
+            E::ConnectionFailed => RemoteError::passing(format!("{called} cannot be reached")),
             E::ConnectProxyFailed(_) => {
-                let message = format!("the proxy gives no connection to {url}");
+                let message = format!("the proxy gives no connection to {called}");
                 RemoteError::new(RemoteFault::Passing, message, "look at HTTPS_PROXY and NO_PROXY")
             }
             E::Other(error) if error.is::<Near>() => RemoteError::refused(format!("{}: {error}", url.host())),
             error => RemoteError::new(
                 RemoteFault::Final,
-                format!("{url} does not answer as HTTP asks for: {error}"),
+                format!("{called} does not answer as HTTP asks for: {error}"),
                 "see that this is the address of a registry",
             ),
         }
     }
 }
 
-fn failed_io(url: &Url, error: &io::Error) -> RemoteError {
+fn failed_io(called: &str, error: &io::Error) -> RemoteError {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     if let Some(error) = tls {
-        return untrusted(url, error);
+        return untrusted(called, error);
     }
-    let cut = matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
-    let message = format!("{url} cannot be reached: {error}");
-    let message = if cut { format!("{url} broke the connection off") } else { message };
+    let cut = matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    );
+    let message = format!("{called} cannot be reached: {error}");
+    let message = if cut { format!("{called} broke the connection off") } else { message };
     RemoteError::passing(message)
 }
 
-fn untrusted(url: &Url, error: &rustls::Error) -> RemoteError {
+fn untrusted(called: &str, error: &rustls::Error) -> RemoteError {
     match error {
         rustls::Error::InvalidMessage(_) => RemoteError::new(
             RemoteFault::NoTls,
-            format!("{url} does not speak TLS"),
+            format!("{called} does not speak TLS"),
             "use --plain-http if nobody can listen on the way to it",
         ),
         error => RemoteError::new(
             RemoteFault::Final,
-            format!("no safe connection to {url}: {error}"),
+            format!("no safe connection to {called}: {error}"),
             "if its certificate is of an authority of your own, name that with --registry-ca",
         ),
     }
@@ -291,11 +361,11 @@ fn untrusted(url: &Url, error: &rustls::Error) -> RemoteError {
 /// A body whose errors say where it came from, and that it may be tried again.
 struct Body {
     inner: ureq::BodyReader<'static>,
-    url: Url,
+    called: String,
     /// For how long next to nothing may come.
     timeout: Duration,
-    /// Since when, and how many bytes since then.
-    watch: (Instant, u64),
+    /// How long was waited for how many bytes. What is done with them in between does not count.
+    watch: (Duration, u64),
 }
 
 /// Bytes a second that are next to nothing: a server that gives fewer wants this program to hang.
@@ -303,17 +373,20 @@ const NEXT_TO_NOTHING: u64 = 256;
 
 impl Read for Body {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let begun = Instant::now();
         let read = self.inner.read(out);
-        let read = read
-            .map_err(|error| RemoteError::passing(format!("{} stopped in the middle: {error}", self.url)))?;
+        let read = read.map_err(|error| {
+            RemoteError::passing(format!("{} stopped in the middle: {error}", self.called))
+        })?;
+        self.watch.0 += begun.elapsed();
         self.watch.1 += read as u64;
-        if read > 0 && self.watch.0.elapsed() >= self.timeout {
+        if read > 0 && self.watch.0 >= self.timeout {
             if self.watch.1 < NEXT_TO_NOTHING * self.timeout.as_secs().max(1) {
                 let message =
-                    format!("{} gave {} bytes in {} s", self.url, self.watch.1, self.timeout.as_secs());
+                    format!("{} gave {} bytes in {} s", self.called, self.watch.1, self.timeout.as_secs());
                 return Err(RemoteError::passing(message).into());
             }
-            self.watch = (Instant::now(), 0);
+            self.watch = (Duration::ZERO, 0);
         }
         Ok(read)
     }

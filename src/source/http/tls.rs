@@ -42,6 +42,28 @@ pub(in super::super) fn trusted(remote: &Remote) -> Result<[usize; 2], RemoteErr
     Ok([rustls_native_certs::load_native_certs().certs.len(), own])
 }
 
+/// The configuration that a folder of an engine's client describes: `ca.pem`, whom to trust and nobody else, with `cert.pem` and
+/// `key.pem`, as whom to come.
+pub(super) fn of_engine(folder: &Path) -> Result<TlsConfig, RemoteError> {
+    let file = |name: &str| Some(folder.join(name)).filter(|path| path.exists());
+    let roots = match file("ca.pem") {
+        Some(path) => certificates(&path)?,
+        None => rustls_native_certs::load_native_certs()
+            .certs
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect(),
+    };
+    let (certificate, key) = (file("cert.pem"), file("key.pem"));
+    let client = client(&Remote { certificate, key, ..Remote::default() })?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(roots)))
+        .client_cert(client)
+        .unversioned_rustls_crypto_provider(provider)
+        .build())
+}
+
 fn client(remote: &Remote) -> Result<Option<ClientCert>, RemoteError> {
     let (certificate, key) = match (&remote.certificate, &remote.key) {
         (None, None) => return Ok(None),
@@ -51,7 +73,7 @@ fn client(remote: &Remote) -> Result<Option<ClientCert>, RemoteError> {
             return Err(RemoteError::new(
                 RemoteFault::Final,
                 message,
-                "give --registry-cert and --registry-key",
+                "give --registry-cert and --registry-key, or cert.pem and key.pem to an engine's client",
             ));
         }
     };
