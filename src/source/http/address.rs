@@ -100,4 +100,19 @@ mod tests {
         assert!(names_near("[::1]") && names_near("169.254.169.254"));
         assert!(!names_near("auth.example") && !names_near("1.1.1.1"));
     }
+
+    #[test]
+    fn a_proxy_may_be_near_and_what_a_registry_names_may_not() {
+        let proxy = ureq::Proxy::new("http://127.0.0.1:9").unwrap();
+        let through = ureq::Agent::config_builder().proxy(Some(proxy)).build();
+        let direct = ureq::Agent::config_builder().proxy(None).build();
+        let resolve = |uri: &str, config: &Config| {
+            Elsewhere::default().resolve(&uri.parse().unwrap(), config, NextTimeout::default()).is_ok()
+        };
+        assert!(resolve("http://127.0.0.1:9", &through));
+        assert!(!resolve("http://127.0.0.1:9", &direct));
+        assert!(!resolve("http://127.0.0.1:8", &through));
+        assert!(!resolve("http://127.0.0.1:8", &direct));
+        assert!(resolve("http://192.0.2.1:8", &direct));
+    }
 }

@@ -12,6 +12,7 @@ mod line;
 mod proxy;
 mod tls;
 mod url;
+mod watch;
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -21,7 +22,9 @@ use std::time::{Duration, Instant};
 use ureq::http::HeaderMap;
 use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::DefaultConnector;
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, RustlsConnector, SocksConnector, TcpConnector,
+};
 use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
@@ -30,6 +33,7 @@ pub(super) use self::line::Line;
 use self::line::Nowhere;
 pub(super) use self::tls::trusted;
 pub(super) use self::url::{Url, escaped, is_loopback};
+use self::watch::{Pace, Watched};
 use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
 use crate::secret::Secret;
 
@@ -112,7 +116,7 @@ impl Reply {
         let (parts, body) = answer.into_parts();
         let length = body.content_length().filter(|_| has_body);
         let inner = body.into_with_config().limit(u64::MAX).reader();
-        let body = Body { inner, called, timeout, watch: (Duration::ZERO, 0) };
+        let body = Body { inner, called, timeout, pace: Pace::new(timeout) };
         Self { status: parts.status.as_u16(), headers: parts.headers, url, length, body: Box::new(body) }
     }
 
@@ -291,12 +295,19 @@ impl Http {
             .timeout_per_read(Some(self.timeout))
             .timeout_per_write(Some(self.timeout))
             .build();
+        // As ureq does it by itself, with our watch below TLS.
+        let connector =
+            ().chain(SocksConnector::default())
+                .chain(ConnectProxyConnector::default())
+                .chain(TcpConnector::default())
+                .chain(Watched(self.timeout))
+                .chain(RustlsConnector::default());
         let agent = if let Some(line) = &self.line {
             Agent::with_parts(config, line.clone(), Nowhere)
         } else if route.referred {
-            Agent::with_parts(config, DefaultConnector::default(), Elsewhere::default())
+            Agent::with_parts(config, connector, Elsewhere::default())
         } else {
-            Agent::with_parts(config, DefaultConnector::default(), DefaultResolver::default())
+            Agent::with_parts(config, connector, DefaultResolver::default())
         };
         agents.push((route, agent.clone()));
         agent
@@ -364,30 +375,46 @@ struct Body {
     called: String,
     /// For how long next to nothing may come.
     timeout: Duration,
-    /// How long was waited for how many bytes. What is done with them in between does not count.
-    watch: (Duration, u64),
+    pace: Pace,
 }
-
-/// Bytes a second that are next to nothing: a server that gives fewer wants this program to hang.
-const NEXT_TO_NOTHING: u64 = 256;
 
 impl Read for Body {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let read = self.inner.read(out);
         let read = read.map_err(|error| {
             RemoteError::passing(format!("{} stopped in the middle: {error}", self.called))
         })?;
-        self.watch.0 += begun.elapsed();
-        self.watch.1 += read as u64;
-        if read > 0 && self.watch.0 >= self.timeout {
-            if self.watch.1 < NEXT_TO_NOTHING * self.timeout.as_secs().max(1) {
-                let message =
-                    format!("{} gave {} bytes in {} s", self.called, self.watch.1, self.timeout.as_secs());
-                return Err(RemoteError::passing(message).into());
-            }
-            self.watch = (Duration::ZERO, 0);
+        // Below TLS the connection is watched too, but records may hold next to nothing themselves.
+        if read > 0
+            && let Err(few) = self.pace.note(read, start.elapsed())
+        {
+            let message = format!("{} gave {few} bytes in {} s", self.called, self.timeout.as_secs());
+            return Err(RemoteError::passing(message).into());
         }
         Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_to_this_machine_through_a_proxy_either() {
+        let proxies = Proxies { all: Some(Secret::new("http://127.0.0.1:9")), ..Proxies::default() };
+        let http = Http::new(&Remote { proxies, ..Remote::default() }).unwrap();
+        let route = |url: &str, referred| {
+            let request = Request { referred, ..Request::get(Url::parse(url).unwrap()) };
+            http.route(&request)
+        };
+        for near in ["http://169.254.169.254/", "https://[fe80::1]/", "http://0.0.0.0:80/"] {
+            let error = route(near, true).unwrap_err().to_string();
+            assert!(error.contains("of this machine"), "{near}: {error}");
+            assert!(route(near, false).is_ok(), "{near}: the user may name it");
+        }
+        // What a name stands for the proxy finds out, and the proxy itself may well be near.
+        let far = route("https://auth.example/", true).unwrap();
+        assert!(far.proxy.is_some() && far.referred);
     }
 }
