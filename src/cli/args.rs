@@ -118,6 +118,10 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "GLOB", help_heading = "Registries")]
     pub(crate) tags: Vec<String>,
 
+    /// Of those tags, scan only images made since then: an age such as 12h, 30d or 8w, a date, or a time (RFC 3339)
+    #[arg(long, value_name = "TIME", help_heading = "Registries")]
+    pub(crate) newer_than: Option<String>,
+
     /// Of images in a registry, read history, configuration and attestations, and no layer
     #[arg(long, help_heading = "Registries")]
     pub(crate) history_only: bool,

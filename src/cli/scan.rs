@@ -36,11 +36,15 @@ use super::settings::Settings;
 use super::suppress::{baseline, suppressions};
 use super::terminal::{complain, inform, is_dumb, report_options};
 
+use super::values::moment;
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let engines = engines(args).or_stop(Exit::Usage)?;
     let mut inputs = if args.all_images { Vec::new() } else { inputs(args).or_stop(Exit::Usage)? };
     let mut job = Job::new((args.config.as_deref(), &args.settings.0), &inputs, args.password_stdin)?;
-    job.remote = Remote { tags: args.tags.clone(), history_only: args.history_only, ..job.remote };
+    let newer_than = args.newer_than.as_deref().map(|text| moment(text, SystemTime::now())).transpose();
+    let newer_than = newer_than.map_err(|error| anyhow!("--newer-than: {error}")).or_stop(Exit::Usage)?;
+    let (tags, history_only) = (args.tags.clone(), args.history_only);
+    job.remote = Remote { tags, newer_than, history_only, ..job.remote };
     inputs.extend(images_of(&engines, &job.remote).or_stop(Exit::Failed)?);
     let settings = &job.settings;
     let interrupt = Interrupt::listen();
@@ -135,8 +139,9 @@ fn input(args: &ScanArgs, text: &OsString) -> anyhow::Result<Input> {
 
 fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
     let inputs = args.images.iter().map(|text| input(args, text)).collect::<anyhow::Result<Vec<_>>>()?;
-    if !args.tags.is_empty() && !args.all_tags && !args.catalog {
-        return Err(anyhow!("--tags chooses among many: give --all-tags or --catalog too"));
+    let choosing = [("--tags", !args.tags.is_empty()), ("--newer-than", args.newer_than.is_some())];
+    if let Some((option, _)) = choosing.iter().find(|(_, given)| *given && !args.all_tags && !args.catalog) {
+        return Err(anyhow!("{option} chooses among many: give --all-tags or --catalog too"));
     }
     if let Some(other) = inputs.iter().find(|input| args.history_only && input.registry().is_none()) {
         return Err(anyhow!("--history-only is for images in a registry, and {other} is none"));

@@ -1,6 +1,11 @@
 //! What the values of settings look like: switches, numbers, sizes, and names out of a list.
 
 use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 
 use layersift::signature::{Confidence, Severity};
 
@@ -77,9 +82,49 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
     digits.checked_mul(unit).ok_or_else(|| "too large".into())
 }
 
+/// Units of ages, in seconds.
+const AGES: &[(char, u64)] =
+    &[('s', 1), ('m', 60), ('h', 60 * 60), ('d', 24 * 60 * 60), ('w', 7 * 24 * 60 * 60)];
+
+/// A moment in the past: an age before `now` (`12h`, `30d`), a day (`2026-01-31`, from its start in UTC), or a time by RFC 3339.
+pub(super) fn moment(text: &str, now: SystemTime) -> Result<SystemTime, String> {
+    let expected =
+        || "expected an age such as 12h, 30d or 8w, a date such as 2026-01-31, or a time (RFC 3339)";
+    let age = AGES.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(*unit)?, seconds)));
+    if let Some((number, seconds)) = age {
+        let number: u64 = self::number(number).map_err(|_| expected())?;
+        let age = number.checked_mul(*seconds).map(Duration::from_secs);
+        return age.and_then(|age| now.checked_sub(age)).ok_or_else(|| "so long ago is too long".into());
+    }
+    let of_day = || TimeZone::UTC.to_timestamp(text.parse::<Date>().ok()?.to_datetime(Time::midnight())).ok();
+    let time = text.parse::<Timestamp>().ok().or_else(of_day).ok_or_else(expected)?;
+    let since = Duration::try_from(time.as_duration()).map_err(|_| "so long ago is too long")?;
+    Ok(UNIX_EPOCH + since)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_ages_days_and_times() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        for (text, seconds) in [
+            ("0s", 1_000_000_000),
+            ("90m", 1_000_000_000 - 5_400),
+            ("12h", 1_000_000_000 - 43_200),
+            ("30d", 1_000_000_000 - 2_592_000),
+            ("2w", 1_000_000_000 - 1_209_600),
+            ("2001-09-09", 999_993_600),
+            ("2001-09-09T01:46:40Z", 1_000_000_000),
+            ("2001-09-09T03:46:40+02:00", 1_000_000_000),
+        ] {
+            assert_eq!(moment(text, now), Ok(UNIX_EPOCH + Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "d", "30", "30 days", "30y", "-1d", "1dd", "2001-13-01", "99999999999999999w"] {
+            assert!(moment(wrong, now).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -30,13 +30,13 @@ pub(super) fn join(
     let mut resolution = gathered.documents.resolve(selection, context.limits);
     // What is cut off may be an image whose documents are behind the cut: what came before it is told all the same.
     let cut = gathered.problems.iter().any(|problem| problem.kind != ProblemKind::Note);
-    let nothing = !cut || gathered.reports.values().all(|report| !report.tar);
+    let nothing = !gathered.unwanted && (!cut || gathered.reports.values().all(|report| !report.tar));
     if resolution.images.is_empty() && nothing && !describes_an_image(&gathered) {
         return Err(not_an_image(input));
     }
     let mut problems = std::mem::take(&mut gathered.problems);
     problems.extend(resolution.problems.iter().cloned());
-    if resolution.images.is_empty() {
+    if resolution.images.is_empty() && !gathered.unwanted {
         problems.push(no_image(&gathered.documents));
     }
     problems.extend(unparsed_roots(&gathered));

@@ -212,6 +212,8 @@ pub(crate) struct Gathered {
     form: Form,
     /// Where the source decided which platforms are there.
     selection: Option<Selection>,
+    /// Whether there is nothing because the user wants nothing of what is there.
+    unwanted: bool,
 }
 
 fn memory_of(options: &Options) -> Memory {
@@ -290,8 +292,9 @@ impl Scanner {
 
     /// Blobs in any order: documents first, then every blob that a chosen platform needs or that nobody names.
     fn gather(&self, context: &Context<'_>, blobs: Blobs) -> Gathered {
-        let Blobs { blobs, aliases, problems, passed_over, form, listing, selection, at_once } = blobs;
-        let mut gathered = Gathered { problems, form, selection, ..Gathered::default() };
+        let Blobs { blobs, aliases, problems, passed_over, form, listing, selection, at_once, unwanted } =
+            blobs;
+        let mut gathered = Gathered { problems, form, selection, unwanted, ..Gathered::default() };
         gathered.documents.list(listing);
         let (mut queue, blobs): (Vec<Blob>, Vec<Blob>) = blobs.into_iter().partition(|blob| blob.late);
         for blob in blobs {

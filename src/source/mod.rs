@@ -163,6 +163,8 @@ pub struct Blobs {
     pub selection: Option<Selection>,
     /// How many may be open at once; none if that does not matter.
     pub at_once: Option<usize>,
+    /// Whether there is nothing because the user wants nothing of what is there.
+    pub unwanted: bool,
 }
 
 /// One blob.

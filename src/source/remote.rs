@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::secret::Secret;
 
@@ -27,6 +27,10 @@ pub struct Remote {
     pub mirrors: Vec<(String, String)>,
     /// Of whole repositories only tags that fit one of these globs, if there are any.
     pub tags: Vec<String>,
+    /// Of whole repositories only tags of images that were made since then, as far as that is known.
+    pub newer_than: Option<SystemTime>,
+    /// Look for what refers to images: signatures, attestations.
+    pub referrers: bool,
     /// Read no layer of an image in a registry, only what its documents say.
     pub history_only: bool,
     /// Which proxies to use.
@@ -86,6 +90,8 @@ impl Default for Remote {
             login_files: Vec::new(),
             mirrors: Vec::new(),
             tags: Vec::new(),
+            newer_than: None,
+            referrers: true,
             history_only: false,
             proxies: Proxies::default(),
             timeout: Duration::from_secs(60),

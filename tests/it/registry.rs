@@ -1,6 +1,9 @@
 //! Images that lie in a registry: the same findings as from a file, whoever has to log in, and whatever goes wrong.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 use crate::support::bundle::Bundle;
 use crate::support::case::Case;
@@ -100,18 +103,17 @@ fn what_refers_to_an_image_is_scanned_too() {
     registry.push(&bundle, "app:1");
     let manifest = scanner().args([format!("{}/app:1", registry.address)]).report();
     let subject = manifest.json["image"]["manifests"][0]["manifest"].as_str().unwrap().to_owned();
-    let other = expand("ghp_{base62:30}{github-crc32}", "referrer");
-    for (number, tag) in
-        [subject.replace(':', "-"), format!("{}.att", subject.replace(':', "-"))].iter().enumerate()
-    {
-        let artifact = ImageBuilder::new().step("x", |layer| layer.file("note", format!("{other} {number}")));
+    let tag = subject.replace(':', "-");
+    // By the tag of the specification, which holds no list here but what would be listed, and by that of cosign.
+    let tags = [tag.clone(), format!("{tag}.att")];
+    for tag in &tags {
+        let secret = expand("ghp_{base62:30}{github-crc32}", tag);
+        let artifact = ImageBuilder::new().step("x", |layer| layer.file("note", secret));
         registry.push(&self::bundle(&[artifact], Compression::Gzip), &format!("app:{tag}"));
     }
     let report = scanner().args([format!("{}/app:1", registry.address)]).report();
-    let places =
-        report.finding(&other).unwrap_or_else(|| panic!("{:#}", report.json))["places"].as_array().unwrap();
-    // The tag without an ending holds no list here, but one manifest; what it is called is all that counts.
-    assert!(!places.is_empty());
+    let found = |tag: &String| report.finding(&expand("ghp_{base62:30}{github-crc32}", tag)).is_some();
+    assert_eq!(tags.each_ref().map(found), [true, true], "{:#}", report.json);
 }
 
 #[test]
@@ -534,6 +536,72 @@ fn a_manifest_that_cannot_be_had_is_an_error() {
 }
 
 #[test]
+fn a_document_that_drips_ends_by_the_time_out() {
+    let registry = Registry::plain();
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "app:1");
+    let front =
+        Front::of(
+            &registry.address,
+            |asked| {
+                if asked.path.contains("/manifests/") { Act::Drip } else { Act::Pass }
+            },
+        );
+    let name = format!("{}/app:1", front.address);
+    let start = Instant::now();
+    let scan = scanner().args([&name, "--registry-retries", "0", "--registry-timeout", "1"]);
+    let run = scan.run();
+    // The whole would take more than a minute.
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+    assert_eq!(run.code, 3, "{}", run.stderr);
+}
+
+/// Passes on what clients and `server` say, each way by itself; of more than `most` bytes from the server a byte now and then.
+fn drip_behind(server: &str, most: usize) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, server) = (listener.local_addr().unwrap().to_string(), server.to_owned());
+    let pass = |mut from: TcpStream, mut to: TcpStream, most: usize| {
+        let (mut buffer, mut passed) = ([0; 1024], 0);
+        while let Ok(read @ 1..) = from.read(&mut buffer) {
+            for piece in buffer[..read].chunks(if passed < most { read } else { 1 }) {
+                if piece.len() < read {
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+                if to.write_all(piece).is_err() {
+                    return;
+                }
+            }
+            passed += read;
+        }
+    };
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(upstream) = TcpStream::connect(&server) else { continue };
+            let (from, to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
+            std::thread::spawn(move || pass(from, to, usize::MAX));
+            std::thread::spawn(move || pass(upstream, client, most));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_record_of_tls_that_drips_ends_by_the_time_out() {
+    let registry = Registry::with_login();
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "app:1");
+    // Documents are given, and of the large layer some records.
+    let address = drip_behind(&registry.address, 100_000);
+    let name = format!("{address}/app:1");
+    let start = Instant::now();
+    let scan = scanner().args([&name, "--registry-retries", "0", "--registry-timeout", "1", "--registry-ca"]);
+    let scan = scan.path(&registry.file("ca.pem")).args(["--username", USER, "--password-stdin"]);
+    let report = scan.input(PASSWORD).report();
+    // A record has up to 16 KiB, each of which would take 27 minutes.
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+    assert!(report.finding(&token()).is_some(), "{:#}", report.json);
+    assert!(report.problem_kinds().contains(&"unreadable"), "{:#}", report.json["problems"]);
+}
+
+#[test]
 fn a_tag_that_lies_about_its_digest_is_told() {
     let registry = Registry::plain();
     let bundle = bundle(&[leaky()], Compression::Gzip);
@@ -632,6 +700,130 @@ fn whole_repositories_are_one_report_and_shared_layers_are_read_once() {
     }
 }
 
+/// An image that was made on that day, with a token of its own.
+fn made(day: &str, of: &str) -> ImageBuilder {
+    let secret = expand("ghp_{base62:30}{github-crc32}", of);
+    let image = ImageBuilder::new().step("COPY x /x # buildkit", |layer| layer.file("x", secret));
+    image.created(if day.is_empty() { Value::Null } else { json!(day) })
+}
+
+#[test]
+fn tags_are_chosen_by_age() {
+    let registry = Registry::plain();
+    let images = [
+        ("a-old", "2024-01-01T00:00:00Z"),
+        ("b-new", "2025-06-01T12:00:00Z"),
+        ("c-newest", "2025-07-01T00:00:00Z"),
+        ("d-undated", ""),
+        ("e-epoch", "1970-01-01T00:00:00Z"),
+    ];
+    for (tag, day) in images {
+        registry.push(&bundle(&[made(day, tag)], Compression::Gzip), &format!("app:{tag}"));
+    }
+    let repository = format!("{}/app", registry.address);
+    let scan =
+        |args: &[&str]| scanner().args(["--all-tags", &repository]).args(args.iter().copied()).report();
+    let found = |report: &Report| {
+        let secret = |tag: &str| expand("ghp_{base62:30}{github-crc32}", tag);
+        let there = images.iter().filter(|(tag, _)| report.finding(&secret(tag)).is_some());
+        there.map(|(tag, _)| *tag).collect::<Vec<_>>()
+    };
+    let all = scan(&[]);
+    assert_eq!(found(&all), images.map(|(tag, _)| tag));
+    assert!(all.problems().is_empty(), "{:#}", all.json["problems"]);
+    for since in ["2025-01-01", "2025-06-01T13:00:00+02:00"] {
+        let new = scan(&["--newer-than", since]);
+        assert_eq!(found(&new), ["b-new", "c-newest", "d-undated", "e-epoch"], "{since}");
+        assert_eq!((new.code, new.problem_kinds()), (1, vec!["note", "note"]), "{:#}", new.json["problems"]);
+        let told = new.json["problems"].to_string();
+        assert!(told.contains("1 of 5 tags") && told.contains("2 of 5 tags"), "{told}");
+    }
+    assert_eq!(found(&scan(&["--newer-than", "2025-06-15", "--tags", "a*", "--tags", "b*"])), [""; 0]);
+    let none = scan(&["--newer-than", "1h", "--tags", "a*", "--tags", "b*"]);
+    assert_eq!((none.code, none.problem_kinds()), (0, vec!["note"]), "{:#}", none.json);
+    let wrong = scanner().args(["--all-tags", &repository, "--newer-than", "soon"]).run();
+    assert!(wrong.code == 2 && wrong.stderr.contains("30d"), "{}", wrong.stderr);
+    assert_eq!(scanner().args([&repository, "--newer-than", "1d"]).run().code, 2);
+}
+
+#[test]
+fn documents_of_many_tags_are_fetched_side_by_side_and_once() {
+    let registry = Registry::plain();
+    for number in 0..12 {
+        let name = format!("app:{number}");
+        registry.push(&bundle(&[made("2025-06-01T12:00:00Z", &name)], Compression::Gzip), &name);
+    }
+    let front = Front::of(&registry.address, |_| Act::Slow(Duration::from_millis(50)));
+    let repository = format!("{}/app", front.address);
+    let report = scanner().args(["--all-tags", "--history-only", &repository]).report();
+    assert_eq!(report.json["image"]["manifests"].as_array().unwrap().len(), 12);
+    let asked = front.asked();
+    let repeated: Vec<_> = asked.iter().filter(|asked| asked.before > 0).map(|asked| &asked.path).collect();
+    assert!(repeated.iter().all(|path| path.as_str() == "/v2/"), "{repeated:?}");
+    assert!(front.most_at_once() > 2, "{} at once", front.most_at_once());
+}
+
+#[test]
+fn what_has_no_tag_or_none_that_fits_says_so() {
+    let registry = Registry::plain();
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "app:1");
+    let repository = format!("{}/app", registry.address);
+    let run = |args: &[&str]| scanner().args(args.iter().copied()).run();
+    let misfit = run(&["--all-tags", &repository, "--tags", "v*"]);
+    assert_eq!(misfit.code, 3);
+    assert!(
+        misfit.stderr.contains("the one tag of") && misfit.stderr.contains("--tags"),
+        "{}",
+        misfit.stderr
+    );
+    let in_all = run(&["--catalog", &registry.address, "--tags", "v*"]);
+    assert!(in_all.code == 3 && in_all.stderr.contains("--tags"), "{}", in_all.stderr);
+    let empty = Front::of(&registry.address, |asked| {
+        let list = json!({"name": "app", "tags": null}).to_string();
+        if asked.path.contains("/tags/list") { Act::Answer(200, vec![], list) } else { Act::Pass }
+    });
+    let none = run(&["--all-tags", &format!("{}/app", empty.address)]);
+    assert!(none.code == 3 && none.stderr.contains("has no tags"), "{}", none.stderr);
+}
+
+#[test]
+fn an_empty_page_does_not_end_a_list() {
+    let registry = Registry::plain();
+    registry.push(&bundle(&[leaky()], Compression::Gzip), "app:1");
+    let front = Front::of(&registry.address, |asked| {
+        let (list, next) = (asked.path.contains("/tags/list"), asked.path.contains("last=0"));
+        let link = ("Link", "</v2/app/tags/list?last=0&n=1>; rel=\"next\"".to_owned());
+        let page = |tags: Value| json!({"name": "app", "tags": tags}).to_string();
+        match (list, next) {
+            (true, false) => Act::Answer(200, vec![link], page(Value::Null)),
+            (true, true) => Act::Answer(200, vec![], page(json!(["1"]))),
+            _ => Act::Pass,
+        }
+    });
+    let report = scanner().args(["--all-tags", &format!("{}/app", front.address)]).report();
+    assert!(report.finding(&token()).is_some(), "{:#}", report.json);
+}
+
+#[test]
+fn a_helper_is_asked_once_for_a_whole_registry() {
+    let registry = Registry::with_login();
+    for name in ["a:1", "b:1", "c:1"] {
+        registry.push(&bundle(&[leaky()], Compression::Gzip), name);
+    }
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join(".docker")).unwrap();
+    fs::write(home.path().join(".docker/config.json"), json!({"credsStore": "test"}).to_string()).unwrap();
+    let log = home.path().join("asked");
+    helper(home.path(), &format!("echo x >> {}\n", log.display()));
+    let scan =
+        scanner().args(["--catalog", &registry.address, "--registry-ca"]).path(&registry.file("ca.pem"));
+    let report = scan.env("HOME", home.path()).env("PATH", home.path()).report();
+    let images = report.json["image"]["manifests"].as_array().unwrap();
+    let names: usize = images.iter().map(|image| image["names"].as_array().unwrap().len()).sum();
+    assert_eq!(names, 3, "{:#}", report.json["image"]);
+    assert_eq!(fs::read_to_string(log).unwrap(), "x\n");
+}
+
 #[test]
 fn the_history_alone_is_read_without_a_layer() {
     let registry = Registry::plain();
@@ -649,23 +841,44 @@ fn the_history_alone_is_read_without_a_layer() {
 }
 
 #[test]
-fn a_layer_that_the_cache_knows_is_not_downloaded_again() {
+fn a_second_scan_fetches_the_documents_and_a_changed_layer_costs_that_layer() {
     let registry = Registry::plain();
-    let bundle = bundle(&[leaky()], Compression::Gzip);
-    registry.push(&bundle, "app:1");
-    let large = large_layer(&bundle);
+    let changed = expand("ghp_{base62:30}{github-crc32}", "changed");
+    let newer = leaky().step("COPY x /x # buildkit", |layer| layer.file("x", &changed));
+    let (first, second) = (bundle(&[leaky()], Compression::Gzip), bundle(&[newer], Compression::Gzip));
     let cache = tempfile::tempdir().unwrap();
     let mut reports = Vec::new();
-    for downloads in [1, 0] {
+    for (image, layers, bytes) in [(Some(&first), 2, 900_000), (None, 0, 0), (Some(&second), 1, 0)] {
+        if let Some(image) = image {
+            registry.push(image, "app:1");
+        }
         let front = Front::of(&registry.address, |_| Act::Pass);
         let args = ["--format", "json", "--quiet", "--registry-mirror"];
         let mirror = format!("{}={}", registry.address, front.address);
         let name = format!("{}/app:1", registry.address);
-        let run = scanner().args(args).args([mirror, name, "--cache-dir".into()]).path(cache.path()).run();
+        let scan = || scanner().args(args).args([mirror.clone(), name.clone()]);
+        let run = scan().args(["--cache-dir"]).path(cache.path()).run();
         assert_eq!(run.code, 1, "{}", run.stderr);
-        let asked = front.asked().iter().filter(|asked| asked.path.ends_with(&large)).count();
-        assert_eq!(asked, downloads);
-        reports.push(run.stdout);
+        let asked = front.asked();
+        let got = |path: &str| {
+            asked.iter().filter(|asked| asked.method == "GET" && asked.path.contains(path)).count()
+        };
+        // One of the blobs is the configuration.
+        assert_eq!((got("/manifests/1"), got("/blobs/")), (1, layers + 1), "{asked:?}");
+        let large = large_layer(&first);
+        assert_eq!(asked.iter().any(|asked| asked.path.ends_with(&large)), bytes > 0);
+        let told: [Value; 2] =
+            [run, scan().args(["--no-cache"]).run()].map(|run| serde_json::from_str(&run.stdout).unwrap());
+        // That it is built on the first image only the cache knows.
+        let base = &told[0]["image"]["manifests"][0]["base"];
+        assert_eq!(base["from"] == "cache", reports.len() == 2, "{base}");
+        let findings = |report: &Value| -> Vec<Value> {
+            let findings = report["findings"].as_array().unwrap();
+            findings.iter().map(|finding| finding["fingerprint"].clone()).collect()
+        };
+        let (with, without) = (findings(&told[0]), findings(&told[1]));
+        assert_eq!(with, without);
+        reports.push(with);
     }
-    assert_eq!(reports[0], reports[1]);
+    assert_eq!(reports.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1, 2]);
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(crate) enum Act {
     Cut(usize),
     /// Give that many bytes of the body and then nothing, without an end.
     Hang(usize),
+    /// Give it after a while.
+    Slow(Duration),
     /// Give a byte now and then.
     Drip,
     /// Change the last byte of the body.
@@ -58,6 +61,14 @@ pub(crate) enum Act {
 pub(crate) struct Front {
     pub(crate) address: String,
     log: Arc<Mutex<Vec<Asked>>>,
+    at_once: Arc<AtOnce>,
+}
+
+/// How many are served now, and how many were at most.
+#[derive(Default)]
+struct AtOnce {
+    now: AtomicUsize,
+    most: AtomicUsize,
 }
 
 impl Front {
@@ -75,15 +86,28 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let log: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let at_once: Arc<AtOnce> = Arc::default();
+        let counted = Arc::clone(&at_once);
         let (decide, seen) = (Arc::new(decide), Arc::clone(&log));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (server, decide, seen) = (server.clone(), Arc::clone(&decide), Arc::clone(&seen));
-                // Who hangs up early is tested here, and not an error.
-                thread::spawn(move || drop(serve(stream, &server, &*decide, &seen)));
+                let counted = Arc::clone(&counted);
+                thread::spawn(move || {
+                    let now = counted.now.fetch_add(1, Ordering::SeqCst) + 1;
+                    counted.most.fetch_max(now, Ordering::SeqCst);
+                    // Who hangs up early is tested here, and not an error.
+                    drop(serve(stream, &server, &*decide, &seen));
+                    counted.now.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { address, log }
+        Self { address, log, at_once }
+    }
+
+    /// How many requests were answered at the same time, at most.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.at_once.most.load(Ordering::SeqCst)
     }
 
     /// Everything that was asked so far.
@@ -144,6 +168,9 @@ fn serve(
             head.extend([name, ": ", value, "\r\n"]);
         }
         return client.write_all(format!("{head}\r\n{body}").as_bytes());
+    }
+    if let Act::Slow(pause) = &act {
+        thread::sleep(*pause);
     }
     let (head, mut body) = upstream(registry, &asked, matches!(act, Act::Whole))?;
     let mut length = i64::try_from(body.len()).unwrap();

@@ -42,6 +42,8 @@ pub(crate) struct ImageBuilder {
     /// `config` of the image configuration: `Env`, `Cmd`, …
     pub(crate) config: Map<String, Value>,
     pub(crate) history: Vec<Value>,
+    /// When it says that it was made.
+    pub(crate) created: Value,
     /// Of the manifest.
     pub(crate) annotations: Map<String, Value>,
     pub(crate) attestations: Vec<Attestation>,
@@ -55,6 +57,7 @@ impl ImageBuilder {
             layers: Vec::new(),
             config: Map::new(),
             history: Vec::new(),
+            created: json!("2023-11-14T22:13:20Z"),
             annotations: Map::new(),
             attestations: Vec::new(),
         }
@@ -116,6 +119,11 @@ impl ImageBuilder {
         self
     }
 
+    pub(crate) fn created(mut self, time: Value) -> Self {
+        self.created = time;
+        self
+    }
+
     pub(crate) fn annotation(mut self, name: &str, value: &str) -> Self {
         self.annotations.insert(name.to_owned(), json!(value));
         self
@@ -145,7 +153,7 @@ impl ImageBuilder {
     /// The image configuration (OCI image-spec, config.md).
     pub(crate) fn config_bytes(&self) -> Vec<u8> {
         let mut config = self.platform_json();
-        config["created"] = json!("2023-11-14T22:13:20Z");
+        config["created"] = self.created.clone();
         config["config"] = Value::Object(self.config.clone());
         let diff_ids: Vec<String> = self.layers.iter().map(Layer::diff_id).collect();
         config["rootfs"] = json!({ "type": "layers", "diff_ids": diff_ids });

@@ -1,16 +1,44 @@
 //! Asks a registry for things (OCI distribution-spec), patiently: again where a failure may pass, first at its mirrors.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::auth::Auth;
-use super::credentials::{self, Login};
+use super::credentials::{Login, Logins};
 use super::reference::{RepositoryName, host};
 use super::retry::Patience;
 use crate::source::http::{Http, Method, Reply, Request, Url, is_loopback};
 use crate::source::remote::{Remote, RemoteError, RemoteFault};
 use crate::stream::read_bounded;
+
+/// What all repositories of one scan share.
+pub(super) struct Client<'r> {
+    http: Arc<Http>,
+    remote: &'r Remote,
+    logins: Logins<'r>,
+    /// The addresses of hosts.
+    known: Mutex<HashMap<String, Url>>,
+}
+
+impl<'r> Client<'r> {
+    pub(super) fn new(remote: &'r Remote) -> Result<Self, RemoteError> {
+        let http = Arc::new(Http::new(remote)?);
+        Ok(Self { http, remote, logins: Logins::of(remote), known: Mutex::default() })
+    }
+
+    /// The address of the server `host`, which is found out once.
+    fn base(&self, host: &str) -> Result<Url, RemoteError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(base) = known.get(host) {
+            return Ok(base.clone());
+        }
+        let base = base(&self.http, self.remote, host)?;
+        known.insert(host.to_owned(), base.clone());
+        Ok(base)
+    }
+}
 
 /// One repository, at the places where it can be had.
 pub(super) struct Repository {
@@ -53,19 +81,16 @@ impl<'q> Query<'q> {
 
 impl Repository {
     /// Connects to nothing yet, but to registries on this machine, to see whether they speak TLS.
-    pub(super) fn open(
-        http: &Arc<Http>,
-        remote: &Remote,
-        name: &RepositoryName,
-    ) -> Result<Self, RemoteError> {
+    pub(super) fn open(client: &Client<'_>, name: &RepositoryName) -> Result<Self, RemoteError> {
+        let remote = client.remote;
         let mut places = Vec::new();
         for (_, mirror) in remote.mirrors.iter().filter(|(domain, _)| domain == name.domain()) {
-            places.push(Place::mirror(http, remote, mirror, name)?);
+            places.push(Place::mirror(client, mirror, name)?);
         }
         let login = remote.login.clone().map(|(user, password)| Login::Password(user, password));
-        let login = login.map_or_else(|| credentials::find(remote, name), |login| Ok(Some(login)))?;
-        let base = base(http, remote, host(name.domain()))?;
-        places.push(Place::new(http, base, name.path(), login, Patience::new(remote.retries)));
+        let login = login.map_or_else(|| client.logins.find(name), |login| Ok(Some(login)))?;
+        let base = client.base(host(name.domain()))?;
+        places.push(Place::new(&client.http, base, name.path(), login, Patience::new(remote.retries)));
         Ok(Self { name: name.clone(), places })
     }
 
@@ -107,19 +132,15 @@ impl Place {
     }
 
     /// The place `mirror`, a host with or without a path, in which `name` stands under its own path.
-    fn mirror(
-        http: &Arc<Http>,
-        remote: &Remote,
-        mirror: &str,
-        name: &RepositoryName,
-    ) -> Result<Self, RemoteError> {
+    fn mirror(client: &Client<'_>, mirror: &str, name: &RepositoryName) -> Result<Self, RemoteError> {
         let (host, prefix) = mirror.split_once('/').unwrap_or((mirror, ""));
         let path = [prefix.trim_end_matches('/'), name.path()].join("/");
         let path = path.trim_start_matches('/');
         // Its host is one, whatever it looks like: the login of another registry must not be found for it.
         let there = RepositoryName::at(host, path);
-        let login = there.map_or(Ok(None), |there| credentials::find(remote, &there))?;
-        Ok(Self::new(http, base(http, remote, host)?, path, login, Patience::new(remote.retries.min(1))))
+        let login = there.map_or(Ok(None), |there| client.logins.find(&there))?;
+        let patience = Patience::new(client.remote.retries.min(1));
+        Ok(Self::new(&client.http, client.base(host)?, path, login, patience))
     }
 
     fn ask(&self, query: &Query<'_>) -> Result<Reply, RemoteError> {

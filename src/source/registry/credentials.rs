@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -30,6 +31,13 @@ pub(super) enum Login {
     Registry(Secret),
 }
 
+/// Finds logins, and asks no helper twice: it may ask a person.
+pub(super) struct Logins<'r> {
+    remote: &'r Remote,
+    /// What helpers said of servers.
+    asked: Mutex<HashMap<(String, String), Found>>,
+}
+
 /// More than any login file needs.
 const LARGEST: u64 = 8 << 20;
 
@@ -51,16 +59,34 @@ pub(super) struct Entry {
     registrytoken: Zeroizing<String>,
 }
 
-/// The login for `name`, if there is one.
-pub(super) fn find(remote: &Remote, name: &RepositoryName) -> Result<Option<Login>, RemoteError> {
-    for path in &remote.login_files {
-        let Some(file) = read(path)? else { continue };
-        if let Some(login) = look_up(&file, name).map_err(|why| unusable(path, why))?? {
-            return Ok(Some(login));
-        }
+impl<'r> Logins<'r> {
+    /// The logins that `remote` leads to.
+    pub(super) fn of(remote: &'r Remote) -> Self {
+        Self { remote, asked: Mutex::default() }
     }
-    Ok(None)
+
+    /// The login for `name`, if there is one.
+    pub(super) fn find(&self, name: &RepositoryName) -> Result<Option<Login>, RemoteError> {
+        let ask = |helper: &str, server: &str| self.ask(helper, server);
+        for path in &self.remote.login_files {
+            let Some(file) = read(path)? else { continue };
+            if let Some(login) = look_up(&file, name, &ask).map_err(|why| unusable(path, why))?? {
+                return Ok(Some(login));
+            }
+        }
+        Ok(None)
+    }
+
+    fn ask(&self, helper: &str, server: &str) -> Result<Option<Login>, RemoteError> {
+        // Who comes while it is asked waits for what it says.
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (helper.to_owned(), server.to_owned());
+        asked.entry(key).or_insert_with(|| helper::ask(helper, server)).clone()
+    }
 }
+
+/// Asks a helper of that name for the login of a server.
+type Ask<'a> = &'a dyn Fn(&str, &str) -> Found;
 
 pub(super) fn read(path: &Path) -> Result<Option<LoginFile>, RemoteError> {
     let mut file = match File::open(path) {
@@ -87,12 +113,12 @@ pub(super) fn read(path: &Path) -> Result<Option<LoginFile>, RemoteError> {
 type Found = Result<Option<Login>, RemoteError>;
 
 /// What `file` says of `name`: helpers first, as all tools do, then the store, then what it holds itself.
-fn look_up(file: &LoginFile, name: &RepositoryName) -> Result<Found, &'static str> {
+fn look_up(file: &LoginFile, name: &RepositoryName, ask: Ask<'_>) -> Result<Found, &'static str> {
     let keys = keys(name);
     let server = login_name(name.domain());
     let helper = keys.iter().find_map(|key| file.cred_helpers.get(key));
     if let Some(helper) = helper.or(file.creds_store.as_ref()).filter(|helper| !helper.is_empty()) {
-        match helper::ask(helper, server) {
+        match ask(helper, server) {
             Ok(None) => {}
             answer => return Ok(answer),
         }
@@ -150,7 +176,7 @@ mod tests {
 
     fn found(json: &str, name: &str) -> String {
         let file: LoginFile = serde_json::from_str(json).unwrap();
-        let found = look_up(&file, &name.parse().unwrap());
+        let found = look_up(&file, &name.parse().unwrap(), &helper::ask);
         match found.map(|login| login.map_err(|error| error.to_string())) {
             Ok(Ok(None)) => "none".into(),
             Ok(Ok(Some(Login::Password(user, password)))) => {
@@ -194,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn a_mirror_with_a_short_name_gets_no_login_of_hub() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.json");
+        std::fs::write(&file, r#"{"auths":{"docker.io":{"username":"u","password":"w"}}}"#).unwrap();
+        let remote = Remote { login_files: vec![file], ..Remote::default() };
+        let logins = Logins::of(&remote);
+        let mirror = RepositoryName::at("mirror", "library/alpine").unwrap();
+        assert!(logins.find(&mirror).unwrap().is_none());
+        assert!(logins.find(&"alpine".parse().unwrap()).unwrap().is_some());
+    }
+
+    #[test]
     fn tokens_are_told_from_passwords() {
         let of = |entry: &str| found(&format!(r#"{{"auths":{{"r.example":{entry}}}}}"#), "r.example/a");
         assert_eq!(of(r#"{"auth":"dTp3","identitytoken":"abc"}"#), "identity 3");
@@ -209,9 +247,10 @@ mod tests {
         let file = folder.path().join("config.json");
         let remote = Remote { login_files: vec![file.clone()], ..Remote::default() };
         let name = "r.example/a".parse().unwrap();
-        assert!(find(&remote, &name).unwrap().is_none());
+        let find = || Logins::of(&remote).find(&name);
+        assert!(find().unwrap().is_none());
         std::fs::write(&file, "{\"auths\": {\"r.example\": {\"auth\": 17}}}").unwrap();
-        let error = find(&remote, &name).unwrap_err().to_string();
+        let error = find().unwrap_err().to_string();
         assert!(error.contains("config.json cannot be used: line 1"), "{error}");
     }
 }

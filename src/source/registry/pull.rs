@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::Search;
 use super::client::{Query, Repository, document};
 use super::download::RemoteBlob;
+use super::early::Early;
 use super::reference::Reference;
 use super::referrers::referrers;
 use crate::digest::Digest;
@@ -30,15 +31,17 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.oci.artifact.manifest.v1+json, */*;q=0.1";
 
 /// How many times the largest document may be held in all.
-const LARGEST: u64 = 2;
+pub(super) const LARGEST: u64 = 2;
 
 /// Questions for each manifest that may be resolved.
-const QUESTIONS: u64 = 8;
+pub(super) const QUESTIONS: u64 = 8;
 
 /// See the module.
 pub(super) struct Pull<'s> {
     search: Search<'s>,
     blobs: Blobs,
+    /// What was fetched already of the repository that is followed.
+    early: Early,
     /// Entries of an index of everything that was asked for.
     listing: Vec<Value>,
     /// Names of blobs that are known.
@@ -78,6 +81,7 @@ impl<'s> Pull<'s> {
         Self {
             search,
             blobs: Blobs { form: Form::Registry, at_once: Some(super::AT_ONCE), ..Blobs::default() },
+            early: Early::default(),
             listing: Vec::new(),
             seen: HashSet::new(),
             tried: HashSet::new(),
@@ -87,6 +91,21 @@ impl<'s> Pull<'s> {
             left_out: BTreeSet::new(),
             platforms: BTreeSet::new(),
         }
+    }
+
+    /// Takes what was fetched already of the repository whose images are followed next.
+    pub(super) fn take_early(&mut self, early: Early) {
+        self.early = early;
+    }
+
+    /// Says that nothing is to be looked at, because the user wants nothing of what is there.
+    pub(super) fn want_nothing(&mut self) {
+        self.blobs.unwanted = true;
+    }
+
+    /// Whether nothing was found, nor anything that could not be given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.listing.is_empty() && self.blobs.problems.is_empty()
     }
 
     /// Follows the image `reference` of `repository`.
@@ -109,7 +128,7 @@ impl<'s> Pull<'s> {
     }
 
     /// The digest of the manifest `version` of `repository`.
-    pub(super) fn digest(&self, repository: &Repository, version: &str) -> Result<String, RemoteError> {
+    pub(super) fn digest(&mut self, repository: &Repository, version: &str) -> Result<String, RemoteError> {
         let found = self.manifest(repository, version)?;
         let most = self.search.limits.get(Limit::DocumentBytes);
         found.map(|manifest| manifest.digest).ok_or_else(|| {
@@ -215,7 +234,7 @@ impl<'s> Pull<'s> {
         if !self.hold(&manifest.digest, manifest.bytes) {
             return;
         }
-        let wanted = self.wanted(&all);
+        let wanted = wanted(self.search.selection, &all);
         for child in all {
             match child.role {
                 Role::Manifest if next.depth >= self.search.limits.get_usize(Limit::Depth) => {}
@@ -229,7 +248,7 @@ impl<'s> Pull<'s> {
                 _ => self.part(repository, &child),
             }
         }
-        if next.referred_to {
+        if next.referred_to && self.search.remote.referrers {
             self.refer(repository, &manifest.digest, queue);
         }
     }
@@ -239,7 +258,8 @@ impl<'s> Pull<'s> {
         if !self.spend() {
             return;
         }
-        match referrers(repository, digest, self.search.limits) {
+        let known = self.early.referrers(digest);
+        match known.unwrap_or_else(|| referrers(repository, digest, self.search.limits)) {
             Ok(found) => {
                 for manifest in found {
                     if self.tried.insert(manifest.digest.clone()) && self.spend() {
@@ -254,19 +274,6 @@ impl<'s> Pull<'s> {
                 format!("what refers to it cannot be asked for: {error}"),
                 error.remedy(),
             )),
-        }
-    }
-
-    /// Which of the entries of an index are followed.
-    fn wanted(&self, all: &[Named]) -> Selection {
-        let host = host();
-        let stated = |named: &&Named| named.role == Role::Manifest && named.platform.is_some();
-        match self.search.selection {
-            Selection::Available if all.iter().filter(stated).count() < 2 => Selection::All,
-            // Better all of them than none.
-            Selection::Available if !all.iter().any(|named| is_for(&host, named)) => Selection::All,
-            Selection::Available => Selection::Platform(host),
-            selection => selection.clone(),
         }
     }
 
@@ -289,6 +296,13 @@ impl<'s> Pull<'s> {
             self.hold(&part.digest, b"{}".to_vec());
             return;
         }
+        if part.role == Role::Config
+            && let Some(bytes) = self.early.config(&part.digest, part.size)
+        {
+            let size = bytes.len() as u64;
+            self.blobs.blobs.push(Blob { name, size, late: false, location: Location::Bytes(bytes.into()) });
+            return;
+        }
         let ask = part.foreign || part.size.is_none();
         if ask && !self.spend() {
             return;
@@ -309,22 +323,11 @@ impl<'s> Pull<'s> {
     }
 
     /// The manifest `version` of `repository`; none if it is too large.
-    fn manifest(&self, repository: &Repository, version: &str) -> Result<Option<Manifest>, RemoteError> {
-        let path = format!("manifests/{version}");
-        let most = self.search.limits.get(Limit::DocumentBytes);
-        let found = document(repository, &Query::get(&path, MANIFESTS), most)?;
-        Ok(found.map(|(bytes, reply)| {
-            let media_type = reply.header("content-type").unwrap_or_default();
-            let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
-            let stated = reply.header("docker-content-digest").unwrap_or_default();
-            let own = || Digest::of(&bytes).to_string();
-            let digest = match version {
-                version if super::reference::is_digest(version) => version.to_owned(),
-                _ if super::reference::is_digest(stated) => stated.to_owned(),
-                _ => own(),
-            };
-            Manifest { bytes, digest, media_type }
-        }))
+    fn manifest(&mut self, repository: &Repository, version: &str) -> Result<Option<Manifest>, RemoteError> {
+        match self.early.manifest(version) {
+            Some(known) => known.map(Some),
+            None => manifest(repository, version, self.search.limits.get(Limit::DocumentBytes)),
+        }
     }
 
     /// Keeps a document, unless that would be too much.
@@ -346,6 +349,41 @@ impl<'s> Pull<'s> {
         let message =
             format!("with this document there are more than {most} bytes of them; it was not looked at");
         Problem::new(ProblemKind::Limit, version, message, Limit::DocumentBytes.remedy())
+    }
+}
+
+/// The manifest `version` of `repository`; none if it has more than `most` bytes.
+pub(super) fn manifest(
+    repository: &Repository,
+    version: &str,
+    most: u64,
+) -> Result<Option<Manifest>, RemoteError> {
+    let path = format!("manifests/{version}");
+    let found = document(repository, &Query::get(&path, MANIFESTS), most)?;
+    Ok(found.map(|(bytes, reply)| {
+        let media_type = reply.header("content-type").unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let stated = reply.header("docker-content-digest").unwrap_or_default();
+        let own = || Digest::of(&bytes).to_string();
+        let digest = match version {
+            version if super::reference::is_digest(version) => version.to_owned(),
+            _ if super::reference::is_digest(stated) => stated.to_owned(),
+            _ => own(),
+        };
+        Manifest { bytes, digest, media_type }
+    }))
+}
+
+/// Which of the entries of an index are followed for `selection`.
+pub(super) fn wanted(selection: &Selection, all: &[Named]) -> Selection {
+    let host = host();
+    let stated = |named: &&Named| named.role == Role::Manifest && named.platform.is_some();
+    match selection {
+        Selection::Available if all.iter().filter(stated).count() < 2 => Selection::All,
+        // Better all of them than none.
+        Selection::Available if !all.iter().any(|named| is_for(&host, named)) => Selection::All,
+        Selection::Available => Selection::Platform(host),
+        selection => selection.clone(),
     }
 }
 

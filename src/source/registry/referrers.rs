@@ -40,7 +40,11 @@ pub(super) fn referrers(
     let listed = match lists(repository, &path, limits)? {
         Some(listed) => listed,
         // A registry that does not know the question; the list may be under a tag.
-        None => lists(repository, &format!("manifests/{tag}"), limits)?.unwrap_or_default(),
+        None => match lists(repository, &format!("manifests/{tag}"), limits)? {
+            Some(listed) if !listed.is_empty() => listed,
+            // Or, in its place, what would be listed.
+            _ => tagged(repository, &tag, limits)?.into_iter().collect(),
+        },
     };
     let mut found = listed;
     for ending in ENDINGS {
