@@ -59,7 +59,12 @@ fn visibility(bencher: Bencher<'_, '_>) {
         layers[LAYERS - 1].add(&member(format!("{folder}/.wh.{name}"), Kind::File, ""), usize::MAX);
     }
     let layers: Vec<Option<&PathIndex>> = layers.iter().map(Some).collect();
-    let query = |number| Query { layer: 0, path: path(number * LAYERS).into_bytes(), ordinal: number as u64 };
+    let query = |number| Query {
+        layer: 0,
+        path: path(number * LAYERS).into_bytes(),
+        keys: None,
+        ordinal: number as u64,
+    };
     let queries: Vec<Query> = (0..QUERIES).map(query).collect();
     bencher.counter(ItemsCount::new(ENTRIES)).bench(|| {
         let fates = fates(&layers, &queries);
@@ -80,7 +85,8 @@ fn visibility_of_links(bencher: Bencher<'_, '_>, links: usize) {
         let target = path(number % (2 * ASKED));
         layer.add(&member(format!("opt/link{number}"), Kind::Hardlink, &target), usize::MAX);
     }
-    let query = |number| Query { layer: 0, path: path(number).into_bytes(), ordinal: number as u64 };
+    let query =
+        |number| Query { layer: 0, path: path(number).into_bytes(), keys: None, ordinal: number as u64 };
     let queries: Vec<Query> = (0..ASKED).map(query).collect();
     let names = (1 + links / (2 * ASKED)).min(64);
     bencher.counter(ItemsCount::new(links)).bench(|| {

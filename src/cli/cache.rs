@@ -99,14 +99,16 @@ pub(crate) fn folder(settings: &Settings) -> Option<PathBuf> {
 fn write_stats(out: &mut dyn Write, file: &str, stats: &Stats, format: &str) -> std::io::Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let days = stats.oldest.map(|oldest| now.saturating_sub(oldest) / DAY);
-    let Stats { reports, bytes, .. } = stats;
+    let Stats { reports, bytes, images, .. } = stats;
     if format == "json" {
-        let stats = json!({"file": file, "reports": reports, "bytes": bytes, "oldest_days": days});
+        let stats =
+            json!({"file": file, "reports": reports, "bytes": bytes, "images": images, "oldest_days": days});
         return writeln!(out, "{stats}");
     }
     writeln!(out, "file     {file}")?;
     writeln!(out, "reports  {reports}")?;
     writeln!(out, "bytes    {bytes}")?;
+    writeln!(out, "images   {images}")?;
     match days {
         Some(days) => writeln!(out, "oldest   used {days} days ago"),
         None => Ok(()),

@@ -18,7 +18,7 @@ pub use self::condition::{Images, Subject};
 pub use self::fix::{Credential, Way, fix, ways};
 pub use self::origin::Origin;
 use self::policy::{Judgement, Verdict};
-pub use self::redact::Redactor;
+pub use self::redact::{Redactor, SHORTEST_IN_PATH};
 pub use self::shipped::{File, LayerLists, shipped_by};
 use self::suppress::{Known, Suppression};
 pub use self::visibility::{Fate, Query, fates};

@@ -30,7 +30,7 @@ enum Search {
 }
 
 /// Shortest credential that is taken out of paths, where a shorter one is more likely to be part of a common word.
-const SHORTEST_IN_PATH: usize = 8;
+pub const SHORTEST_IN_PATH: usize = 8;
 
 impl Redactor {
     /// A redactor for these credentials, in all their [forms](Secret::forms). None of them is sealed.

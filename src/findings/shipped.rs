@@ -17,8 +17,8 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 
-use crate::packages::{Folder, Head, Heads, Lists, Origin, PackageId, path_key, source_of, tail_key};
-use crate::stream::{Effect, PathIndex, key};
+use crate::packages::{AskedPath, Folder, Head, Heads, Lists, Origin, PackageId};
+use crate::stream::{Effect, PathIndex};
 
 /// What a layer has to say about files.
 #[derive(Debug, Clone, Copy)]
@@ -31,28 +31,28 @@ pub struct LayerLists<'l> {
 
 /// A file that is asked for.
 #[derive(Debug, Clone)]
-pub struct File {
+pub struct File<'f> {
     /// Position of its layer, 0 = the lowest.
     pub layer: usize,
     /// Clean path.
-    pub path: Vec<u8>,
+    pub path: AskedPath<'f>,
     /// The digests of its content, unless it is too large for that.
     pub content: Option<Heads>,
 }
 
 /// For every file the package that shipped it as it is, for people. `layers` are those of one image, from the lowest up; none
 /// where a layer is missing.
-pub fn shipped_by(layers: &[Option<LayerLists<'_>>], files: &[File]) -> Vec<Option<String>> {
+pub fn shipped_by(layers: &[Option<LayerLists<'_>>], files: &[File<'_>]) -> Vec<Option<String>> {
     let sources = sources(layers, files);
-    let asked: Vec<&File> = files.iter().chain(sources.iter().flatten()).collect();
+    let asked: Vec<&File<'_>> = files.iter().chain(sources.iter().flatten()).collect();
     let claims = Claims::gather(layers, &asked);
-    let by_place: HashMap<(usize, &[u8]), &File> =
-        files.iter().map(|file| ((file.layer, &file.path[..]), file)).collect();
-    let package = |file: &File, source: &Option<File>| {
+    let by_place: HashMap<(usize, u64), &File<'_>> =
+        files.iter().map(|file| ((file.layer, file.path.key()), file)).collect();
+    let package = |file: &File<'_>, source: &Option<File<'_>>| {
         let verdict = claims.verdict(file);
         let Some(source) = source.as_ref().filter(|_| verdict == Verdict::Unknown) else { return verdict };
         // What is known of the source's own content counts here too.
-        claims.verdict(by_place.get(&(source.layer, &source.path[..])).copied().unwrap_or(source))
+        claims.verdict(by_place.get(&(source.layer, source.path.key())).copied().unwrap_or(source))
     };
     let name = |verdict| match verdict {
         Verdict::Shipped(Claim(layer, package)) => {
@@ -64,10 +64,10 @@ pub fn shipped_by(layers: &[Option<LayerLists<'_>>], files: &[File]) -> Vec<Opti
 }
 
 /// For every compiled file the source that it was made of, as it was in the highest layer that wrote it until then.
-fn sources(layers: &[Option<LayerLists<'_>>], files: &[File]) -> Vec<Option<File>> {
-    let paths: Vec<Option<Vec<u8>>> = files.iter().map(|file| source_of(&file.path)).collect();
+fn sources<'f>(layers: &[Option<LayerLists<'_>>], files: &[File<'f>]) -> Vec<Option<File<'f>>> {
+    let paths: Vec<Option<AskedPath<'f>>> = files.iter().map(|file| file.path.source()).collect();
     let mut writers: HashMap<u64, Vec<usize>> =
-        paths.iter().flatten().map(|path| (key(path), Vec::new())).collect();
+        paths.iter().flatten().map(|path| (path.key(), Vec::new())).collect();
     let read = if writers.is_empty() { &[] } else { layers };
     for (at, layer) in read.iter().enumerate() {
         for (_, path, effect) in layer.iter().flat_map(|layer| layer.paths.effects()) {
@@ -79,9 +79,9 @@ fn sources(layers: &[Option<LayerLists<'_>>], files: &[File]) -> Vec<Option<File
             }
         }
     }
-    let source = |(file, path): (&File, Option<Vec<u8>>)| {
+    let source = |(file, path): (&File<'f>, Option<AskedPath<'f>>)| {
         let path = path?;
-        let until = &writers.get(&key(&path))?;
+        let until = &writers.get(&path.key())?;
         let layer = *until[..until.partition_point(|layer| *layer <= file.layer)].last()?;
         Some(File { layer, path, content: None })
     };
@@ -95,10 +95,10 @@ enum Place {
     Tail(NonZeroU32),
 }
 
-impl File {
+impl File<'_> {
     /// What a list may call its content.
     fn names(&self) -> impl Iterator<Item = (Head, Place)> + use<> {
-        let places = [Some(Place::Path(path_key(&self.path))), tail_key(&self.path).map(Place::Tail)];
+        let places = [Some(Place::Path(self.path.listed())), self.path.tail().map(Place::Tail)];
         let heads = self.content.into_iter().flatten();
         heads.flat_map(move |head| places.into_iter().flatten().map(move |place| (head, place)))
     }
@@ -142,12 +142,12 @@ struct FolderClaims {
 
 impl Claims {
     /// One pass over all lists.
-    fn gather(layers: &[Option<LayerLists<'_>>], files: &[&File]) -> Self {
+    fn gather(layers: &[Option<LayerLists<'_>>], files: &[&File<'_>]) -> Self {
         let lists = || layers.iter().enumerate().filter_map(|(at, layer)| Some((at, layer.as_ref()?.lists)));
         let disowned: HashSet<u64> = lists().flat_map(|(_, lists)| lists.disowned()).copied().collect();
         let wanted: HashSet<(Head, Place)> = files.iter().flat_map(|file| file.names()).collect();
-        let paths: HashSet<u64> = files.iter().map(|file| path_key(&file.path)).collect();
-        let folders: HashSet<u64> = files.iter().flat_map(|file| parents(&file.path)).map(path_key).collect();
+        let paths: HashSet<u64> = files.iter().map(|file| file.path.listed()).collect();
+        let folders: HashSet<u64> = files.iter().flat_map(|file| file.path.folders()).collect();
         let mut claims = Self::default();
         for (layer, lists) in lists() {
             for file in lists.files().iter().filter(|_| !lists.lost()) {
@@ -178,8 +178,8 @@ impl Claims {
         claims
     }
 
-    fn verdict(&self, file: &File) -> Verdict {
-        let path = path_key(&file.path);
+    fn verdict(&self, file: &File<'_>) -> Verdict {
+        let path = file.path.listed();
         if let Some(claim) = file.names().find_map(|name| self.contents.get(&name)) {
             return Verdict::Shipped(*claim);
         }
@@ -188,17 +188,18 @@ impl Claims {
         }
         match self.paths.get(&(path, file.layer)) {
             Some(claim) => Verdict::Shipped(*claim),
-            None if never_packed(&file.path) => Verdict::Unknown,
+            None if file.path.is_never_packed() => Verdict::Unknown,
             None => self.in_folder(file).map_or(Verdict::Unknown, Verdict::Shipped),
         }
     }
 
     /// By the innermost folder around the file that any list speaks of.
-    fn in_folder(&self, file: &File) -> Option<Claim> {
-        let (folder, said) =
-            parents(&file.path).find_map(|parent| Some((parent, self.folders.get(&path_key(parent))?)))?;
+    fn in_folder(&self, file: &File<'_>) -> Option<Claim> {
+        let folders = file.path.folders();
+        let mut around = folders.iter();
+        let said = around.find_map(|folder| self.folders.get(folder))?;
         let package = *said.manifests.get(&file.layer)?;
-        let all_listed = || parents(folder).any(|parent| self.complete.contains(&path_key(parent)));
+        let mut all_listed = || around.any(|folder| self.complete.contains(folder));
         let public = said.public && !said.private && (said.in_list || !all_listed());
         public.then_some(Claim(file.layer, package))
     }
@@ -214,27 +215,6 @@ impl FolderClaims {
         self.public |= folder.origin == Origin::Public;
         self.private |= folder.origin == Origin::Private;
     }
-}
-
-/// The folders that a path is in, the innermost first. None of a path that is longer or deeper than those of packages: each
-/// folder is hashed, and the paths of an image may be of any length.
-fn parents(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/');
-    let packed = path.len() <= LONGEST_PATH && slashes.clone().nth(DEEPEST).is_none();
-    slashes.filter(move |_| packed).map(|(at, _)| &path[..at])
-}
-
-/// Bytes of a path that a package may have: what systems allow.
-const LONGEST_PATH: usize = 4096;
-
-/// Folders around a file of a package.
-const DEEPEST: usize = 64;
-
-/// Whether no tool packs a file of that name, so that it was put into a package's folder later: settings of a person.
-fn never_packed(path: &[u8]) -> bool {
-    let mut parts = path.rsplit(|byte| *byte == b'/');
-    let name = parts.next().unwrap_or_default();
-    name == b".npmrc" || parts.any(|folder| folder == b".git")
 }
 
 #[cfg(test)]

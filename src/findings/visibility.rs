@@ -8,17 +8,30 @@
 use std::collections::HashMap;
 
 use super::State;
-use crate::stream::{Effect, Link, PathIndex, key};
+use crate::stream::{Effect, Link, PathIndex, ancestors, key};
 
 /// A file whose fate is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Query {
     /// Position of its layer, 0 = the lowest.
     pub layer: usize,
-    /// Clean path.
+    /// Clean path, as people see it.
     pub path: Vec<u8>,
+    /// See [`ancestors`]: those of the path, if `path` is not all of it.
+    pub keys: Option<Vec<u64>>,
     /// Ordinal of its entry in the layer.
     pub ordinal: u64,
+}
+
+impl Query {
+    fn key(&self) -> u64 {
+        known(&self.path, self.keys.as_deref())
+    }
+}
+
+/// The key of a path, which is the first of `keys` if there are any.
+fn known(path: &[u8], keys: Option<&[u64]>) -> u64 {
+    keys.and_then(|keys| keys.first().copied()).unwrap_or_else(|| key(path))
 }
 
 /// The fate of one name of a file's content.
@@ -46,9 +59,9 @@ pub fn fates(layers: &[Option<&PathIndex>], queries: &[Query]) -> Vec<Vec<Fate>>
     }
     let mut watched: HashMap<u64, Vec<(usize, bool)>> = HashMap::new();
     for (number, (_, name)) in names.iter().enumerate() {
-        for ancestor in ancestors(&name.path) {
-            let own = ancestor.len() == name.path.len();
-            watched.entry(key(ancestor)).or_default().push((number, own));
+        let keys = name.keys.clone().unwrap_or_else(|| ancestors(&name.path).collect());
+        for (above, key) in keys.into_iter().enumerate() {
+            watched.entry(key).or_default().push((number, above == 0));
         }
     }
     let mut fates: Vec<Option<(State, usize)>> = vec![None; names.len()];
@@ -98,24 +111,19 @@ fn linked(links: &HashMap<u64, Vec<&Link>>, query: &Query) -> Vec<Query> {
     let mut next = 0;
     while next < names.len() && names.len() < MAX_NAMES {
         let name = names[next].clone();
-        let same = links.get(&key(&name.path)).map(Vec::as_slice).unwrap_or_default();
+        let same = links.get(&name.key()).map(Vec::as_slice).unwrap_or_default();
         // A link names what stands at its target before it.
         let later = &same[same.partition_point(|link| link.ordinal <= name.ordinal)..];
         for link in later.iter().take(MAX_NAMES) {
-            if names.len() < MAX_NAMES && names.iter().all(|name| name.path != link.path) {
-                names.push(Query { layer: name.layer, path: link.path.clone(), ordinal: link.ordinal });
+            let key = known(&link.path, link.keys.as_deref());
+            if names.len() < MAX_NAMES && names.iter().all(|name| name.key() != key) {
+                let (path, keys) = (link.path.clone(), link.keys.clone());
+                names.push(Query { layer: name.layer, path, keys, ordinal: link.ordinal });
             }
         }
         next += 1;
     }
     names.split_off(1)
-}
-
-/// The path itself, its parents and the root, the longest first.
-fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
-    let root = (!path.is_empty()).then_some(&path[..0]);
-    std::iter::once(path).chain(slashes).chain(root)
 }
 
 #[cfg(test)]
@@ -158,7 +166,7 @@ mod tests {
     fn fate(layers: &[&str], path: &str) -> Vec<(String, State, Option<usize>)> {
         let layers: Vec<PathIndex> = layers.iter().map(|words| layer(words)).collect();
         let layers: Vec<Option<&PathIndex>> = layers.iter().map(Some).collect();
-        let query = Query { layer: 0, path: path.as_bytes().to_vec(), ordinal: 0 };
+        let query = Query { layer: 0, path: path.as_bytes().to_vec(), keys: None, ordinal: 0 };
         let fates = fates(&layers, &[query]).remove(0);
         fates.into_iter().map(|f| (String::from_utf8(f.path).unwrap(), f.state, f.by)).collect()
     }
@@ -198,6 +206,24 @@ mod tests {
     fn a_whiteout_does_not_touch_its_own_layer() {
         assert_eq!(only(&["f:a w:a o:"], "a"), (State::Visible, None));
         assert_eq!(only(&["f:a f:a"], "a"), (State::Overwritten, Some(0)));
+    }
+
+    #[test]
+    fn a_name_that_is_not_kept_is_followed_like_any_other() {
+        let words = ["f:a/x h:b/y>a/x h:c/z>b/y", "w:a/x", "w:b"];
+        let indexes = |hide: bool| -> Vec<PathIndex> {
+            let mut layers = words.map(layer);
+            layers[0].hide_links(|path| (hide && path == b"b/y").then(|| b"b/[redacted]".to_vec()));
+            layers.into()
+        };
+        let (plain, hidden) = (indexes(false), indexes(true));
+        let of = |layers: &[PathIndex]| {
+            let layers: Vec<Option<&PathIndex>> = layers.iter().map(Some).collect();
+            fates(&layers, &[Query { layer: 0, path: b"a/x".to_vec(), keys: None, ordinal: 0 }]).remove(0)
+        };
+        let told = |fates: &[Fate]| fates.iter().map(|fate| (fate.state, fate.by)).collect::<Vec<_>>();
+        assert_eq!(told(&of(&plain)), told(&of(&hidden)));
+        assert_eq!(of(&hidden)[1].path, b"b/[redacted]");
     }
 
     #[test]
@@ -273,8 +299,13 @@ mod tests {
             for (number, words) in layers.iter().enumerate() {
                 for (entry, word) in words.iter().enumerate().filter(|(_, word)| word.starts_with("f:")) {
                     let path = &word[2..];
-                    let query = Query { layer: number, path: path.as_bytes().to_vec(), ordinal: entry as u64 };
-                    let visible = fates(&indexes, &[query])[0][0].state == State::Visible;
+                    let (path_, ordinal) = (path.as_bytes().to_vec(), entry as u64);
+                    let query = Query { layer: number, path: path_, keys: None, ordinal };
+                    let keys = Some(ancestors(path.as_bytes()).collect());
+                    let hidden = Query { path: b"[redacted]".to_vec(), keys, ..query.clone() };
+                    let fates = fates(&indexes, &[query, hidden]);
+                    prop_assert_eq!((fates[0][0].state, fates[0][0].by), (fates[1][0].state, fates[1][0].by));
+                    let visible = fates[0][0].state == State::Visible;
                     let expected = tree.get(path) == Some(&Some((number, entry)));
                     prop_assert_eq!(visible, expected, "{} in layer {}", path, number);
                 }

@@ -5,6 +5,7 @@
 //! All of it comes from the image, so a reader is bounded by the bytes it is given and passes over what it does not know.
 
 mod apk;
+mod asked;
 mod cargo;
 mod composer;
 mod conda;
@@ -23,6 +24,7 @@ mod rpm;
 mod toolchain;
 mod twin;
 
+pub use self::asked::{AskedPath, PathHashes};
 pub use self::content::{Head, Heads};
 pub use self::lists::{Folder, Listed, Lists, Origin, PackageId, path_key, tail_key};
 pub use self::twin::source_of;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::atomic::AtomicU64;
 
+use serde::{Deserialize, Serialize};
+
 use super::Context;
 use super::matching::Match;
 use super::pump::{Plain, pump};
@@ -18,11 +20,11 @@ use crate::findings::{Ledger, Skipped};
 use crate::image::PlaceKind;
 use crate::limits::Limit;
 use crate::matcher::Surroundings;
-use crate::packages::{Heads, Lists};
+use crate::packages::{Heads, Lists, PathHashes};
 use crate::problem::{Problem, ProblemKind};
 use crate::secret::Secret;
 use crate::source::RemoteError;
-use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked, window};
+use crate::stream::{Aside, Compression, Decoder, PathIndex, Peeked, ancestors, window};
 
 /// What a blob yields.
 #[derive(Debug)]
@@ -40,12 +42,28 @@ pub(crate) struct BlobReport {
     pub(crate) ledger: Ledger,
     pub(crate) matches: Vec<Match>,
     pub(crate) paths: PathIndex,
+    /// What is known of the paths of entries that people see only a part of, by their ordinals.
+    pub(crate) hidden: BTreeMap<u64, HiddenPath>,
     /// What its package lists say.
     pub(crate) lists: Lists,
     /// Digests of files with matches, by the ordinals of their entries.
     pub(crate) contents: BTreeMap<u64, Heads>,
     /// Their places are relative to the blob.
     pub(crate) problems: Vec<Problem>,
+}
+
+/// What is known of a path of which a credential was taken out.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct HiddenPath {
+    /// See [`ancestors`].
+    pub(crate) keys: Vec<u64>,
+    pub(crate) asked: PathHashes,
+}
+
+impl HiddenPath {
+    pub(crate) fn of(path: &[u8]) -> Self {
+        Self { keys: ancestors(path).collect(), asked: PathHashes::of(path) }
+    }
 }
 
 /// Maps the blob called `name`, whose stored bytes `stored` gives. None if decompressing it takes more memory than everybody
@@ -155,6 +173,7 @@ fn report(context: &Context<'_>, name: &str, read: Whole, stored: (Digest, u64))
         ledger,
         matches,
         paths: plain.paths,
+        hidden: BTreeMap::new(),
         lists: plain.lists,
         contents: plain.contents,
         problems,

@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::group::further;
+use super::group::{further, redact_place};
 use super::places::Located;
-use crate::findings::{Finding, Part, PartValue, Place};
+use crate::findings::{Finding, Part, PartValue, Place, Redactor};
 use crate::signature::RuleSet;
 use crate::signature::checksum::{EXPIRES, Fact, PUBLIC_KEY};
 
@@ -27,8 +27,8 @@ impl Certificates {
         (Self(by_key), others)
     }
 
-    /// Adds to `finding` the certificates of its key, each once with all its places.
-    pub(super) fn tell(&self, finding: &mut Finding) {
+    /// Adds to `finding` the certificates of its key, each once with all its places as `redactor` lets them be shown.
+    pub(super) fn tell(&self, finding: &mut Finding, redactor: &Redactor) {
         let certificates = value(&finding.facts, PUBLIC_KEY).and_then(|key| self.0.get(key));
         let Some(certificates) = certificates else { return };
         let image = |place: &Place| (place.image.clone(), place.platform.clone());
@@ -47,6 +47,9 @@ impl Certificates {
             let mut shown: Vec<Fact> = NAMES.into_iter().filter_map(shown).collect();
             let subject = shown.first().map_or(String::new(), |fact| fact.value.clone());
             finding.facts.append(&mut shown);
+            for place in &mut places {
+                redact_place(place, redactor);
+            }
             places.sort();
             places.dedup();
             finding.parts.push(Part {

@@ -23,7 +23,9 @@ pub(super) struct Group {
 }
 
 /// Groups matches by credential. A credential that only stands as a part of others has no finding of its own.
-pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options) -> Group {
+///
+/// Places are put in order as they are shown: the cache has no credential by which they could be.
+pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options, redactor: &Redactor) -> Group {
     let min_confidence = options.min_confidence;
     let (certificates, located) = Certificates::take(located, rules);
     let mut by_secret: BTreeMap<Secret, Vec<Located>> = BTreeMap::new();
@@ -45,13 +47,16 @@ pub(super) fn group(located: Vec<Located>, rules: &RuleSet, options: &Options) -
             shown.push((secret, places, confidence));
         }
     }
+    for located in shown.iter_mut().flat_map(|(_, places, _)| places) {
+        located.redact(redactor);
+    }
     // Fingerprints are slow on purpose, so all threads make them.
     let shown = shown.into_par_iter();
     let mut findings: Vec<Finding> = shown
         .map(|(secret, places, confidence)| finding(secret, places, confidence, rules, options))
         .collect();
     for finding in &mut findings {
-        certificates.tell(finding);
+        certificates.tell(finding, redactor);
     }
     findings.sort_by(|a, b| {
         let rank = |finding: &Finding| std::cmp::Reverse((finding.severity, finding.confidence));
@@ -237,7 +242,8 @@ fn order(place: &Place) -> impl Ord + '_ {
     (&place.image, &place.platform, in_layer, layer, &place.path, place.kind, place.offset)
 }
 
-/// Takes credentials out of everything that the finding shows, except build steps, out of which they were taken before.
+/// Takes credentials out of everything that the finding shows, except places and build steps, out of which they were taken
+/// before.
 pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
     for line in &mut finding.fix {
         *line = redactor.path(line);
@@ -249,15 +255,27 @@ pub(super) fn redact(finding: &mut Finding, redactor: &Redactor) {
         if let PartValue::Text(text) = &mut part.value {
             *text = redactor.path(text);
         }
-        part.places.iter_mut().for_each(|place| redact_place(place, redactor));
+        part.places.iter_mut().for_each(|place| redact_image(place, redactor));
     }
-    finding.places.iter_mut().for_each(|place| redact_place(place, redactor));
+    finding.places.iter_mut().for_each(|place| redact_image(place, redactor));
 }
 
-fn redact_place(place: &mut Place, redactor: &Redactor) {
+/// By the name of its image it is known whose a place is, so that goes last.
+fn redact_image(place: &mut Place, redactor: &Redactor) {
+    place.image.iter_mut().for_each(|name| *name = redactor.path(name));
+}
+
+impl Located {
+    /// Takes credentials out of its places, but for the names of images.
+    fn redact(&mut self, redactor: &Redactor) {
+        redact_place(&mut self.place, redactor);
+        self.parts.iter_mut().for_each(|place| redact_place(place, redactor));
+    }
+}
+
+pub(super) fn redact_place(place: &mut Place, redactor: &Redactor) {
     let whole = |text: &mut String| *text = redactor.text(text);
     let path = |text: &mut String| *text = redactor.path(text);
-    place.image.iter_mut().for_each(path);
     // The name of a file that is a credential is taken out of its own path, however short.
     let in_path = matches!(place.kind, PlaceKind::Path | PlaceKind::Link);
     if in_path {

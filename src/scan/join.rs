@@ -41,15 +41,12 @@ pub(super) fn join(
     }
     problems.extend(unparsed_roots(&gathered));
     let search = |(name, document): (&str, &_)| {
-        let mut found = texts::search(context, name, document, &mut problems);
-        if let Some(cache) = &context.cache {
-            for found in &mut found {
-                cache.seal_match(&mut found.what);
-            }
-        }
-        (name.to_owned(), found)
+        (name.to_owned(), texts::search(context, name, document, &mut problems))
     };
-    let texts: BTreeMap<String, Vec<TextMatch>> = gathered.documents.iter().map(search).collect();
+    let mut texts: BTreeMap<String, Vec<TextMatch>> = gathered.documents.iter().map(search).collect();
+    if let Some(cache) = &context.cache {
+        cache.seal_texts(texts.values_mut().flatten().map(|found| &mut found.what));
+    }
     let unverified = verify(&gathered, &resolution, &mut problems);
     base::find(&gathered, &mut resolution, &scanner.options.bases, &mut problems);
     problems.extend(resolution.images.iter().flat_map(|image| no_tars(&gathered, image)));
@@ -69,7 +66,7 @@ pub(super) fn join(
         problems.push(Problem::new(ProblemKind::Limit, "all images", message, Limit::Matches.remedy()));
     }
     let Group { mut findings, hidden, hidden_shipped } =
-        super::group::group(located, rules, &scanner.options);
+        super::group::group(located, rules, &scanner.options, &redactor);
     for finding in &mut findings {
         base::tell(finding, &resolution.images);
         super::group::redact(finding, &redactor);

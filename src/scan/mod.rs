@@ -277,14 +277,14 @@ impl Scanner {
         let limits = &self.options.limits;
         let budget = Budget::new(self.memory.beside(window));
         // What is found depends on the memory only where it bounds windows and rooms.
-        let bounds = budget.memory.bounds(limits);
+        let bounds = (limits, &budget.memory.bounds(limits));
         let cache = self.options.cache.as_deref();
         Context {
             matcher: &self.matcher,
             limits,
             budget,
             progress,
-            cache: cache.map(|cache| cache.session(self.rules(), &bounds, &self.options.fingerprint_key)),
+            cache: cache.map(|cache| cache.session(self.rules(), bounds, &self.options.fingerprint_key)),
             trust_digests: self.options.trust_digests,
             given_up,
         }

@@ -14,6 +14,7 @@ use crate::findings::{
     Fate, File, LayerLists, Place, PlaceLayer, PlaceStep, Query, State, StateBy, fates, shipped_by,
 };
 use crate::image::{BlobRef, DocumentKind, Image, Layer, PlaceKind, Resolution, Step};
+use crate::packages::AskedPath;
 use crate::secret::Secret;
 use crate::signature::Confidence;
 use crate::stream::{Entry, PathIndex};
@@ -170,7 +171,9 @@ impl Places<'_> {
                 report.iter().flat_map(|report| &report.matches).filter_map(|found| found.entry.as_ref())
             {
                 numbers.entry((layer, entry.ordinal)).or_insert_with(|| {
-                    queries.push(Query { layer, path: entry.path.clone(), ordinal: entry.ordinal });
+                    let keys = report.and_then(|report| report.hidden.get(&entry.ordinal));
+                    let (path, keys) = (entry.path.clone(), keys.map(|hidden| hidden.keys.clone()));
+                    queries.push(Query { layer, path, keys, ordinal: entry.ordinal });
                     queries.len() - 1
                 });
             }
@@ -180,10 +183,11 @@ impl Places<'_> {
             .iter()
             .map(|report| report.map(|report| LayerLists { paths: &report.paths, lists: &report.lists }))
             .collect();
-        let content = |query: &Query| reports[query.layer]?.contents.get(&query.ordinal).copied();
-        let file =
-            |query: &Query| File { layer: query.layer, path: query.path.clone(), content: content(query) };
-        let shipped = shipped_by(&lists, &queries.iter().map(file).collect::<Vec<_>>());
+        let files = queries.iter().map(|query| {
+            let Query { layer, path, ordinal, .. } = query;
+            file(reports[*layer], *layer, path, *ordinal)
+        });
+        let shipped = shipped_by(&lists, &files.collect::<Vec<_>>());
         for (index, report) in reports.iter().enumerate() {
             let Some(report) = report.filter(|_| out.len() <= self.most) else { continue };
             let mut history = History::default();
@@ -261,8 +265,11 @@ fn named(image: &Image, place: Place, found: &Match, names: &[Fate]) -> Vec<Plac
     if names.is_empty() || found.kind == PlaceKind::Padding {
         return vec![place];
     }
-    let with = |fate: &Fate| Place {
-        path: Some(String::from_utf8_lossy(&fate.path).into_owned()),
+    // The first name is that of the entry, as it stands in the place already.
+    let with = |(number, fate): (usize, &Fate)| Place {
+        path: Some(String::from_utf8_lossy(&fate.path).into_owned())
+            .filter(|_| number > 0)
+            .or_else(|| place.path.clone()),
         state: Some(fate.state),
         state_by: fate.by.filter(|_| fate.state != State::Visible).map(|layer| StateBy {
             layer,
@@ -270,7 +277,7 @@ fn named(image: &Image, place: Place, found: &Match, names: &[Fate]) -> Vec<Plac
         }),
         ..place.clone()
     };
-    names.iter().map(with).collect()
+    names.iter().enumerate().map(with).collect()
 }
 
 /// The places of the matches in a blob that belongs to no image.
@@ -281,13 +288,9 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
         .filter_map(|found| found.entry.as_deref())
         .map(|entry| (entry.ordinal, entry))
         .collect();
-    let file = |entry: &&Entry| File {
-        layer: 0,
-        path: entry.path.clone(),
-        content: report.contents.get(&entry.ordinal).copied(),
-    };
     let lists = LayerLists { paths: &report.paths, lists: &report.lists };
-    let shipped = shipped_by(&[Some(lists)], &entries.values().map(file).collect::<Vec<_>>());
+    let files = entries.values().map(|entry| file(Some(report), 0, &entry.path, entry.ordinal));
+    let shipped = shipped_by(&[Some(lists)], &files.collect::<Vec<_>>());
     let shipped: BTreeMap<u64, Option<String>> = entries.into_keys().zip(shipped).collect();
     let mut history = History::default();
     for found in &report.matches {
@@ -302,6 +305,13 @@ fn unbound(name: &str, report: &BlobReport, out: &mut Vec<Located>) {
             out.push(Located::new(&found.what, place));
         }
     }
+}
+
+/// The file that the entry `ordinal` of a layer with that report is, at `path` as people see it.
+fn file<'f>(report: Option<&'f BlobReport>, layer: usize, path: &'f [u8], ordinal: u64) -> File<'f> {
+    let hidden = report.and_then(|report| report.hidden.get(&ordinal));
+    let path = hidden.map_or_else(|| AskedPath::text(path), |hidden| AskedPath::Hashed(&hidden.asked));
+    File { layer, path, content: report.and_then(|report| report.contents.get(&ordinal).copied()) }
 }
 
 /// The step that a text belongs to: its own, or the last that set what it is the value of.

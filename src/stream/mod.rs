@@ -20,7 +20,7 @@ mod window;
 pub use self::bounded::{Section, fill, read_bounded};
 pub use self::compression::{Aside, Compression, Decoder};
 pub use self::members::{ArchiveError, Body, Forward, Members, Streamed};
-pub use self::paths::{Effect, Link, PathIndex, key};
+pub use self::paths::{Effect, Link, PathIndex, ancestors, key};
 pub use self::peeked::Peeked;
 pub use self::walker::{Entry, Segment, SegmentKind, Text, TextKind, Walked, Walker};
 pub use self::window::window;

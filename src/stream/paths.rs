@@ -37,8 +37,10 @@ pub struct PathIndex {
 /// A hard link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// The new name.
+    /// The new name, as people see it.
     pub path: Vec<u8>,
+    /// See [`ancestors`]: those of the new name, if `path` is not all of it.
+    pub keys: Option<Vec<u64>>,
     /// Hash of the path that it names.
     pub target: u64,
     /// Ordinal of the entry.
@@ -72,7 +74,7 @@ impl PathIndex {
         }
         self.link_bytes += bytes;
         let target = key(&super::header::clean(&member.link));
-        self.links.push(Link { path: member.path.clone(), target, ordinal });
+        self.links.push(Link { path: member.path.clone(), keys: None, target, ordinal });
         true
     }
 
@@ -103,6 +105,16 @@ impl PathIndex {
     /// The hard links, in the order of the layer.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// Leaves of the new names of links what `shown` gives, where that is something else. They are known by their keys then.
+    pub fn hide_links(&mut self, shown: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+        for link in &mut self.links {
+            if let Some(shown) = shown(&link.path) {
+                link.keys = Some(ancestors(&link.path).collect());
+                link.path = shown;
+            }
+        }
     }
 }
 
@@ -136,6 +148,13 @@ pub fn key(path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(path);
     hasher.finish() & !EFFECT_BITS
+}
+
+/// The keys of a clean path, its parents and the root, the longest first.
+pub fn ancestors(path: &[u8]) -> impl Iterator<Item = u64> {
+    let slashes = path.iter().enumerate().rev().filter(|(_, byte)| **byte == b'/').map(|(at, _)| &path[..at]);
+    let root = (!path.is_empty()).then_some(&path[..0]);
+    std::iter::once(path).chain(slashes).chain(root).map(key)
 }
 
 /// The path that an entry speaks of, and what it does there.
@@ -192,7 +211,10 @@ mod tests {
     fn links_are_kept_up_to_a_bound() {
         let mut index = PathIndex::default();
         assert!(index.add(&member("new", Kind::Hardlink, "./old"), 1000));
-        assert_eq!(index.links(), [Link { path: b"new".to_vec(), target: key(b"old"), ordinal: 0 }]);
+        assert_eq!(
+            index.links(),
+            [Link { path: b"new".to_vec(), keys: None, target: key(b"old"), ordinal: 0 }]
+        );
         assert!(!index.add(&member("newer", Kind::Hardlink, "old"), 10));
         assert_eq!(index.len(), 2);
     }

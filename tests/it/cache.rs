@@ -13,8 +13,11 @@ use crate::support::bundle::Bundle;
 use crate::support::case::Case;
 use crate::support::compression::Compression;
 use crate::support::formats::named;
+use crate::support::image::ImageBuilder;
+use crate::support::layer::LayerBuilder;
 use crate::support::root;
 use crate::support::scanner::{Run, Scanner, scanner};
+use layersift::signature::template::expand;
 
 /// A way to hand over an image, and the options of scans one after the other.
 type Way<'w> = (&'w dyn Fn(Scanner) -> Scanner, &'w [&'w str]);
@@ -132,6 +135,50 @@ fn names_are_believed_only_if_somebody_says_so() {
     let wary = desk.scan(&case).path(&desk.layout).run();
     let report: Value = serde_json::from_str(&wary.stdout).unwrap();
     assert!(report["problems"].as_array().unwrap().iter().any(|problem| problem["kind"] == "mismatch"));
+}
+
+fn token(of: &str) -> String {
+    expand("ghp_{base62:30}{github-crc32}", of)
+}
+
+#[test]
+fn a_layer_with_credentials_in_its_paths_is_kept_without_them() {
+    let planted = ["content", "folder", "name", "link", "target", "above", "environment"].map(token);
+    let [content, folder, name, link, target, above, environment] = &planted;
+    let lower = |layer: LayerBuilder| {
+        layer
+            .file("app/.env", format!("TOKEN={content}\n"))
+            .file(format!("srv/{folder}/conf"), format!("{content}\n{name}"))
+            .file(format!("srv/{name}.txt"), "nothing")
+            .hardlink(format!("srv/{link}"), "app/.env")
+            .symlink("srv/there", format!("/run/{target}"))
+    };
+    let upper = |layer: LayerBuilder| {
+        layer.whiteout(&format!("srv/{folder}")).whiteout("app/.env").file(format!("srv/{above}/x"), content)
+    };
+    let image = ImageBuilder::new()
+        .step("COPY a / # buildkit", lower)
+        .step("COPY b / # buildkit", upper)
+        .empty_step(&format!("ENV TOKEN={environment}"))
+        .env("TOKEN", environment);
+    let desk = Desk::of(&(named("oci-archive").write)(&[image], Compression::Gzip));
+    let scan = || scanner().args(["--format", "json", "--min-confidence", "review"]).path(&desk.layout);
+    let fresh = scan().args(["--no-cache"]).run();
+    let report: Value = serde_json::from_str(&fresh.stdout).unwrap();
+    assert_eq!(report["findings"].as_array().unwrap().len(), planted.len(), "{report:#}");
+    let cached = || scan().args(["--cache-dir"]).path(&desk.cache());
+    assert_eq!(cached().run().stdout, fresh.stdout, "a cold cache");
+    // What the layers held is in the cache alone now.
+    assert_eq!(overwrite_layers(&desk.layout), 2);
+    let warm = cached().args(["--trust-digests"]).run();
+    assert_eq!((warm.stdout, warm.code), (fresh.stdout, fresh.code));
+    for file in fs::read_dir(desk.cache()).unwrap() {
+        let bytes = fs::read(file.unwrap().path()).unwrap();
+        for secret in &planted {
+            let part = &secret.as_bytes()[8..24];
+            assert!(!bytes.windows(part.len()).any(|window| window == part), "{secret}");
+        }
+    }
 }
 
 #[test]

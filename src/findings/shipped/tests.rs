@@ -31,7 +31,7 @@ fn who(layers: &[Layer], at: usize, path: &str, content: Option<&str>) -> Option
     let layers: Vec<Option<LayerLists<'_>>> =
         layers.iter().map(|layer| Some(LayerLists { paths: &layer.paths, lists: &layer.lists })).collect();
     let content = content.map(|content| Heads::of(content.as_bytes()));
-    let file = File { layer: at, path: path.as_bytes().to_vec(), content };
+    let file = File { layer: at, path: AskedPath::text(path.as_bytes()), content };
     shipped_by(&layers, &[file]).remove(0)
 }
 
@@ -98,9 +98,9 @@ fn a_source_that_is_known_to_be_changed_excuses_no_compiled_file() {
         ("p/abc-1.dist-info/RECORD", "abc.py,sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3\n");
     let layer = layer(&[("p/abc.py", ""), record]);
     let layers = [Some(LayerLists { paths: &layer.paths, lists: &layer.lists })];
-    let file = |path: &str, content: &str| File {
+    let file = |path: &'static str, content: &str| File {
         layer: 0,
-        path: path.as_bytes().to_vec(),
+        path: AskedPath::text(path.as_bytes()),
         content: Some(Heads::of(content.as_bytes())),
     };
     let source = |content| {
@@ -154,14 +154,6 @@ fn what_is_installed_above_a_folder_is_not_in_it() {
     let layers = [layer(&[("usr/local/lib/python3.12/_sysconfigdata_x.py", "")])];
     assert!(who(&layers, 0, "usr/local/lib/python3.12/urllib/request.py", Some("x")).is_some());
     assert!(who(&layers, 0, "usr/local/lib/python3.12/site-packages/own.py", Some("x")).is_none());
-}
-
-#[test]
-fn no_folder_is_looked_up_for_paths_that_nobody_packs() {
-    let of =
-        |depth: usize, name: usize| parents(&[&b"a/".repeat(depth)[..], &b"x".repeat(name)].concat()).count();
-    assert_eq!((of(0, 1), of(3, 1), of(DEEPEST, 1)), (0, 3, DEEPEST));
-    assert_eq!((of(DEEPEST + 1, 1), of(2, LONGEST_PATH)), (0, 0));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! A cache may fail at any time: the disk is full, the file damaged, another process in the way. Then blobs are mapped as
 //! if there were none, and [`Cache::notices`] says why.
 
+mod known;
 mod names;
 mod place;
 mod sealed;
@@ -20,10 +21,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+pub(super) use self::known::{Chains, KnownImage};
 use self::names::Names;
 use self::place::Place;
 pub use self::place::{ReportName, Reports};
-use self::secrets::{Secrets, in_paths};
+use self::secrets::{Secrets, shows_short};
 use self::store::Store;
 pub use self::store::{Kept, Stats};
 use super::blob::BlobReport;
@@ -102,19 +104,21 @@ impl Cache {
         self.place.notices()
     }
 
-    /// What is kept and looked for in scans with these rules, limits and fingerprints.
+    /// What is kept and looked for in scans with these rules, limits, bounds that the memory sets to limits, and fingerprints.
     pub(super) fn session<'c>(
         &'c self,
         rules: &'c RuleSet,
-        limits: &Limits,
+        (limits, bounds): (&Limits, &Limits),
         fingerprints: &'c FingerprintKey,
     ) -> Session<'c> {
         let mut settings = Hasher::default();
         settings.update(env!("LAYERSIFT_ENGINE").as_bytes());
         settings.update(env!("CARGO_PKG_VERSION").as_bytes());
         settings.update(rules.fingerprint().bytes());
-        for row in LIMITS {
-            settings.update(&limits.get(row.limit).to_le_bytes());
+        for limits in [limits, bounds] {
+            for row in LIMITS {
+                settings.update(&limits.get(row.limit).to_le_bytes());
+            }
         }
         settings.update(&self.key.of_fingerprints(fingerprints));
         Session { cache: self, rules, fingerprints, settings: settings.finish() }
@@ -167,8 +171,9 @@ impl Session<'_> {
         let (digest, size) = (report.digest, report.ledger.stored_bytes);
         let lasting = report.stored_complete && !depends_on_time(&report);
         let secrets = Secrets::new(&report, self);
-        let storable = lasting && !in_paths(&report, self.rules);
-        let Ok(bytes) = postcard::to_allocvec(&secrets.seal(&report)) else { return report };
+        let sealed = secrets.seal(&report);
+        let storable = lasting && !shows_short(&report, &sealed, self.rules);
+        let Ok(bytes) = postcard::to_allocvec(&sealed) else { return report };
         let Some(kept) = self.read(&bytes, &name) else { return report };
         if storable {
             let seal = self.seal(&digest, &bytes);
@@ -177,12 +182,21 @@ impl Session<'_> {
         kept
     }
 
-    /// Takes the text out of a match of a document.
-    pub(super) fn seal_match(&self, found: &mut Sighting) {
+    /// Takes the texts out of the matches of all documents; first, as long as they are known, out of what the matches tell:
+    /// of a sealed credential that a fact was cut in nobody knows how it began.
+    pub(super) fn seal_texts<'f>(&self, found: impl Iterator<Item = &'f mut Sighting>) {
+        let found: Vec<&mut Sighting> = found.collect();
+        let redactor = secrets::redactor(found.iter().map(|what| &**what), self.rules);
         let seal = |secret: &mut Secret| *secret = secret.seal(&self.cache.key, self.fingerprints);
-        seal(&mut found.secret);
-        found.owner.iter_mut().for_each(seal);
-        found.parts.iter_mut().filter(|part| part.by.is_some()).for_each(|part| seal(&mut part.value));
+        for found in found {
+            let of_parts = found.parts.iter_mut().flat_map(|part| &mut part.facts);
+            for fact in found.facts.iter_mut().chain(of_parts) {
+                fact.value = redactor.cut(&fact.value);
+            }
+            seal(&mut found.secret);
+            found.owner.iter_mut().for_each(seal);
+            found.parts.iter_mut().filter(|part| part.by.is_some()).for_each(|part| seal(&mut part.value));
+        }
     }
 
     /// A redactor for credentials that are sealed.

@@ -12,7 +12,7 @@ use crate::image::PlaceKind;
 use crate::matcher::Mark;
 use crate::packages::{Heads, Lists};
 use crate::problem::{Problem, ProblemKind};
-use crate::scan::blob::BlobReport;
+use crate::scan::blob::{BlobReport, HiddenPath};
 use crate::scan::inside::{Inside, Link};
 use crate::scan::matching::Match;
 use crate::scan::sighting::{PartSeen, Sighting};
@@ -37,6 +37,7 @@ pub(super) struct Report {
     pub(super) secrets: Vec<Sealed>,
     pub(super) found: Vec<Found>,
     pub(super) paths: PathIndex,
+    pub(super) hidden: BTreeMap<u64, HiddenPath>,
     pub(super) lists: Lists,
     pub(super) contents: BTreeMap<u64, Heads>,
     pub(super) problems: Vec<(ProblemKind, [String; 3])>,
@@ -87,7 +88,7 @@ pub(super) enum Value {
     Text(String),
 }
 
-/// See [`stream::Entry`]. Where a link leads is not asked for any more.
+/// See [`stream::Entry`]. Where a link leads is not asked for any more. The path has no credential in it.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Entry {
     pub(super) path: Vec<u8>,
@@ -146,6 +147,7 @@ impl Report {
             ledger,
             matches: self.found.into_iter().map(|found| opening.found(found)).collect::<Option<_>>()?,
             paths: self.paths,
+            hidden: self.hidden,
             lists: self.lists,
             contents: self.contents,
             problems: self.problems.into_iter().map(problem).collect(),

@@ -1,9 +1,10 @@
 //! Takes the credentials out of a report before it is kept: each becomes a number in a table of sealed ones, and every
 //! text that comes from the image is redacted by those of its own blob.
 //!
-//! Paths are the exception: visibility and package lists need them as they are. A blob of which a path holds a credential
-//! is not kept at all. What the rules themselves take for an example does not count there, for such words are in many
-//! paths.
+//! Paths are no exception. What visibility and package lists ask of a path that a credential was taken out of, the hashes of a
+//! [`HiddenPath`] answer. Nor does a path show more than it does in a report, where a word of less than eight bytes stays: of
+//! such there are too many that are no credentials. A blob with one that is likely to be one, and stands in a path that would
+//! be kept, is not kept at all.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +12,16 @@ use rayon::prelude::*;
 
 use super::Session;
 use super::sealed::{Entry, Found, Part, Report, Spot, Value};
-use crate::findings::Redactor;
+use crate::findings::{Redactor, SHORTEST_IN_PATH};
 use crate::image::PlaceKind;
 use crate::problem::Problem;
-use crate::scan::blob::BlobReport;
+use crate::scan::blob::{BlobReport, HiddenPath};
 use crate::scan::matching::Match;
 use crate::scan::sighting::{PartSeen, Sighting};
 use crate::secret::{SealKey, Sealed, Secret};
 use crate::signature::checksum::Fact;
 use crate::signature::{Confidence, RuleSet};
+use crate::stream;
 
 /// The credentials of one report.
 pub(super) struct Secrets<'s> {
@@ -37,7 +39,7 @@ impl<'s> Secrets<'s> {
         let sealed = numbers.keys().collect::<Vec<_>>().into_par_iter();
         let sealed = sealed.map(|secret| secret.seal(key, fingerprints)).collect::<Vec<_>>();
         let sealed = sealed.iter().filter_map(|secret| Some(Sealed::clone(secret.sealed()?))).collect();
-        let redactor = redactor(report, session.rules, Confidence::Example);
+        let redactor = redactor(report.matches.iter().map(|found| &found.what), session.rules);
         Self { numbers, sealed, redactor, key }
     }
 
@@ -52,6 +54,9 @@ impl<'s> Secrets<'s> {
             (problem.kind, [place, message, problem.remedy.clone()])
         };
         let ledger = &report.ledger;
+        let mut hidden = report.hidden.clone();
+        let mut paths = report.paths.clone();
+        paths.hide_links(|path| self.without(path, false));
         Report {
             digest: *report.digest.bytes(),
             diff_id: *report.diff_id.bytes(),
@@ -61,15 +66,16 @@ impl<'s> Secrets<'s> {
             sizes: [ledger.stored_bytes, ledger.plain_bytes, ledger.entries, ledger.matched_bytes],
             skipped: ledger.skipped.iter().map(|skipped| (skipped.bytes, skipped.reason.clone())).collect(),
             secrets: self.sealed.clone(),
-            found: report.matches.iter().map(|found| self.found(found)).collect(),
-            paths: report.paths.clone(),
+            found: report.matches.iter().map(|found| self.found(found, &mut hidden)).collect(),
+            paths,
+            hidden,
             lists: report.lists.clone().hashed(|name| self.redactor.path(name), hash),
             contents: report.contents.iter().map(|(at, heads)| (*at, heads.hashed(hash))).collect(),
             problems: report.problems.iter().map(problem).collect(),
         }
     }
 
-    fn found(&self, found: &Match) -> Found {
+    fn found(&self, found: &Match, hidden: &mut BTreeMap<u64, HiddenPath>) -> Found {
         let what = &found.what;
         let mark = found.mark.as_ref().map(|mark| {
             (mark.rules.clone(), mark.reason.as_ref().map(|reason| self.redactor.text(reason)), mark.above)
@@ -83,11 +89,7 @@ impl<'s> Secrets<'s> {
             owner: what.owner.as_ref().and_then(|owner| self.numbers.get(owner).copied()),
             spot: Spot { kind: found.kind, offset: found.range.start, name: self.name(found.name.as_ref()) },
             end: found.range.end,
-            entry: found.entry.as_ref().map(|entry| Entry {
-                path: entry.path.clone(),
-                ordinal: entry.ordinal,
-                kind: entry.kind,
-            }),
+            entry: found.entry.as_ref().map(|entry| self.entry(entry, found.kind, hidden)),
             line: found.line,
             inside: found.inside.as_ref().map(|inside| {
                 inside.links().iter().map(|link| link.seal(&|text| self.redactor.path(text))).collect()
@@ -95,6 +97,23 @@ impl<'s> Secrets<'s> {
             decoded: found.decoded.iter().map(ToString::to_string).collect(),
             mark,
         }
+    }
+
+    /// An entry, without the credentials in its path: without all of them, if a path is where that of the match stands.
+    fn entry(&self, entry: &stream::Entry, kind: PlaceKind, hidden: &mut BTreeMap<u64, HiddenPath>) -> Entry {
+        let (path, ordinal) = (&entry.path, entry.ordinal);
+        let without = self.without(path, matches!(kind, PlaceKind::Path | PlaceKind::Link));
+        if without.is_some() {
+            hidden.entry(ordinal).or_insert_with(|| HiddenPath::of(path));
+        }
+        Entry { path: without.unwrap_or_else(|| path.clone()), ordinal, kind: entry.kind }
+    }
+
+    /// A path without credentials, `short` ones too; none if there is none in it.
+    fn without(&self, path: &[u8], short: bool) -> Option<Vec<u8>> {
+        let path = String::from_utf8_lossy(path);
+        let shown = if short { self.redactor.text(&path) } else { self.redactor.path(&path) };
+        (shown != path).then(|| shown.into_bytes())
     }
 
     fn part(&self, part: &PartSeen) -> Part {
@@ -126,24 +145,27 @@ fn secrets(what: &Sighting) -> impl Iterator<Item = &Secret> {
     std::iter::once(&what.secret).chain(&what.owner).chain(parts)
 }
 
-/// Whether a path that would be kept of `report` holds a credential.
-pub(super) fn in_paths(report: &BlobReport, rules: &RuleSet) -> bool {
-    if report.matches.iter().any(|found| found.kind == PlaceKind::Path) {
-        return true;
-    }
-    let redactor = redactor(report, rules, Confidence::Review);
-    let entries = report.matches.iter().filter_map(|found| Some(&found.entry.as_ref()?.path));
-    let links = report.paths.links().iter().map(|link| &link.path);
-    let paths: BTreeSet<&Vec<u8>> = entries.chain(links).collect();
-    paths.into_iter().any(|path| {
-        let path = String::from_utf8_lossy(path);
-        redactor.path(&path) != path
-    })
+/// Whether a path of `kept` still shows a credential of a path of `report`, for it is too short to be taken out of others.
+pub(super) fn shows_short(report: &BlobReport, kept: &Report, rules: &RuleSet) -> bool {
+    let in_path = |found: &&Match| matches!(found.kind, PlaceKind::Path | PlaceKind::Link);
+    let secrets = report.matches.iter().filter(in_path).map(|found| &found.what);
+    let likely = secrets.filter(|what| what.confidence >= Confidence::Likely && is_secret(what, rules));
+    let short: BTreeSet<&[u8]> = likely.map(|what| what.secret.expose()).collect();
+    let short: Vec<_> = short.into_iter().filter(|secret| secret.len() < SHORTEST_IN_PATH).collect();
+    let entries = kept.found.iter().filter_map(|found| Some(&found.entry.as_ref()?.path));
+    let links = kept.paths.links().iter().map(|link| &link.path);
+    !short.is_empty()
+        && entries
+            .chain(links)
+            .any(|path| short.iter().any(|secret| memchr::memmem::find(path, secret).is_some()))
 }
 
-/// A redactor for the credentials of `report` that are as sure as `least`.
-fn redactor(report: &BlobReport, rules: &RuleSet, least: Confidence) -> Redactor {
-    let secret = |what: &&Sighting| !rules.rules()[what.rule].public() && what.confidence >= least;
-    let found = report.matches.iter().map(|found| &found.what).filter(secret);
-    Redactor::new(found.map(|what| &what.secret).collect::<BTreeSet<_>>())
+/// A redactor for the credentials of `found`, whatever they are taken for.
+pub(super) fn redactor<'s>(found: impl Iterator<Item = &'s Sighting>, rules: &RuleSet) -> Redactor {
+    let secrets = found.filter(|what| is_secret(what, rules)).map(|what| &what.secret);
+    Redactor::new(secrets.collect::<BTreeSet<_>>())
+}
+
+fn is_secret(what: &Sighting, rules: &RuleSet) -> bool {
+    !rules.rules()[what.rule].public()
 }

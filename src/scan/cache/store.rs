@@ -33,6 +33,8 @@ pub struct Stats {
     pub bytes: u64,
     /// When the one that was not asked for the longest was asked for, in seconds since 1970.
     pub oldest: Option<u64>,
+    /// Images that were scanned.
+    pub images: u64,
 }
 
 /// What is kept when a cache is pruned.
@@ -56,6 +58,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Seconds for which it is not written down that a report was asked for again.
 const RECENT: u64 = 60 * 60;
 
+/// Images that are known at most.
+const MOST_IMAGES: i64 = 10_000;
+
 /// Bytes of the largest report that is kept.
 const LARGEST: usize = 256 << 20;
 
@@ -69,6 +74,10 @@ const SCHEMA: &str = "
     );
     CREATE INDEX IF NOT EXISTS by_size ON reports (settings, size);
     CREATE INDEX IF NOT EXISTS by_use ON reports (used, bytes);
+    CREATE TABLE IF NOT EXISTS images (
+        chain BLOB NOT NULL PRIMARY KEY, used INTEGER NOT NULL, seal BLOB NOT NULL, image BLOB NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS images_by_use ON images (used);
 ";
 
 /// The files that a database may have.
@@ -165,12 +174,13 @@ impl Store {
     }
 
     pub(super) fn stats(&mut self) -> Option<Stats> {
-        let query = "SELECT count(*), coalesce(sum(bytes), 0), min(used) FROM reports";
+        let query = "SELECT count(*), coalesce(sum(bytes), 0), min(used), (SELECT count(*) FROM images)
+            FROM reports";
         self.ask(|database| {
             database.query_row(query, [], |row| {
                 let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
                 let oldest = row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs);
-                Ok(Stats { reports: number(0)?, bytes: number(1)?, oldest })
+                Ok(Stats { reports: number(0)?, bytes: number(1)?, oldest, images: number(3)? })
             })
         })
     }
@@ -185,7 +195,43 @@ impl Store {
         )";
         let removed =
             self.write(|database| database.execute(delete, params![signed(since), signed(keep.bytes)]));
+        let delete = "DELETE FROM images WHERE used < ?1 OR chain IN (
+            SELECT chain FROM images ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?2
+        )";
+        self.write(|database| database.execute(delete, params![signed(since), MOST_IMAGES]));
         removed.unwrap_or(0) as u64
+    }
+
+    /// What is known of the image with the layers of that chain, and its seal.
+    pub(super) fn image(&mut self, chain: &[u8; 32]) -> Option<(Vec<u8>, [u8; 32])> {
+        let query = "SELECT image, seal FROM images WHERE chain = ?1";
+        let found = self.ask(|database| {
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?));
+            database.prepare(query)?.query_row([chain], row).optional()
+        });
+        let (image, seal) = found.flatten()?;
+        Some((image, seal.try_into().unwrap_or_default()))
+    }
+
+    /// Puts in what is known of an image, or notes that it was scanned again.
+    pub(super) fn keep_image(&mut self, chain: &[u8; 32], image: &[u8], seal: &[u8; 32]) {
+        // Every scan comes here, and most find it all as it is.
+        let query = "SELECT 1 FROM images WHERE chain = ?1 AND image = ?2 AND used > ?3";
+        let recent = signed(now().saturating_sub(RECENT));
+        let known = self.ask(|database| {
+            database.prepare(query)?.query_row(params![chain, image, recent], |_| Ok(())).optional()
+        });
+        if known.flatten().is_some() {
+            return;
+        }
+        let insert = "INSERT OR REPLACE INTO images VALUES (?1, ?2, ?3, ?4)";
+        self.write(|database| database.execute(insert, params![chain, signed(now()), seal, image]));
+    }
+
+    /// Removes what is not as it was kept.
+    pub(super) fn forget_image(&mut self, chain: &[u8; 32]) {
+        self.tell("what the cache knows of an image is not as it was kept; it was forgotten".to_owned());
+        self.write(|database| database.execute("DELETE FROM images WHERE chain = ?1", [chain]));
     }
 
     /// Reads something.

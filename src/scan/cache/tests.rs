@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::findings::Ledger;
-use crate::image::PlaceKind;
-use crate::packages::Lists;
+use crate::image::{PlaceKind, Step};
+use crate::packages::{Lists, PathHashes};
 use crate::problem::{Problem, ProblemKind};
 use crate::scan::matching::Match;
 use crate::signature::Confidence;
 use crate::signature::checksum::Fact;
-use crate::stream::header::Kind;
-use crate::stream::{Entry, PathIndex};
+use crate::stream::header::{Kind, Member};
+use crate::stream::{Entry, PathIndex, ancestors};
 
 const SECRET: &str = "made-up-secret-of-a-test";
 
@@ -54,6 +54,7 @@ fn report(path: &str, content: &[u8]) -> BlobReport {
         ledger: Ledger { blob: "a blob".into(), digest: Some(digest), stored_bytes, ..Ledger::default() },
         matches: vec![found],
         paths: PathIndex::default(),
+        hidden: BTreeMap::new(),
         lists: Lists::default(),
         contents: BTreeMap::new(),
         problems: vec![Problem::new(ProblemKind::Damaged, path, format!("at {SECRET}"), "see to it")],
@@ -73,7 +74,7 @@ fn holds(folder: &Path, text: &str) -> bool {
 fn with<T>(folder: &Path, limits: &Limits, act: impl FnOnce(&Cache, &Session<'_>) -> T) -> T {
     let (rules, key) = (rules(), FingerprintKey::default());
     let cache = Cache::open(folder).unwrap();
-    act(&cache, &cache.session(&rules, limits, &key))
+    act(&cache, &cache.session(&rules, (limits, limits), &key))
 }
 
 fn kept(folder: &Path, report: BlobReport) {
@@ -109,12 +110,90 @@ fn no_text_of_a_credential_is_in_the_cache() {
     assert!(!holds(folder.path(), SECRET) && !holds(folder.path(), &SECRET[6..]));
 }
 
+/// A hard link of that name.
+fn link(path: &str) -> Member {
+    let (path, link) = (path.as_bytes().to_vec(), b"etc/conf".to_vec());
+    Member { path, kind: Kind::Hardlink, size: 0, link, records: BTreeMap::new(), long: false }
+}
+
 #[test]
-fn a_blob_with_a_credential_in_a_path_is_not_kept() {
+fn a_credential_is_taken_out_of_paths_and_what_is_asked_of_them_stays() {
+    for confidence in Confidence::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, name) = (format!("etc/{SECRET}/conf.pyc"), format!("srv/{SECRET}"));
+        let mut fresh = report(&path, b"one");
+        fresh.matches[0].what.confidence = confidence;
+        fresh.paths.add(&link(&name), usize::MAX);
+        kept(folder.path(), fresh);
+        assert!(!holds(folder.path(), SECRET) && !holds(folder.path(), &SECRET[6..]), "{confidence:?}");
+        let found = found(folder.path(), b"one").expect("it is kept all the same");
+        let shown = String::from_utf8(found.matches[0].entry.as_ref().unwrap().path.clone()).unwrap();
+        assert!(shown.starts_with("etc/[redacted") && shown.ends_with("/conf.pyc"), "{shown}");
+        let hidden = &found.hidden[&3];
+        assert_eq!(hidden.keys, ancestors(path.as_bytes()).collect::<Vec<_>>());
+        assert_eq!(hidden.asked, PathHashes::of(path.as_bytes()));
+        let link = &found.paths.links()[0];
+        assert!(link.path.starts_with(b"srv/[redacted"));
+        assert_eq!(link.keys, Some(ancestors(name.as_bytes()).collect()));
+    }
+}
+
+#[test]
+fn a_short_credential_of_a_path_is_nowhere_in_the_cache() {
+    const SHORT: &str = "hunter2";
+    let mut in_path = report(&format!("etc/{SHORT}"), b"alone").matches.remove(0);
+    (in_path.kind, in_path.what.secret) = (PlaceKind::Path, Secret::new(SHORT));
     let folder = tempfile::tempdir().unwrap();
-    kept(folder.path(), report(&format!("etc/{SECRET}/conf"), b"one"));
-    assert!(found(folder.path(), b"one").is_none());
-    assert!(!holds(folder.path(), SECRET));
+    let mut alone = report("etc/conf", b"alone");
+    alone.matches = vec![in_path.clone()];
+    kept(folder.path(), alone);
+    let mut with_file = report(&format!("etc/{SHORT}"), b"with a file");
+    with_file.matches.push(in_path);
+    kept(folder.path(), with_file);
+    // The place of a file shows its path but for long credentials.
+    assert!(found(folder.path(), b"alone").is_some() && found(folder.path(), b"with a file").is_none());
+    assert!(!holds(folder.path(), SHORT));
+}
+
+#[test]
+fn images_are_known_by_all_their_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let layers = [Digest::of(b"one"), Digest::of(b"two")];
+    let image = KnownImage { name: Some("base:1".into()), manifest: None, steps: 2, history: [7; 32] };
+    let whole = with(folder.path(), &Limits::default(), |cache, session| {
+        let chains = session.chains(&layers).0;
+        session.remember(&chains[1], &image);
+        session.remember(&chains[1], &image);
+        assert_eq!((session.image(&chains[1]), session.image(&chains[0])), (Some(image.clone()), None));
+        assert_ne!(session.chains(&[layers[1], layers[0]]).0[1], chains[1], "their order counts");
+        assert_eq!(cache.stats().unwrap().images, 1);
+        chains[1]
+    });
+    let database = rusqlite::Connection::open(Cache::file(folder.path())).unwrap();
+    database.execute("UPDATE images SET image = replace(image, 'base:1', 'evil:1')", []).unwrap();
+    database.execute("UPDATE images SET image = CAST(image AS BLOB)", []).unwrap();
+    with(folder.path(), &Limits::default(), |cache, session| {
+        assert_eq!(session.image(&whole), None);
+        assert!(cache.notices()[0].contains("not as it was kept"), "{:?}", cache.notices());
+        session.remember(&whole, &image);
+        database.execute("UPDATE images SET used = used - 200 * 24 * 60 * 60", []).unwrap();
+        cache.prune(&Kept::default());
+        assert_eq!((session.image(&whole), cache.stats().unwrap().images), (None, 0));
+    });
+}
+
+#[test]
+fn steps_are_known_by_their_texts() {
+    let step = |text: &str, empty_layer| Step { created_by: text.into(), empty_layer, ..Step::default() };
+    let steps = [step("a", false), step("b", true), step("c", false)];
+    let folder = tempfile::tempdir().unwrap();
+    with(folder.path(), &Limits::default(), |_, session| {
+        let of = |steps: &[Step]| session.history(steps, 2);
+        assert_eq!(of(&steps), of(&steps[..2]));
+        assert_ne!(of(&steps), of(&[step("a", false), step("b", false)]));
+        assert_ne!(of(&steps), of(&[step("ab", false), step("", true)]));
+        assert_eq!(of(&steps[..1]), None);
+    });
 }
 
 #[test]
@@ -138,11 +217,17 @@ fn other_rules_limits_and_keys_have_reports_of_their_own() {
     let limits = Limits::default().with(Limit::Depth, 3);
     assert!(with(folder.path(), &limits, |_, session| session.find(&digest, "").is_none()));
     let cache = Cache::open(folder.path()).unwrap();
-    let (embedded, ours) = (rules(), FingerprintKey::new(b"ours"));
-    assert!(cache.session(&embedded, &Limits::default(), &ours).find(&digest, "").is_none());
+    // What is asked for counts, and what the memory makes of it.
+    let (rules, key, default) = (rules(), FingerprintKey::default(), Limits::default());
+    for limits in [(&limits, &default), (&default, &limits)] {
+        assert!(cache.session(&rules, limits, &key).find(&digest, "").is_none());
+    }
+    let limits = default;
+    let (embedded, ours) = (self::rules(), FingerprintKey::new(b"ours"));
+    assert!(cache.session(&embedded, (&limits, &limits), &ours).find(&digest, "").is_none());
     let (none, key) = (RuleSet::default(), FingerprintKey::default());
-    assert!(cache.session(&none, &Limits::default(), &key).find(&digest, "").is_none());
-    assert!(cache.session(&embedded, &Limits::default(), &key).find(&digest, "").is_some());
+    assert!(cache.session(&none, (&limits, &limits), &key).find(&digest, "").is_none());
+    assert!(cache.session(&embedded, (&limits, &limits), &key).find(&digest, "").is_some());
 }
 
 #[test]
