@@ -88,11 +88,25 @@ impl Notes {
         }
     }
 
+    /// Keeps them if they have at most `most` bytes; what is left of `most`.
+    pub(super) fn keep_within(&mut self, most: usize) -> usize {
+        if let Some(left) = most.checked_sub(self.bytes) {
+            return left;
+        }
+        *self = Self { cut: true, ..Self::default() };
+        most
+    }
+
     fn take(&mut self, home: Home, notes: impl IntoIterator<Item = Note>, most: usize) {
         let mine = match self.repositories.entry(home) {
             map::Entry::Occupied(mine) => mine.into_mut(),
             map::Entry::Vacant(new) => {
-                self.bytes += new.key().bytes();
+                let bytes = new.key().bytes();
+                if self.bytes + bytes > most {
+                    self.cut = true;
+                    return;
+                }
+                self.bytes += bytes;
                 new.insert(Repository::default())
             }
         };

@@ -79,11 +79,17 @@ pub(super) struct Yield {
 pub(super) struct Room {
     matches: usize,
     problems: usize,
+    /// Bytes of notes.
+    notes: usize,
 }
 
 impl Room {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { matches: limits.get_usize(Limit::Matches), problems: PROBLEMS }
+        Self {
+            matches: limits.get_usize(Limit::Matches),
+            problems: PROBLEMS,
+            notes: limits.get_usize(Limit::WholeBytes),
+        }
     }
 
     /// Keeps of the next file's yield what there is room for.
@@ -94,6 +100,7 @@ impl Room {
         looked.untold += looked.problems.len().saturating_sub(self.problems) as u64;
         looked.problems.truncate(self.problems);
         self.problems -= looked.problems.len();
+        self.notes = looked.notes.keep_within(self.notes);
     }
 }
 
