@@ -10,6 +10,7 @@ use anyhow::anyhow;
 use layersift::findings::Outcome;
 use layersift::findings::policy::Policy;
 use layersift::findings::suppress::{Baseline, Suppressions, settle};
+use layersift::image::Selection;
 use layersift::problem::{Problem, ProblemKind};
 use layersift::report::{Detail, ReportOptions, write_baseline};
 use layersift::scan::cache::Cache;
@@ -35,8 +36,8 @@ use super::ruleset::effective;
 use super::settings::Settings;
 use super::suppress::{baseline, suppressions};
 use super::terminal::{complain, inform, is_dumb, report_options};
-
 use super::values::moment;
+
 pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
     let engines = engines(args).or_stop(Exit::Usage)?;
     let mut inputs = if args.all_images { Vec::new() } else { inputs(args).or_stop(Exit::Usage)? };
@@ -166,6 +167,8 @@ pub(crate) struct Job {
     suppressions: Suppressions,
     remote: Remote,
     bases: Vec<Input>,
+    /// Which platforms of bases in a registry may be those of the images.
+    base_selection: Selection,
 }
 
 impl Job {
@@ -191,7 +194,13 @@ impl Job {
         let show_known = settings.fail_on_new || policy.asks_for_known();
         let suppressions =
             suppressions(&settings, &folder, &fingerprint_key, show_known).or_stop(Exit::Usage)?;
-        Ok(Self { settings, rules, policy, fingerprint_key, suppressions, remote, bases })
+        // Of an image in a registry one platform is scanned; what a file holds is not known before it is read.
+        let remote_only = inputs.iter().all(|input| input.registry().is_some());
+        let base_selection = match &settings.selection {
+            Selection::Available if !remote_only => Selection::All,
+            selection => selection.clone(),
+        };
+        Ok(Self { settings, rules, policy, fingerprint_key, suppressions, remote, bases, base_selection })
     }
 
     /// What scans so, with that cache.
@@ -212,7 +221,9 @@ impl Job {
             ..Options::default()
         };
         options.check().or_stop(Exit::Usage)?;
-        let read = |base| GivenBase::read(base, &options).map_err(|error| anyhow!("as a base: {error}"));
+        let selection = &self.base_selection;
+        let read =
+            |base| GivenBase::read(base, &options, selection).map_err(|error| anyhow!("as a base: {error}"));
         let bases = self.bases.iter().map(read).collect::<Result<_, _>>().or_stop(Exit::Failed)?;
         Ok(Scanner::new(Arc::clone(&self.rules), Options { bases, ..options }))
     }

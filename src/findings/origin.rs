@@ -40,12 +40,13 @@ impl Origin {
 }
 
 impl Finding {
-    /// Whose it is: of the base only if each of its places is.
+    /// Whose it is: of the base only if each of its places is, and there is one.
     pub fn origin(&self) -> Option<Origin> {
         let origins = || self.places.iter().map(|place| place.origin);
         if origins().any(|origin| origin == Some(Origin::Own)) {
             return Some(Origin::Own);
         }
-        origins().all(|origin| origin.is_some()).then_some(Origin::Base)
+        let all = !self.places.is_empty() && origins().all(|origin| origin.is_some());
+        all.then_some(Origin::Base)
     }
 }

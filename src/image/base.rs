@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Image;
+use super::envelope::opened;
 use crate::digest::Digest;
 
 /// What is known of the image that an image is built on.
@@ -25,10 +26,12 @@ pub struct Base {
     pub from: BaseFrom,
 }
 
-/// What told of a [`Base`]. The surest comes last.
+/// What told of a [`Base`]. What counts more comes later.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BaseFrom {
+    /// The cache: an image was scanned before that has these layers.
+    Cache,
     /// The provenance of the build.
     #[default]
     Provenance,
@@ -51,6 +54,7 @@ struct Document {
     annotations: Option<Texts>,
     config: Option<Config>,
     predicate: Option<Predicate>,
+    subject: Option<Subjects>,
 }
 
 #[derive(Default, Deserialize)]
@@ -58,6 +62,14 @@ struct Document {
 struct Config {
     #[serde(alias = "Labels")]
     labels: Option<Texts>,
+}
+
+/// What a statement is about. Of a manifest, which has one descriptor there, that is asked elsewhere.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Subjects {
+    Many(Vec<Material>),
+    Other(serde::de::IgnoredAny),
 }
 
 /// SLSA provenance, version 0.2 (`materials`) and 1 (`resolvedDependencies`).
@@ -91,18 +103,31 @@ enum Text {
     Other(serde::de::IgnoredAny),
 }
 
-/// The bases that a manifest, a config or a statement about a build names. Of several stages of a build provenance names
-/// all.
-pub fn claimed_bases(document: &[u8]) -> Vec<Base> {
-    let Ok(document) = serde_json::from_slice::<Document>(document) else { return Vec::new() };
+/// What a document says of bases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// The bases that it names. Of several stages of a build provenance names all.
+    pub bases: Vec<Base>,
+    /// Digests of what it is about, if it says that itself.
+    pub subjects: Vec<Digest>,
+}
+
+/// What a manifest, a config or a statement about a build, in an envelope or not, says of bases.
+pub fn claims(document: &[u8]) -> Claims {
+    let Ok(document) = serde_json::from_slice::<Document>(&opened(document)) else {
+        return Claims::default();
+    };
     let labels = document.config.and_then(|config| config.labels);
-    let claims = [(BaseFrom::Annotation, document.annotations), (BaseFrom::Label, labels)];
-    let mut bases: Vec<Base> = claims.into_iter().filter_map(|(from, texts)| claim(from, &texts?)).collect();
+    let named = [(BaseFrom::Annotation, document.annotations), (BaseFrom::Label, labels)];
+    let mut bases: Vec<Base> = named.into_iter().filter_map(|(from, texts)| claim(from, &texts?)).collect();
     let predicate = document.predicate.unwrap_or_default();
     let resolved = predicate.build_definition.and_then(|built| built.resolved_dependencies);
     let materials = predicate.materials.into_iter().chain(resolved).flatten();
     bases.extend(materials.take(MOST).filter_map(|material| of_material(&material)));
-    bases
+    let Some(Subjects::Many(subjects)) = document.subject else {
+        return Claims { bases, subjects: Vec::new() };
+    };
+    Claims { bases, subjects: subjects.iter().take(MOST).filter_map(digest).collect() }
 }
 
 /// Materials of one build that are looked at.
@@ -121,9 +146,13 @@ fn of_material(material: &Material) -> Option<Base> {
     let name = name.split(['?', '#']).next().unwrap_or_default();
     let (name, tag) = name.split_once('@').unwrap_or((name, ""));
     let name = if tag.is_empty() { name.to_owned() } else { format!("{name}:{tag}") };
+    text(material.digest.as_ref()?, "sha256")?;
+    Some(Base { name: Some(name), digest: digest(material), ..Base::default() })
+}
+
+fn digest(material: &Material) -> Option<Digest> {
     let digits = text(material.digest.as_ref()?, "sha256")?;
-    let digest = format!("sha256:{digits}").parse().ok();
-    Some(Base { name: Some(name), digest, ..Base::default() })
+    format!("sha256:{digits}").parse().ok()
 }
 
 fn text<'t>(texts: &'t Texts, key: &str) -> Option<&'t str> {
@@ -190,8 +219,20 @@ mod tests {
             ),
         ] {
             let base = Base { name: Some(name.into()), digest: DEBIAN.parse().ok(), from, ..Base::default() };
-            assert_eq!(claimed_bases(document.as_bytes()), [base], "{document}");
+            assert_eq!(claims(document.as_bytes()).bases, std::slice::from_ref(&base), "{document}");
+            let payload = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &document);
+            let kind = "application/vnd.in-toto+json";
+            let envelope = format!(r#"{{"payloadType":"{kind}","payload":"{payload}"}}"#);
+            assert_eq!(claims(envelope.as_bytes()).bases, [base], "{document}");
         }
+    }
+
+    #[test]
+    fn a_statement_says_what_it_is_about() {
+        let hex = DEBIAN.strip_prefix("sha256:").unwrap();
+        let statement =
+            format!(r#"{{"subject":[{{"name":"x","digest":{{"sha256":"{hex}"}}}},{{"name":"y"}}]}}"#);
+        assert_eq!(claims(statement.as_bytes()).subjects, [DEBIAN.parse().unwrap()]);
     }
 
     #[test]
@@ -204,9 +245,9 @@ mod tests {
             r#"{"config":{"Labels":null}}"#,
             r#"{"predicate":{"materials":[{}]}}"#,
         ] {
-            assert_eq!(claimed_bases(document.as_bytes()), [], "{document}");
+            assert_eq!(claims(document.as_bytes()), Claims::default(), "{document}");
         }
         let deep = [r#"{"annotations":"#.repeat(100_000), "}".repeat(100_000)].concat();
-        assert_eq!(claimed_bases(deep.as_bytes()), []);
+        assert_eq!(claims(deep.as_bytes()), Claims::default());
     }
 }

@@ -10,6 +10,7 @@ mod choose;
 mod config;
 mod dockerfile;
 mod document;
+mod envelope;
 mod history;
 mod index;
 mod json;
@@ -27,7 +28,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::base::{Base, BaseFrom, claimed_bases};
+pub use self::base::{Base, BaseFrom, Claims, claims};
 pub use self::dockerfile::{Dockerfile, DockerfileError, Lines};
 pub use self::document::{DocumentKind, classify};
 pub use self::json::DocumentError;

@@ -7,11 +7,10 @@
 
 use std::fmt::{self, Write as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::document::DocumentKind;
+use super::envelope::{self, PAYLOADS};
 use super::json::DocumentError;
 use super::place::PlaceKind;
 use super::step::name_words;
@@ -50,8 +49,6 @@ pub fn each_text(kind: DocumentKind, bytes: &[u8], sink: &mut dyn FnMut(Text)) -
 const POINTER: usize = 1000;
 /// Bytes of [`Text::name`].
 const NAME: usize = 256;
-/// Envelopes in envelopes that are opened.
-const PAYLOADS: usize = 2;
 
 #[derive(Debug)]
 enum Part {
@@ -255,7 +252,7 @@ impl Walker<'_> {
         if !file && !payload {
             return None;
         }
-        String::from_utf8(STANDARD.decode(text).ok()?).ok()
+        String::from_utf8(envelope::decoded(text)?).ok()
     }
 
     fn items(&mut self, list: List, items: Vec<(usize, String)>) {

@@ -48,7 +48,8 @@ pub(super) fn join(
         cache.seal_texts(texts.values_mut().flatten().map(|found| &mut found.what));
     }
     let unverified = verify(&gathered, &resolution, &mut problems);
-    base::find(&gathered, &mut resolution, &scanner.options.bases, &mut problems);
+    let sources = (&scanner.options.bases[..], context.cache.as_ref());
+    let known = base::find(&gathered, &mut resolution, sources, &mut problems);
     problems.extend(resolution.images.iter().flat_map(|image| no_tars(&gathered, image)));
     for (name, report) in &gathered.reports {
         problems.extend(report.problems.iter().map(|problem| located(name, problem)));
@@ -75,6 +76,11 @@ pub(super) fn join(
     let mut images = resolution.images;
     for image in &mut images {
         redact(image, &redactor);
+    }
+    for (image, known) in images.iter().zip(known) {
+        if let Some((cache, known)) = context.cache.as_ref().zip(known) {
+            known.keep(image.names.first(), cache);
+        }
     }
     let (findings, suppression) = scanner.options.suppressions.apply(findings, &images);
     problems.extend(suppression.notes());

@@ -10,7 +10,7 @@ use crate::support::bundle::Bundle;
 use crate::support::compression::Compression;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
-use crate::support::scanner::{Report, scanner};
+use crate::support::scanner::{Report, Scanner, scanner};
 use layersift::signature::template::expand;
 
 fn token(of: &str) -> String {
@@ -155,4 +155,99 @@ fn a_base_that_is_none_is_told() {
     let run = scanner().args(["--base", "/no/such/image"]).path(&app).run();
     assert_eq!((run.code, run.stdout.as_str()), (3, ""), "{}", run.stderr);
     assert!(run.stderr.contains("base"), "{}", run.stderr);
+}
+
+/// What a report says of the base of its only image.
+fn base_of(report: &Report) -> Value {
+    report.json["image"]["manifests"][0]["base"].clone()
+}
+
+#[test]
+fn an_image_that_was_scanned_before_is_known_as_a_base() {
+    let desk = Desk::new();
+    let cache = desk.0.path().join("cache");
+    let scan = |path: &PathBuf| scanner().args(["--cache-dir"]).path(&cache).path(path);
+    let run = |scan: Scanner| {
+        let run = scan.args(["--format", "json"]).run();
+        let json: Value =
+            serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        json
+    };
+    let base_path = desk.save("base.tar", "docker-legacy", &[base()]);
+    let app_path = desk.save("app.tar", "oci-archive", &[app("")]);
+    let of = |json: &Value| json["image"]["manifests"][0]["base"].clone();
+    assert_eq!(of(&run(scan(&app_path))), Value::Null, "nothing is known of a base yet");
+    assert_eq!(of(&run(scan(&base_path))), Value::Null, "an image is no base of itself");
+    let known = run(scan(&app_path));
+    let found = of(&known);
+    assert_eq!((&found["layers"], &found["steps"], &found["from"]), (&json!(1), &json!(2), &json!("cache")));
+    assert!(found["name"].as_str().unwrap().contains("base:1"), "{found}");
+    let origins: Vec<&Value> =
+        known["findings"].as_array().unwrap().iter().map(|finding| &finding["origin"]).collect();
+    let count = |origin: &str| origins.iter().filter(|other| ***other == json!(origin)).count();
+    assert_eq!((count("base"), count("own"), origins.len()), (2, 1, 3), "none is left out: {origins:?}");
+    assert_eq!(run(scan(&app_path)), known, "from now on it is told each time");
+    // It excuses nothing, and who names a base is asked alone.
+    let clean_on_top = base().step("COPY c /c # buildkit", |layer| layer.file("c", "nothing"));
+    let clean = desk.save("clean.tar", "oci-archive", &[clean_on_top]);
+    assert_eq!(scan(&clean).args(["--own-only"]).run().code, 1);
+    let other = ImageBuilder::new().step("COPY x /x # buildkit", |layer| layer.file("x", "x"));
+    let other = desk.save("other.tar", "oci-archive", &[other]);
+    assert_eq!(of(&run(scan(&app_path).args(["--base"]).path(&other))), Value::Null);
+    assert_eq!(of(&run(scan(&app_path).args(["--no-cache"]))), Value::Null);
+    let given = of(&run(scan(&app_path).args(["--base"]).path(&base_path)));
+    assert_eq!((&given["from"], &given["layers"]), (&json!("given"), &json!(1)));
+}
+
+#[test]
+fn what_an_image_says_of_its_base_counts_more_than_the_cache() {
+    let desk = Desk::new();
+    let cache = desk.0.path().join("cache");
+    let scan = |path: &PathBuf| {
+        let run = scanner().args(["--format", "json", "--cache-dir"]).path(&cache).path(path).run();
+        let json: Value =
+            serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"));
+        json["image"]["manifests"][0]["base"].clone()
+    };
+    let digest = manifest(&desk, &base());
+    scan(&desk.save("base.tar", "oci-archive", &[base()]));
+    let named_as = |digest: &str| app("").annotation("org.opencontainers.image.base.digest", digest);
+    let right = scan(&desk.save("right.tar", "oci-archive", &[named_as(&digest)]));
+    assert_eq!((&right["from"], &right["layers"]), (&json!("annotation"), &json!(1)), "{right}");
+    let other = format!("sha256:{}", "7".repeat(64));
+    let wrong = scan(&desk.save("wrong.tar", "oci-archive", &[named_as(&other)]));
+    assert_eq!((&wrong["digest"], &wrong["layers"]), (&json!(other), &Value::Null), "{wrong}");
+}
+
+#[test]
+fn provenance_in_an_envelope_names_a_base_and_is_searched() {
+    let digest = format!("sha256:{}", "5".repeat(64));
+    let material = json!({"uri": "pkg:docker/base@1", "digest": {"sha256": "5".repeat(64)}});
+    let desk = Desk::new();
+    let subject = manifest(&desk, &app("").name("app:1"));
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "app", "digest": {"sha256": subject.strip_prefix("sha256:").unwrap()}}],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {"resolvedDependencies": [material], "externalParameters": {"t": token("arg")}},
+        },
+    });
+    let payload = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, statement.to_string());
+    let envelope = json!({
+        "payloadType": "application/vnd.in-toto+json", "payload": payload, "signatures": [{"sig": "aa"}],
+    });
+    let bundle = (named("oci-archive").write)(&[app("").name("app:1")], Compression::Gzip);
+    let layout = desk.0.path().join("layout");
+    bundle.write_dir(&layout);
+    let bytes = envelope.to_string();
+    let name = crate::support::digest(bytes.as_bytes());
+    fs::write(layout.join("blobs/sha256").join(name.strip_prefix("sha256:").unwrap()), &bytes).unwrap();
+    let report = scanner().path(&layout).report();
+    assert!(report.finding(&token("arg")).is_some(), "{:#}", report.json);
+    let base = base_of(&report);
+    assert_eq!(
+        (&base["name"], &base["digest"], &base["from"]),
+        (&json!("base:1"), &json!(digest), &json!("provenance"))
+    );
 }

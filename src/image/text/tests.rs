@@ -1,5 +1,7 @@
 //! Documents of all kinds and the texts that they give.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
