@@ -156,6 +156,7 @@ impl Scanner {
 
     fn session(&self, bounds: &crate::limits::Limits) -> Option<Session<'_>> {
         let cache = self.options.cache.as_deref()?;
-        Some(cache.session(self.rules(), bounds, &self.options.fingerprint_key))
+        let limits = (&self.options.limits, bounds);
+        Some(cache.session(self.rules(), limits, &self.options.fingerprint_key))
     }
 }
