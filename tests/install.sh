@@ -20,6 +20,7 @@ podman:podman
 buildah:buildah
 umoci:umoci
 dockerd:docker.io
+docker-compose:docker-compose
 runc:runc
 busybox:busybox-static
 xz:xz-utils

@@ -6,6 +6,7 @@
 use std::env;
 use std::fs;
 use std::net::UdpSocket;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -147,6 +148,50 @@ fn a_container_resolves_names_and_trusts_the_authorities_that_it_is_given() {
     let trusted = ["--network=host", "--volume", &ca, NAME, "scan"];
     let (code, told) = run(&[&trusted[..], &[&format!("localhost:{port}/shop:1")]].concat(), Stdio::null());
     assert!(code == 3 && told.contains("login"), "{code}: {told}");
+}
+
+/// The engine's socket as a container sees it, and the group that may use it.
+fn socket() -> (String, String) {
+    let socket = engine().socket();
+    let group = fs::metadata(&socket).unwrap().gid().to_string();
+    (format!("{}:/var/run/docker.sock", socket.display()), group)
+}
+
+#[test]
+#[ignore = "needs a static release build; tests/run.sh runs it"]
+fn a_container_scans_an_image_of_the_engine_by_its_socket() {
+    let (volume, group) = socket();
+    for (leaky, code) in [(true, 1), (false, 0)] {
+        let (folder, name) = (context(leaky), format!("by-socket:{code}"));
+        engine().build(folder.path(), &name, true, &[]);
+        let image = format!("docker:{name}");
+        let args = ["--network=none", "--volume", &volume, "--group-add", &group, NAME, "scan", &image];
+        let (ended, told) = run(&args, Stdio::null());
+        assert_eq!(ended, code, "{told}");
+    }
+    let (ended, told) =
+        run(&["--network=none", "--volume", &volume, NAME, "scan", "docker:by-socket:1"], Stdio::null());
+    assert_eq!(ended, 3, "who is not in the group gets nothing: {told}");
+}
+
+#[test]
+#[ignore = "needs a static release build; tests/run.sh runs it"]
+fn a_service_of_compose_scans_what_was_built() {
+    let file = root().join("docs/ci/compose.yaml");
+    yaml::check(&file, "vendor.compose-spec");
+    let (volume, group) = socket();
+    let shown = fs::read_to_string(&file).unwrap();
+    assert!(shown.contains("/var/run/docker.sock:/var/run/docker.sock"));
+    for (leaky, code) in [(true, 1), (false, 0)] {
+        let host = Job::new(leaky);
+        let here = shown.replace("/var/run/docker.sock:/var/run/docker.sock", &volume);
+        fs::write(host.folder.path().join("compose.yaml"), here).unwrap();
+        let script = "docker-compose --file compose.yaml build shop && docker-compose --file compose.yaml run --rm layersift";
+        let project = if leaky { "leaky" } else { "clean" };
+        let variables = [("DOCKER_GROUP", &*group), ("COMPOSE_PROJECT_NAME", project)];
+        let (ended, told) = host.run(&["bash", "-c"], script, &variables);
+        assert_eq!(ended, code, "{told}");
+    }
 }
 
 /// A job's surroundings: a folder, the client of the engine, a registry to push to.
