@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anstream::{AutoStream, ColorChoice};
 use layersift::secret::Secret;
+use layersift::source::engine::{self, Address, Engine};
 use layersift::source::registry::{LoginsIn, logins as login_files};
-use layersift::source::trusted_authorities;
+use layersift::source::{Remote, trusted_authorities};
 
 use super::{Patient, Row};
 use crate::cli::terminal::{is_dumb, shows_unicode};
@@ -135,39 +136,25 @@ fn in_path(program: &str) -> Option<PathBuf> {
     split_paths(&var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// Sockets on which engines listen, by what their own clients look at.
-pub(super) fn engines(_: &Patient<'_>) -> Vec<Row> {
-    let runtime = var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let below = |path: &str| runtime.as_ref().map(|folder| folder.join(path));
-    let named = |name: &str| {
-        var_os(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty())
-    };
-    let engines = [
-        ("docker", named("DOCKER_HOST"), [Some("/var/run/docker.sock".into()), below("docker.sock")]),
-        (
-            "podman",
-            named("CONTAINER_HOST"),
-            [below("podman/podman.sock"), Some("/run/podman/podman.sock".into())],
+/// Where engines would be asked for images.
+pub(super) fn engines(patient: &Patient<'_>) -> Vec<Row> {
+    Engine::ALL.iter().map(|engine| row(*engine, &patient.config.settings.remote)).collect()
+}
+
+fn row(of: Engine, remote: &Remote) -> Row {
+    let name = of.name();
+    match engine::address(of, remote) {
+        Ok(Some(Address { text, named: true, is_there: Some(false) })) => Row::broken(
+            name,
+            format!("{text} is not there"),
+            "start the engine, or correct the variable or the context that names it",
         ),
-    ];
-    let row = |(name, named, places): (&str, Option<String>, [Option<PathBuf>; 2])| {
-        let Some(address) = named else {
-            return match places.into_iter().flatten().find(|path| path.exists()) {
-                Some(path) => Row::fine(name, format!("listens on {}", path.display())),
-                None => Row::absent(
-                    name,
-                    format!("no socket; `{name} save NAME | layersift scan -` needs its client only"),
-                ),
-            };
-        };
-        match address.strip_prefix("unix://") {
-            Some(path) if !Path::new(path).exists() => Row::broken(
-                name,
-                format!("{address} is not there"),
-                "start the engine, or correct the variable that names it",
-            ),
-            _ => Row::fine(name, address),
-        }
-    };
-    engines.into_iter().map(row).collect()
+        Ok(Some(Address { text, named: true, .. })) => Row::fine(name, text),
+        Ok(Some(Address { text, .. })) => Row::fine(name, format!("listens on {text}")),
+        Ok(None) => Row::absent(
+            name,
+            format!("no socket; `{name} save NAME | layersift scan -` needs its client only"),
+        ),
+        Err(error) => Row::broken(name, error.to_string(), error.remedy()),
+    }
 }

@@ -11,7 +11,9 @@ use std::fmt;
 use std::io::Read;
 
 use self::client::{Client, Names};
+use self::place::{Place, Way};
 use super::ahead::Ahead;
+use super::http::Line;
 use super::input::ImageName;
 use super::near::near;
 use super::remote::{Remote, RemoteError, RemoteFault};
@@ -92,6 +94,33 @@ pub(super) fn open(
 pub fn images(engine: Engine, remote: &Remote) -> Result<Vec<ImageName>, RemoteError> {
     let client = Client::connect(engine, remote)?;
     client.names()?.iter().map(|names| client.parse(names)).collect()
+}
+
+/// Where an engine would be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// As people write it: `unix:///var/run/docker.sock`.
+    pub text: String,
+    /// Whether somebody named it; if not, it is where engines listen by themselves.
+    pub named: bool,
+    /// Whether a socket is there; none for an engine on another machine.
+    pub is_there: Option<bool>,
+}
+
+/// Where `engine` would be asked: at the address that the user named, or else at the first of the usual sockets that is there.
+/// None of these if there is no address at all. Nothing is connected to.
+pub fn address(engine: Engine, remote: &Remote) -> Result<Option<Address>, RemoteError> {
+    let is_there = |place: &Place| match &place.way {
+        Way::Line(Line::Socket(path)) => Some(path.exists()),
+        _ => None,
+    };
+    if let Some(place) = place::named(engine, &remote.engines)? {
+        let is_there = is_there(&place);
+        return Ok(Some(Address { text: place.address, named: true, is_there }));
+    }
+    let mut usual = place::usual(engine, &remote.engines).into_iter();
+    let found = usual.find(|place| is_there(place) == Some(true));
+    Ok(found.map(|place| Address { text: place.address, named: false, is_there: Some(true) }))
 }
 
 /// What to say of the images that are there when `name` is not.

@@ -31,13 +31,23 @@ const PODMAN: &str = "/run/podman/podman.sock";
 
 /// The places of `engine`. More than one only where nobody named one: then the first that can be reached counts.
 pub(super) fn places(engine: Engine, engines: &Engines) -> Result<Vec<Place>, RemoteError> {
+    Ok(match named(engine, engines)? {
+        Some(place) => vec![place],
+        None => usual(engine, engines),
+    })
+}
+
+/// The place that the user named.
+pub(super) fn named(engine: Engine, engines: &Engines) -> Result<Option<Place>, RemoteError> {
     let setup = match engine {
         Engine::Docker => docker(engines)?,
         Engine::Podman => podman(engines)?,
     };
-    if let Some(setup) = setup {
-        return Ok(vec![place(engine, &setup)?]);
-    }
+    setup.map(|setup| place(engine, &setup)).transpose()
+}
+
+/// Where engines listen if nobody says anything.
+pub(super) fn usual(engine: Engine, engines: &Engines) -> Vec<Place> {
     let below = |folder: &Option<PathBuf>, path: &str| folder.as_ref().map(|folder| folder.join(path));
     let sockets = match engine {
         Engine::Docker => vec![
@@ -49,7 +59,7 @@ pub(super) fn places(engine: Engine, engines: &Engines) -> Result<Vec<Place>, Re
         ],
         Engine::Podman => vec![below(&engines.runtime, "podman/podman.sock"), Some(PODMAN.into())],
     };
-    Ok(sockets.into_iter().flatten().map(socket).collect())
+    sockets.into_iter().flatten().map(socket).collect()
 }
 
 /// What the user chose for Docker: a host, or else a context.
