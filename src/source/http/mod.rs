@@ -369,6 +369,12 @@ fn untrusted(called: &str, error: &rustls::Error) -> RemoteError {
     }
 }
 
+/// Whether reading failed because nobody waits any longer.
+fn is_timeout(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+    error.kind() == io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
+}
+
 /// A body whose errors say where it came from, and that it may be tried again.
 struct Body {
     inner: ureq::BodyReader<'static>,
@@ -383,7 +389,12 @@ impl Read for Body {
         let start = Instant::now();
         let read = self.inner.read(out);
         let read = read.map_err(|error| {
-            RemoteError::passing(format!("{} stopped in the middle: {error}", self.called))
+            let why = if is_timeout(&error) {
+                format!("nothing, or next to nothing, came for {} s", self.timeout.as_secs_f32())
+            } else {
+                error.to_string()
+            };
+            RemoteError::passing(format!("{} stopped in the middle: {why}", self.called))
         })?;
         // Below TLS the connection is watched too, but records may hold next to nothing themselves.
         if read > 0
