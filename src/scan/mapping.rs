@@ -78,7 +78,7 @@ impl<'d> Late<'d> {
     }
 }
 
-/// What becomes of `blob`; none as [`blob::map`] says.
+/// What becomes of `blob`; none as [`super::blob::map`] says.
 pub(super) fn map_one(
     context: &Context<'_>,
     late: &Late<'_>,
