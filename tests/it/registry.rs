@@ -288,6 +288,41 @@ fn tokens_are_fetched_with_the_login_kept_and_renewed_in_the_middle() {
 }
 
 #[test]
+fn a_token_that_ended_is_not_sent_again() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    let registry = Registry::plain();
+    let bundle = bundle(&[leaky()], Compression::Gzip);
+    registry.push(&bundle, "app:1");
+    let issued = std::sync::Arc::new((AtomicUsize::new(0), std::sync::Mutex::new(Instant::now())));
+    let server = Front::of(&registry.address, {
+        let issued = std::sync::Arc::clone(&issued);
+        move |_| {
+            let number = issued.0.fetch_add(1, Ordering::SeqCst);
+            *issued.1.lock().unwrap() = Instant::now();
+            let token = json!({"token": format!("pass-{number}"), "expires_in": 1});
+            Act::Answer(200, vec![], token.to_string())
+        }
+    });
+    let realm = server.address.clone();
+    // The answer about the manifest takes longer than its token is good for.
+    let front = Front::of(&registry.address, move |asked| {
+        let current = issued.0.load(Ordering::SeqCst);
+        let good = current > 0
+            && has_token(asked, current - 1)
+            && issued.1.lock().unwrap().elapsed() < Duration::from_secs(1);
+        if good && asked.path.contains("/manifests/1") {
+            std::thread::sleep(Duration::from_millis(1_100));
+        }
+        if good { Act::Pass } else { challenge(&realm) }
+    });
+    let report = scanner().args([&format!("{}/app:1", front.address)]).report();
+    assert_eq!(report.comparable(), from_file(&bundle).comparable());
+    assert!(server.asked().len() > 1, "{:?}", server.asked());
+}
+
+#[test]
 fn a_token_of_the_account_is_traded_for_one_of_the_repository() {
     let registry = Registry::plain();
     let bundle = bundle(&[leaky()], Compression::Gzip);

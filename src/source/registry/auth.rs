@@ -48,6 +48,13 @@ struct Given {
     expires_in: Option<f64>,
 }
 
+impl Known {
+    /// Whether it is not over yet.
+    fn is_valid(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+}
+
 impl Auth {
     pub(super) fn new(login: Option<Login>) -> Self {
         Self { login, known: Mutex::default() }
@@ -56,8 +63,7 @@ impl Auth {
     /// What to send with a request for `scope`, as far as it is known.
     pub(super) fn header(&self, scope: &str) -> Option<Secret> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = known.get(scope).filter(|known| known.until.is_none_or(|until| Instant::now() < until));
-        known.map(|known| known.header.clone())
+        known.get(scope).filter(|known| known.is_valid()).map(|known| known.header.clone())
     }
 
     /// What to send instead of `sent`, which `refused` refused.
@@ -69,7 +75,8 @@ impl Auth {
         refused: &Reply,
     ) -> Result<Secret, RemoteError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(other) = known.get(scope).filter(|known| Some(&known.header) != sent) {
+        if let Some(other) = known.get(scope).filter(|known| known.is_valid() && Some(&known.header) != sent)
+        {
             return Ok(other.header.clone());
         }
         let fresh = self.log_in(http, scope, sent.is_some(), refused)?;
