@@ -430,11 +430,7 @@ const FAULTS: &[Fault] = &[
     Fault { name: "cut", act: |_| Act::Cut(500_000), outcome: Outcome::Gap("stopped in the middle") },
     Fault { name: "hangs at once", act: |_| Act::Hang(0), outcome: Outcome::Error("stopped in the middle") },
     Fault { name: "hangs", act: |_| Act::Hang(500_000), outcome: Outcome::Gap("stopped in the middle") },
-    Fault {
-        name: "a byte now and then",
-        act: |_| Act::Drip,
-        outcome: Outcome::Error("next to nothing, came for 1 s"),
-    },
+    Fault { name: "a byte now and then", act: |_| Act::Drip, outcome: Outcome::Error("bytes in 1 s") },
     Fault {
         name: "less than it says",
         act: |_| Act::Longer(1_000),

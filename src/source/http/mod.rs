@@ -295,12 +295,14 @@ impl Http {
             .timeout_per_read(Some(self.timeout))
             .timeout_per_write(Some(self.timeout))
             .build();
+        // An engine is given time by the size of its image.
+        let watched = if self.called.is_some() { Duration::MAX } else { self.timeout };
         // As ureq does it by itself, with our watch below TLS.
         let connector =
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())
                 .chain(TcpConnector::default())
-                .chain(Watched(self.timeout))
+                .chain(Watched(watched))
                 .chain(RustlsConnector::default());
         let agent = if let Some(line) = &self.line {
             Agent::with_parts(config, line.clone(), Nowhere)

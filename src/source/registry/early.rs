@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::Search;
 use super::client::{Query, Repository, document};
-use super::pull::{LARGEST, Manifest, QUESTIONS, manifest, wanted};
+use super::pull::{LARGEST, Manifest, manifest, wanted};
+use super::reference::is_digest;
 use super::referrers::{Referrer, referrers};
 use crate::image::{Role, named};
 use crate::limits::{Limit, Limits};
@@ -66,15 +67,21 @@ const LARGEST_EARLY: u64 = 1 << 20;
 const MOST: usize = 64;
 
 /// Looks at `tags`. Returns them with their dates, newest first and those without one last, and what was fetched.
-pub(super) fn look(repository: &Repository, tags: Vec<String>, search: Search<'_>) -> (Vec<Dated>, Early) {
-    let questions = search.limits.get(Limit::Manifests).saturating_mul(QUESTIONS);
+pub(super) fn look(
+    repository: &Repository,
+    tags: Vec<String>,
+    search: Search<'_>,
+    questions: &mut u64,
+) -> (Vec<Dated>, Early) {
     let room = AtomicU64::new(search.limits.get(Limit::DocumentBytes).saturating_mul(LARGEST));
     let most = search.limits.get(Limit::DocumentBytes).min(LARGEST_EARLY);
     let mut look = Look { repository, search, most, questions, room, early: Early::default() };
     let roots = look.manifests(&tags);
     let children: BTreeSet<&String> =
         roots.values().flat_map(|seen| &seen.children).map(|(child, _)| child).collect();
-    let children = look.manifests(&children.into_iter().cloned().collect::<Vec<_>>());
+    let mut children = look.manifests(&children.into_iter().cloned().collect::<Vec<_>>());
+    // What they name in turn is left to who follows it.
+    children.values_mut().for_each(|seen| seen.children = Vec::new());
     let configs: BTreeSet<&String> =
         roots.values().chain(children.values()).flat_map(|seen| &seen.configs).collect();
     let configs = look.configs(&configs.into_iter().cloned().collect::<Vec<_>>());
@@ -86,7 +93,16 @@ pub(super) fn look(repository: &Repository, tags: Vec<String>, search: Search<'_
         let of_children = seen.children.iter().filter_map(|(child, _)| made(children.get(child)?));
         of_children.max().or_else(|| made(seen))
     };
-    let date = |tag: String| Dated { made: roots.get(&tag).and_then(newest), tag };
+    let lacks = |seen: &Seen| {
+        seen.digest.is_none() || seen.cut || seen.configs.iter().any(|config| !configs.contains_key(config))
+    };
+    // Of an image that lacks a part, that may be the newest one: its age is known only if what is there is new enough.
+    let known = |seen: &Seen| {
+        let mut images = seen.children.iter().filter(|(_, attestation)| !attestation);
+        let whole = !lacks(seen) && images.all(|(child, _)| !children.get(child).is_none_or(lacks));
+        newest(seen).filter(|made| whole || search.remote.newer_than.is_none_or(|since| *made >= since))
+    };
+    let date = |tag: String| Dated { made: roots.get(&tag).and_then(known), tag };
     let mut dated: Vec<Dated> = tags.into_iter().map(date).collect();
     newest_first(&mut dated);
     let mut subjects = BTreeSet::new();
@@ -111,6 +127,8 @@ struct Seen {
     /// Manifests that it names and that are wanted, and whether they are attestations.
     children: Vec<(String, bool)>,
     configs: Vec<String>,
+    /// Whether it names more than is looked at.
+    cut: bool,
     /// When it says itself that it was made.
     made: Option<SystemTime>,
 }
@@ -120,7 +138,9 @@ impl Seen {
         let all = named(&manifest.bytes);
         let wanted = wanted(search.selection, &all);
         let mut seen = Self { digest: Some(manifest.digest.clone()), ..Self::default() };
-        for named in all.into_iter().take(MOST) {
+        seen.cut = all.len() > MOST;
+        // What is no digest may be of any length, and is asked for by nobody.
+        for named in all.into_iter().take(MOST).filter(|named| is_digest(&named.digest)) {
             match named.role {
                 Role::Manifest if wanted.wants(named.platform.as_ref()) => {
                     seen.children.push((named.digest, named.attestation));
@@ -141,7 +161,7 @@ struct Look<'l> {
     /// Bytes of one document.
     most: u64,
     /// How many may still be asked.
-    questions: u64,
+    questions: &'l mut u64,
     /// Bytes that may still be held.
     room: AtomicU64,
     early: Early,
@@ -168,20 +188,22 @@ impl Look<'_> {
         all
     }
 
-    /// When the images of configurations were made.
+    /// When the images of configurations were made; without those that cannot be had.
     fn configs(&mut self, digests: &[String]) -> HashMap<String, Option<SystemTime>> {
         let digests = self.allowed(digests);
         let found = side_by_side(digests, |digest| {
             let path = format!("blobs/{digest}");
             // What cannot be had is told when it is asked for again.
-            let found = document(self.repository, &Query::get(&path, "*/*"), self.most).ok().flatten();
-            let bytes = found.map(|(bytes, _)| bytes).unwrap_or_default();
+            let (bytes, _) =
+                document(self.repository, &Query::get(&path, "*/*"), self.most).ok().flatten()?;
             let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
             let kept = !bytes.is_empty() && self.has_room(bytes.len());
-            (date(&value["created"]), kept.then_some(bytes))
+            Some((date(&value["created"]), kept.then_some(bytes)))
         });
         let mut all = HashMap::new();
-        for (digest, (made, bytes)) in digests.iter().zip(found) {
+        for (digest, (made, bytes)) in
+            digests.iter().zip(found).filter_map(|(digest, found)| Some((digest, found?)))
+        {
             self.early.configs.extend(bytes.map(|bytes| (digest.clone(), bytes)));
             all.insert(digest.clone(), made);
         }
@@ -206,8 +228,8 @@ impl Look<'_> {
 
     /// As many as may be asked for.
     fn allowed<'d>(&mut self, all: &'d [String]) -> &'d [String] {
-        let most = usize::try_from(self.questions).unwrap_or(usize::MAX).min(all.len());
-        self.questions -= most as u64;
+        let most = usize::try_from(*self.questions).unwrap_or(usize::MAX).min(all.len());
+        *self.questions -= most as u64;
         &all[..most]
     }
 

@@ -168,7 +168,7 @@ fn every_tag(
     let fits = |tag: &String| patterns.is_empty() || patterns.iter().any(|pattern| list::fits(pattern, tag));
     let wanted: Vec<String> = listed.names.into_iter().filter(fits).collect();
     let mut tags = Tags { there, wanted: wanted.len(), taken: 0 };
-    let (dated, early) = early::look(&repository, wanted, search);
+    let (dated, early) = early::look(&repository, wanted, search, pull.early_questions());
     pull.take_early(early);
     pull.problems(by_age(name, &dated, search.remote.newer_than));
     for dated in dated.iter().filter(|dated| !dated.is_before(search.remote.newer_than)) {

@@ -33,6 +33,9 @@ pub(super) const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, \
 /// How many times the largest document may be held in all.
 pub(super) const LARGEST: u64 = 2;
 
+/// What part of the largest document's bytes configurations may take that were fetched early.
+const EARLY_SHARE: u64 = 4;
+
 /// Questions for each manifest that may be resolved.
 pub(super) const QUESTIONS: u64 = 8;
 
@@ -50,6 +53,10 @@ pub(super) struct Pull<'s> {
     tried: HashSet<String>,
     /// Questions asked.
     asked: u64,
+    /// Questions that may still be asked early, of all repositories together.
+    early_questions: u64,
+    /// Bytes of configurations that were fetched early which may still be held.
+    early_room: u64,
     /// Whether more would have been asked than is allowed; then nothing more is.
     over: bool,
     /// Bytes of the documents that are held.
@@ -86,6 +93,8 @@ impl<'s> Pull<'s> {
             seen: HashSet::new(),
             tried: HashSet::new(),
             asked: 0,
+            early_questions: search.limits.get(Limit::Manifests).saturating_mul(QUESTIONS),
+            early_room: search.limits.get(Limit::DocumentBytes) / EARLY_SHARE,
             over: false,
             held: 0,
             left_out: BTreeSet::new(),
@@ -96,6 +105,11 @@ impl<'s> Pull<'s> {
     /// Takes what was fetched already of the repository whose images are followed next.
     pub(super) fn take_early(&mut self, early: Early) {
         self.early = early;
+    }
+
+    /// How many questions may still be asked early.
+    pub(super) fn early_questions(&mut self) -> &mut u64 {
+        &mut self.early_questions
     }
 
     /// Says that nothing is to be looked at, because the user wants nothing of what is there.
@@ -300,8 +314,13 @@ impl<'s> Pull<'s> {
             && let Some(bytes) = self.early.config(&part.digest, part.size)
         {
             let size = bytes.len() as u64;
-            self.blobs.blobs.push(Blob { name, size, late: false, location: Location::Bytes(bytes.into()) });
-            return;
+            // All of them are held until they are read; what is more is fetched then.
+            if let Some(room) = self.early_room.checked_sub(size) {
+                self.early_room = room;
+                let location = Location::Bytes(bytes.into());
+                self.blobs.blobs.push(Blob { name, size, late: false, location });
+                return;
+            }
         }
         let ask = part.foreign || part.size.is_none();
         if ask && !self.spend() {
