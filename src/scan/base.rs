@@ -13,9 +13,12 @@ use super::documents::{Documents, Taken, take};
 use super::join::{located, report_of};
 use super::{Gathered, Options, unreadable};
 use crate::digest::Digest;
-use crate::findings::{Finding, Origin};
+use crate::findings::{Finding, Origin, Place};
 use crate::image::claims as claims_of;
-use crate::image::{Attestation, Base, BaseFrom, BlobRef, DocumentKind, Image, Resolution, Selection};
+use crate::image::{
+    Attestation, Base, BaseFrom, BlobRef, DocumentKind, Image, Layer, PlaceKind, Platform, Resolution,
+    Selection,
+};
 use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};
 use crate::source::{self, Blobs, Input, Opened, Remote, SourceError, Stream};
@@ -142,12 +145,24 @@ pub(super) fn find(
         of_image(image, &claims, resolution, given)
             .or_else(|| below.find(image, known.as_ref().filter(|_| given.is_empty())?, &claims))
             .or_else(|| named(&claims))
+            .map(|base| as_read(base, image, gathered))
     };
     let bases: Vec<_> = images.iter().zip(&known).map(base).collect();
     for (image, base) in resolution.images.iter_mut().zip(bases) {
         image.base = base;
     }
     known
+}
+
+/// With the layers only that were read as what the image says they are: those above the first that is another are its own.
+fn as_read(base: Base, image: &Image, gathered: &Gathered) -> Base {
+    let Some(layers) = base.layers else { return base };
+    let is_said = |layer: &&Layer| {
+        // In one of which nothing was read, nothing is found.
+        report_of(gathered, layer)
+            .is_none_or(|(_, report)| layer.diff_id.is_none_or(|said| said == report.diff_id))
+    };
+    Base { layers: Some(image.layers.iter().take(layers).take_while(is_said).count()), ..base }
 }
 
 /// What is to be known of an image.
@@ -267,6 +282,7 @@ fn claims(image: &Image, gathered: &Gathered, attestations: &[Attestation]) -> V
 
 /// Says of each place whose it is.
 pub(super) fn tell(finding: &mut Finding, images: &[Image]) {
+    use PlaceKind::{Cmd, Entrypoint, Env, Healthcheck, Label, Onbuild};
     let parts = finding.parts.iter_mut().flat_map(|part| &mut part.places);
     for place in finding.places.iter_mut().chain(parts) {
         let names =
@@ -278,4 +294,21 @@ pub(super) fn tell(finding: &mut Finding, images: &[Image]) {
             .filter(|base| bases.all(|other| other == Some(base)))
             .and_then(|base| Origin::of(place, base));
     }
+    let told: BTreeSet<_> = finding.places.iter().filter_map(told_by_step).collect();
+    let parts = finding.parts.iter_mut().flat_map(|part| &mut part.places);
+    for place in finding.places.iter_mut().chain(parts) {
+        let set = matches!(place.kind, Env | Label | Cmd | Entrypoint | Healthcheck | Onbuild);
+        let step = place.step.as_ref().map(|step| (place.image.clone(), place.platform.clone(), step.index));
+        // The last step that could have set a value is a guess, unless the value stands in it.
+        if set && place.origin == Some(Origin::Base) && step.is_none_or(|step| !told.contains(&step)) {
+            place.origin = Some(Origin::Own);
+        }
+    }
+}
+
+/// The step of the base in whose text a place is, and of which image.
+fn told_by_step(place: &Place) -> Option<(Option<String>, Option<Platform>, usize)> {
+    let told = matches!(place.kind, PlaceKind::History | PlaceKind::BuildArg);
+    let step = place.step.as_ref().filter(|_| told && place.origin == Some(Origin::Base))?;
+    Some((place.image.clone(), place.platform.clone(), step.index))
 }

@@ -103,6 +103,36 @@ fn own_findings_alone_may_fail_a_run() {
 }
 
 #[test]
+fn a_value_that_the_base_does_not_have_is_none_of_its_own() {
+    let desk = Desk::new();
+    let base_path = desk.save("base.tar", "oci-archive", &[base()]);
+    // The history has a step that could have set it, and it did not.
+    let changed = app("").env("BASE", &token("changed"));
+    let app = desk.save("app.tar", "oci-archive", &[changed]);
+    let report = scanner().args(["--base"]).path(&base_path).path(&app).report();
+    assert_eq!(origin(&report, "changed"), "own", "{:#}", report.json);
+    assert_eq!(origin(&report, "base-env"), "base");
+}
+
+#[test]
+fn a_layer_that_is_not_what_the_image_says_is_none_of_the_base() {
+    let desk = Desk::new();
+    let base_path = desk.save("base.tar", "oci-archive", &[base()]);
+    let layer = |image: &ImageBuilder| format!("{}/layer.tar", image.legacy_id(0));
+    let write = |image: &ImageBuilder| {
+        (named("docker-legacy").write)(std::slice::from_ref(image), Compression::Plain)
+    };
+    let other = ImageBuilder::new().step("COPY x /x", |layer| layer.file("x", token("swapped")));
+    let swapped = write(&other).file_mut(&layer(&other)).clone();
+    let mut bundle = write(&app(""));
+    *bundle.file_mut(&layer(&app(""))) = swapped;
+    let path = desk.0.path().join("app.tar");
+    fs::write(&path, bundle.tar()).unwrap();
+    let report = scanner().args(["--base"]).path(&base_path).path(&path).report();
+    assert_eq!(origin(&report, "swapped"), "own", "{:#}", report.json);
+}
+
+#[test]
 fn a_base_in_the_same_input_is_found_by_the_digest_that_annotations_name() {
     let desk = Desk::new();
     let digest = manifest(&desk, &base());
