@@ -9,7 +9,7 @@ mod inside;
 
 use std::io::{self, Write};
 
-use layersift::report::printable;
+use layersift::report::{printable, write_json as write_report_json};
 use serde::Serialize;
 use serde_json::json;
 
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Stopped> {
 fn write_json(out: &mut dyn Write, parts: &[(&str, Vec<Row>)], broken: usize) -> io::Result<()> {
     let parts = parts.iter().map(|(name, rows)| json!({ "part": name, "rows": rows }));
     let parts: Vec<_> = parts.collect();
-    writeln!(out, "{:#}", json!({ "schema": "layersift.doctor/v1", "broken": broken, "parts": parts }))
+    write_report_json(out, &json!({ "schema": "layersift.doctor/v1", "broken": broken, "parts": parts }))
 }
 
 fn write_table(out: &mut dyn Write, parts: &[(&str, Vec<Row>)], broken: usize) -> io::Result<()> {

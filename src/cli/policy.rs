@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use layersift::findings::policy::{Action, Decided, Judgement, Policy, Rule, Verdict};
-use layersift::report::printable;
 use layersift::report::side::{Found, Side};
+use layersift::report::{printable, write_json as write_report_json};
 use layersift::signature::Severity;
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ pub(crate) fn run(command: &PolicyCommand) -> Result<Exit, Stopped> {
             let config = configured(asked.config.as_deref(), &asked.settings.0).or_stop(Exit::Usage)?;
             let judgement = policy(&config.settings).or_stop(Exit::Usage)?.judgement(&[]);
             let write = |out: &mut dyn Write| match &*asked.format {
-                "json" => writeln!(out, "{:#}", json!({ "schema": SCHEMA, "rules": judgement.rules })),
+                "json" => write_report_json(out, &json!({ "schema": SCHEMA, "rules": judgement.rules })),
                 _ => write_rules(out, &judgement.rules),
             };
             Output::Stdout.text(write).or_stop(Exit::Failed)?;
@@ -156,7 +156,7 @@ fn write_json(out: &mut dyn Write, judged: &[(Side, Judgement)]) -> io::Result<(
         let findings: Vec<&Value> = side.found().iter().map(Found::record).collect();
         json!({ "source": side.source(), "policy": judgement, "gaps": side.gaps(), "findings": findings })
     });
-    writeln!(out, "{:#}", json!({ "schema": SCHEMA, "reports": reports.collect::<Vec<_>>() }))
+    write_report_json(out, &json!({ "schema": SCHEMA, "reports": reports.collect::<Vec<_>>() }))
 }
 
 /// The worst first; each with the rule that decided, and where.

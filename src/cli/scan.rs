@@ -239,7 +239,9 @@ impl Job {
         // What is there may be anything: then nothing is taken from it.
         let there = path.and_then(|path| baseline(path, Path::new(""), &self.fingerprint_key).ok());
         older.merge(there.unwrap_or_default());
-        new.succeed(&older, self.suppressions.today, None, false);
+        // What could not be looked at may still hold what is not found.
+        let keep = outcomes.iter().any(Outcome::has_gaps);
+        new.succeed(&older, self.suppressions.today, None, keep);
         new
     }
 

@@ -13,7 +13,7 @@ use super::commands::{Escape, unheard};
 use super::sanitize::is_live;
 
 /// Writes `value` over several indented lines, with an end of line.
-pub(super) fn pretty(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+pub fn pretty(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     unheard(out, Escape::Json, |mut out| {
         value.serialize(&mut Serializer::with_formatter(&mut out, Escaping(PrettyFormatter::new())))?;
         out.write_all(b"\n")

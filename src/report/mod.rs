@@ -37,6 +37,7 @@ use self::commands::unheard;
 
 pub use self::anchor::Source;
 pub use self::baseline::write_baseline;
+pub use self::escape::pretty as write_json;
 pub use self::template::{Template, TemplateError};
 use crate::findings::Outcome;
 

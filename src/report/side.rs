@@ -159,8 +159,7 @@ impl Side {
     /// Notes what `baselines` know, where the report does not say it.
     pub fn remember(&mut self, baselines: &[Baseline]) {
         for found in self.found.iter_mut().filter(|found| found.view.known.is_none()) {
-            let fingerprint = &found.view.fingerprint;
-            found.view.known = baselines.iter().find_map(|baseline| baseline.known(fingerprint));
+            found.view.known = Known::to(baselines, &found.view.fingerprint);
         }
     }
 
@@ -212,6 +211,10 @@ impl Side {
             return;
         }
         let known = &mut self.found[position];
+        // Each image is judged by itself in a scan: here the worst of them counts.
+        known.view.confidence = known.view.confidence.max(found.view.confidence);
+        known.view.severity = known.view.severity.max(found.view.severity);
+        known.view.known = known.view.known.take().filter(|_| found.view.known.is_some());
         known.view.places.extend(found.view.places);
         let places = found.record.get("places").and_then(Value::as_array).cloned().unwrap_or_default();
         if let Some(known) = known.record.get_mut("places").and_then(Value::as_array_mut) {

@@ -51,9 +51,9 @@ impl Suppressions {
         (kept, Suppression { findings: suppressed, stale })
     }
 
-    /// What the first baseline that knows it says of a finding.
+    /// What the baselines say of a finding.
     fn known(&self, fingerprint: &str) -> Option<Known> {
-        self.baselines.iter().find_map(|baseline| baseline.known(fingerprint))
+        Known::to(&self.baselines, fingerprint)
     }
 
     /// What suppresses a place, if anything does. Every entry that matches is told to `matched`, expired ones too.

@@ -103,6 +103,14 @@ pub struct Known {
     pub reason: Option<String>,
 }
 
+impl Known {
+    /// What `baselines` say of the finding of that fingerprint: that which has known it for longest.
+    pub fn to(baselines: &[Baseline], fingerprint: &str) -> Option<Self> {
+        let all = baselines.iter().filter_map(|baseline| baseline.known(fingerprint));
+        all.min_by_key(|known| (known.first_seen.is_none(), known.first_seen))
+    }
+}
+
 /// What can suppress. A finding with several is counted under the first of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
