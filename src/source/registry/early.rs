@@ -81,7 +81,9 @@ pub(super) fn look(
         roots.values().flat_map(|seen| &seen.children).map(|(child, _)| child).collect();
     let mut children = look.manifests(&children.into_iter().cloned().collect::<Vec<_>>());
     // What they name in turn is left to who follows it.
-    children.values_mut().for_each(|seen| seen.children = Vec::new());
+    for seen in children.values_mut() {
+        seen.children = Vec::new();
+    }
     let configs: BTreeSet<&String> =
         roots.values().chain(children.values()).flat_map(|seen| &seen.configs).collect();
     let configs = look.configs(&configs.into_iter().cloned().collect::<Vec<_>>());
