@@ -298,9 +298,14 @@ impl Strings {
         let mut lines = Vec::new();
         let mut runs: Vec<(u64, Range<usize>)> = ranges(&self.runs, self.text.len()).collect();
         runs.sort_unstable_by_key(|(address, run)| (*address, run.start));
-        let mut pointers = self.pointers.iter().peekable();
+        let (mut pointers, mut reached) = (self.pointers.iter().peekable(), 0);
         for (address, run) in runs {
             let text = &self.text[run];
+            // Two regions may say that they stand at the same addresses: then pointers lead into both.
+            if address < reached {
+                pointers = self.pointers.iter().peekable();
+            }
+            reached = reached.max(address.saturating_add(text.len() as u64));
             while pointers.next_if(|pointer| *pointer <= address).is_some() {}
             let mut from = 0;
             let mut show = |piece: Range<usize>| {
@@ -366,6 +371,46 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn regions_at_the_same_addresses_are_both_taken_apart() {
+        let region = |offset, address| Region { offset, size: 40, address, code: false, writable: false };
+        let regions = vec![region(0, 0x1000), region(40, 0x1000), region(80, 0x2000)];
+        let layout = Layout {
+            machine: Machine::Other,
+            pointer: 8,
+            big_endian: false,
+            kind: Kind::Plain,
+            base: 0,
+            regions,
+            end: 120,
+            images: Vec::new(),
+        };
+        let mut strings = Strings::new(&layout, 1 << 20);
+        let table = [0_u64, 0x1000 + 20, 0, 0, 0].map(u64::to_le_bytes).concat();
+        let texts = [
+            &b"harmless is the text that stands before "[..],
+            b"another text, to20kens0of0another0text00",
+            &table,
+        ];
+        for (region, bytes) in layout.regions.iter().zip(texts) {
+            strings.feed(&layout, region, region.address, bytes);
+            strings.end();
+        }
+        let (lines, full) = strings.finish();
+        let lines: Vec<_> = lines.split(|byte| *byte == b'\n').map(String::from_utf8_lossy).collect();
+        assert!(!full);
+        assert_eq!(
+            lines,
+            [
+                "harmless is the text",
+                " that stands before ",
+                "another text, to20ke",
+                "ns0of0another0text00",
+                ""
+            ]
+        );
+    }
 
     proptest! {
         #[test]
