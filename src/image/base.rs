@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Image;
 use super::envelope::opened;
+use super::json::prune;
 use crate::digest::Digest;
 
 /// What is known of the image that an image is built on.
@@ -46,6 +47,24 @@ pub enum BaseFrom {
 /// The keys of OCI image-spec, annotations.md, "Pre-Defined Annotation Keys".
 const NAME: &str = "org.opencontainers.image.base.name";
 const DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// What of a document is read.
+const KEYS: &[&str] = &[
+    NAME,
+    DIGEST,
+    "annotations",
+    "config",
+    "labels",
+    "Labels",
+    "predicate",
+    "materials",
+    "buildDefinition",
+    "resolvedDependencies",
+    "uri",
+    "digest",
+    "sha256",
+    "subject",
+];
 
 /// A document as far as it may name a base.
 #[derive(Default, Deserialize)]
@@ -114,7 +133,8 @@ pub struct Claims {
 
 /// What a manifest, a config or a statement about a build, in an envelope or not, says of bases.
 pub fn claims(document: &[u8]) -> Claims {
-    let Ok(document) = serde_json::from_slice::<Document>(&opened(document)) else {
+    let pruned = prune(&opened(document), KEYS).map(|document| document.value).unwrap_or_default();
+    let Ok(document) = serde_json::from_value::<Document>(pruned) else {
         return Claims::default();
     };
     let labels = document.config.and_then(|config| config.labels);

@@ -45,16 +45,16 @@ impl DocumentError {
 }
 
 /// A document reduced to the fields that were asked for.
-pub(super) struct Pruned {
+pub(crate) struct Pruned {
     /// The reduced document.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// Whether the budget ended before the document did, so that something asked for is not in `value`.
-    pub(super) cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// Reads the fields of `bytes` whose key is in `keep`, at every level. Of a repeated key the last one counts, as it
 /// does for the engines that run images.
-pub(super) fn prune(bytes: &[u8], keep: &[&str]) -> Result<Pruned, DocumentError> {
+pub(crate) fn prune(bytes: &[u8], keep: &[&str]) -> Result<Pruned, DocumentError> {
     let budget = Cell::new(BUDGET);
     let seed = Prune { keep, depth: DEPTH, budget: &budget };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);

@@ -32,6 +32,7 @@ pub use self::base::{Base, BaseFrom, Claims, claims};
 pub use self::dockerfile::{Dockerfile, DockerfileError, Lines};
 pub use self::document::{DocumentKind, classify};
 pub use self::json::DocumentError;
+pub(crate) use self::json::prune;
 pub use self::named::{Named, Role, named};
 pub use self::path::clean_path;
 pub use self::place::PlaceKind;

@@ -5,7 +5,7 @@
 //! that is in the same input, or that the cache knows is compared layer by layer. One that is only named is told by its name.
 //! Of a base nothing but the documents is read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::cache::{Chains, KnownImage, Session};
@@ -14,6 +14,7 @@ use super::join::{located, report_of};
 use super::{Gathered, Options, unreadable};
 use crate::digest::Digest;
 use crate::findings::{Finding, Origin, Place};
+use crate::image::Claims;
 use crate::image::claims as claims_of;
 use crate::image::{
     Attestation, Base, BaseFrom, BlobRef, DocumentKind, Image, Layer, PlaceKind, Platform, Resolution,
@@ -140,8 +141,9 @@ pub(super) fn find(
     let known: Vec<Option<Known>> = images.iter().map(|image| Known::of(image, gathered, cache?)).collect();
     let below =
         Below { cache, here: known.iter().flatten().filter_map(|known| known.chains.0.last()).collect() };
+    let said = Said::of(gathered);
     let base = |(image, known): (_, &Option<Known>)| {
-        let claims = claims(image, gathered, &resolution.attestations);
+        let claims = said.of_image(image, gathered, &resolution.attestations);
         of_image(image, &claims, resolution, given)
             .or_else(|| below.find(image, known.as_ref().filter(|_| given.is_empty())?, &claims))
             .or_else(|| named(&claims))
@@ -255,29 +257,45 @@ fn compared(base: Base, image: &Image, of: &Image) -> Base {
     Base { layers: Some(of.layers.len()), steps: Some(image.steps_of(of)), ..base }
 }
 
-/// What the documents of an image say of its base.
-fn claims(image: &Image, gathered: &Gathered, attestations: &[Attestation]) -> Vec<Base> {
-    let own = [image.manifest, image.config].into_iter().flatten().map(BlobRef::Digest);
-    let about =
-        attestations.iter().filter(|about| about.subject.is_some() && about.subject == image.manifest);
-    let documents = own.chain(about.map(|attestation| attestation.blob.clone()));
-    let documents = documents.filter_map(|blob| gathered.documents.get(gathered.documents.name(&blob)?));
-    let mut found: Vec<Base> = documents.flat_map(|document| claims_of(&document.bytes).bases).collect();
-    // Statements that say themselves what they are about, as those in envelopes beside an image do.
-    let statements = gathered.documents.iter().map(|(_, document)| document);
-    for statement in statements.filter(|document| document.kind == DocumentKind::Statement) {
-        let said = claims_of(&statement.bytes);
-        if image.manifest.is_some_and(|manifest| said.subjects.contains(&manifest)) {
-            found.extend(said.bases);
+/// What documents say of bases, each read once, however many images it is about.
+struct Said<'g> {
+    by_name: BTreeMap<&'g str, Claims>,
+    /// Statements that say themselves what they are about, as those in envelopes beside an image do, by that.
+    about: BTreeMap<Digest, Vec<&'g str>>,
+}
+
+impl<'g> Said<'g> {
+    fn of(gathered: &'g Gathered) -> Self {
+        let mut said = Self { by_name: BTreeMap::new(), about: BTreeMap::new() };
+        for (name, document) in gathered.documents.iter() {
+            let claims = claims_of(&document.bytes);
+            if document.kind == DocumentKind::Statement {
+                for subject in &claims.subjects {
+                    said.about.entry(*subject).or_default().push(name);
+                }
+            }
+            said.by_name.insert(name, claims);
         }
+        said
     }
-    let mut claims: Vec<Base> = Vec::new();
-    for claim in found {
-        if claims.iter().all(|known| (known.from, known.digest) != (claim.from, claim.digest)) {
-            claims.push(claim);
+
+    /// What the documents of an image say of its base.
+    fn of_image(&self, image: &Image, gathered: &Gathered, attestations: &[Attestation]) -> Vec<Base> {
+        let own = [image.manifest, image.config].into_iter().flatten().map(BlobRef::Digest);
+        let about =
+            attestations.iter().filter(|about| about.subject.is_some() && about.subject == image.manifest);
+        let documents = own.chain(about.map(|attestation| attestation.blob.clone()));
+        let names = documents.filter_map(|blob| gathered.documents.name(&blob));
+        let statements = image.manifest.and_then(|manifest| self.about.get(&manifest)).into_iter().flatten();
+        let said = names.chain(statements.copied());
+        let mut claims: Vec<Base> = Vec::new();
+        for claim in said.filter_map(|name| self.by_name.get(name)).flat_map(|claims| &claims.bases) {
+            if claims.iter().all(|known| (known.from, known.digest) != (claim.from, claim.digest)) {
+                claims.push(claim.clone());
+            }
         }
+        claims
     }
-    claims
 }
 
 /// Says of each place whose it is.

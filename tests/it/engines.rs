@@ -445,7 +445,7 @@ const FAULTS: &[Fault] = &[
     Fault {
         name: "an error behind half of it",
         act: |_| Act::Instead(500_000, "{\"errorDetail\": {\"message\": \"the disk is full\"}}"),
-        outcome: Outcome::Gap(""),
+        outcome: Outcome::Gap("the archive"),
     },
     Fault {
         name: "leads elsewhere",

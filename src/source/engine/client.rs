@@ -7,12 +7,12 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Engine;
 use super::place::{Place, Way, places};
+use crate::image::prune;
 use crate::source::http::{Http, Line, Reply, Request, Url};
 use crate::source::input::ImageName;
 use crate::source::remote::{Remote, RemoteError, RemoteFault};
@@ -36,7 +36,8 @@ pub(super) struct Client {
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Image {
     size: u64,
-    annotations: Option<Value>,
+    #[serde(deserialize_with = "is_filled")]
+    annotations: bool,
 }
 
 /// What an image of a list is called.
@@ -57,6 +58,8 @@ struct Failure {
 
 /// More than any answer but an archive needs.
 const LARGEST: u64 = 64 << 20;
+/// What is read of answers.
+const IMAGE: &[&str] = &["Id", "RepoTags"];
 /// Bytes and characters of an error's text that are taken.
 const TEXT: (u64, usize) = (64 << 10, 300);
 /// Bytes of an image for which the engine gets the usual time once more, before it gives the first: it may write the archive
@@ -119,12 +122,27 @@ impl Client {
     pub(super) fn image(&self, name: &ImageName) -> Result<Option<Image>, RemoteError> {
         let path = format!("{}/images/{}/json", self.prefix(), name.as_str());
         let reply = self.ask(&path, self.timeout)?;
-        if reply.status == 404 { Ok(None) } else { self.json(reply).map(Some) }
+        if reply.status == 404 {
+            return Ok(None);
+        }
+        let bytes = self.answer(reply)?;
+        serde_json::from_slice(&bytes).map(Some).map_err(|_| self.odd())
     }
 
     /// What every image is called.
     pub(super) fn names(&self) -> Result<Vec<Names>, RemoteError> {
-        self.json(self.ask(&format!("{}/images/json", self.prefix()), self.timeout)?)
+        let bytes = self.answer(self.ask(&format!("{}/images/json", self.prefix()), self.timeout)?)?;
+        // It may be as long as whoever answers likes.
+        let images = prune(&bytes, IMAGE).map_err(|_| self.odd())?;
+        if images.cut {
+            let message = format!("{} has more images than can be listed", self.called);
+            return Err(RemoteError::new(
+                RemoteFault::Final,
+                message,
+                "name the image that is to be scanned",
+            ));
+        }
+        serde_json::from_value(images.value).map_err(|_| self.odd())
     }
 
     /// The first name of an image, or its id if it has none.
@@ -140,9 +158,7 @@ impl Client {
         name: &ImageName,
         image: &Image,
     ) -> Result<Box<dyn Read + Send>, RemoteError> {
-        let annotated =
-            image.annotations.as_ref().and_then(Value::as_object).is_some_and(|all| !all.is_empty());
-        let form = match (&self.libpod, annotated) {
+        let form = match (&self.libpod, image.annotations) {
             (None, _) => "",
             (Some(_), true) => "?format=oci-archive",
             (Some(_), false) => "?format=docker-archive",
@@ -166,16 +182,18 @@ impl Client {
         self.http.fetch(&request).map_err(|error| self.explained(error))
     }
 
-    fn json<T: DeserializeOwned>(&self, mut reply: Reply) -> Result<T, RemoteError> {
+    fn answer(&self, mut reply: Reply) -> Result<Vec<u8>, RemoteError> {
         if !reply.is_success() {
             return Err(self.failed(reply));
         }
         let bytes = read_bounded(&mut reply.body, LARGEST);
         let bytes = bytes.map_err(|error| self.explained(RemoteError::of(&error, &self.called)))?;
-        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
-            let message = format!("{} does not answer as an engine does", self.called);
-            RemoteError::new(RemoteFault::Final, message, "see that it is the address of an engine")
-        })
+        bytes.ok_or_else(|| self.odd())
+    }
+
+    fn odd(&self) -> RemoteError {
+        let message = format!("{} does not answer as an engine does", self.called);
+        RemoteError::new(RemoteFault::Final, message, "see that it is the address of an engine")
     }
 
     /// What an answer means that is no success.
@@ -255,8 +273,35 @@ fn unreachable(engine: Engine, place: &Place, error: &std::io::Error) -> RemoteE
     }
 }
 
+/// Whether there is a map that holds something. Nothing of it is kept.
+fn is_filled<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    struct Filled;
+
+    impl<'de> Visitor<'de> for Filled {
+        type Value = bool;
+
+        fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            formatter.write_str("a map or nothing")
+        }
+
+        fn visit_unit<E>(self) -> Result<bool, E> {
+            Ok(false)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut filled = false;
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                filled = true;
+            }
+            Ok(filled)
+        }
+    }
+
+    deserializer.deserialize_any(Filled)
+}
+
 /// The names of an image: an engine may say null for none, or name an image without a name so.
-fn tags<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let tags = Option::<Vec<String>>::deserialize(deserializer)?.unwrap_or_default();
     Ok(tags.into_iter().filter(|tag| !tag.contains("<none>")).collect())
 }
@@ -272,6 +317,19 @@ mod tests {
         let all: Vec<Names> = serde_json::from_str(text).unwrap();
         let tags: Vec<usize> = all.iter().map(|names| names.tags.len()).collect();
         assert_eq!((tags, all[3].id.as_str()), (vec![2, 0, 0, 0], "4"));
+    }
+
+    #[test]
+    fn of_annotations_only_is_kept_whether_there_are_some() {
+        for (text, annotated) in [
+            (r#"{"Size": 1, "Annotations": {"a": "b"}}"#, true),
+            (r#"{"Size": 1, "Annotations": {}}"#, false),
+            (r#"{"Annotations": null}"#, false),
+            ("{}", false),
+        ] {
+            let image: Image = serde_json::from_str(text).unwrap();
+            assert_eq!(image.annotations, annotated, "{text}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::client::{Query, Repository, document};
 use super::pull::{LARGEST, Manifest, manifest, wanted};
 use super::reference::is_digest;
 use super::referrers::{Referrer, referrers};
-use crate::image::{Role, named};
+use crate::image::{Role, named, prune};
 use crate::limits::{Limit, Limits};
 use crate::source::remote::{RemoteError, RemoteFault};
 
@@ -151,8 +151,7 @@ impl Seen {
                 Role::Manifest | Role::Layer => {}
             }
         }
-        let value = serde_json::from_slice::<Value>(&manifest.bytes).ok();
-        seen.made = value.and_then(|value| date(&value["annotations"]["org.opencontainers.image.created"]));
+        seen.made = date(&field(&manifest.bytes, &["annotations", "org.opencontainers.image.created"]));
         seen
     }
 }
@@ -198,9 +197,8 @@ impl Look<'_> {
             // What cannot be had is told when it is asked for again.
             let (bytes, _) =
                 document(self.repository, &Query::get(&path, "*/*"), self.most).ok().flatten()?;
-            let value = serde_json::from_slice::<Value>(&bytes).unwrap_or_default();
             let kept = !bytes.is_empty() && self.has_room(bytes.len());
-            Some((date(&value["created"]), kept.then_some(bytes)))
+            Some((date(&field(&bytes, &["created"])), kept.then_some(bytes)))
         });
         let mut all = HashMap::new();
         for (digest, (made, bytes)) in
@@ -268,6 +266,12 @@ fn side_by_side<T: Send>(items: &[String], ask: impl Fn(&str) -> T + Sync) -> Ve
     });
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, answer)| answer).collect()
+}
+
+/// The value that stands below these keys of a document, and nothing else of it.
+fn field(document: &[u8], keys: &[&str]) -> Value {
+    let mut value = prune(document, keys).map(|document| document.value).unwrap_or_default();
+    keys.iter().fold(&mut value, |value, key| &mut value[*key]).take()
 }
 
 /// The time that `value` names (RFC 3339). Builds that are to give the same image each time write one long past, which says

@@ -64,6 +64,9 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
     Ok(listed)
 }
 
+/// Bytes of the query of a page: names of repositories and tags have 255 and 128 at most, and every page is remembered.
+const LONGEST_QUERY: usize = 2048;
+
 /// The query of the next page that a `Link` names (RFC 8288). Its server and path stay those of the list.
 pub(super) fn query_of(link: &str) -> Option<String> {
     link.split(',').find_map(|link| {
@@ -72,7 +75,7 @@ pub(super) fn query_of(link: &str) -> Option<String> {
             parameter.eq_ignore_ascii_case("rel=next") || parameter.eq_ignore_ascii_case("rel=\"next\"")
         });
         let (_, query) = target.split_once('?').filter(|_| is_next)?;
-        Some(query.to_owned())
+        (query.len() <= LONGEST_QUERY).then(|| query.to_owned())
     })
 }
 
