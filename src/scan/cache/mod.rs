@@ -172,7 +172,9 @@ impl Session<'_> {
         let lasting = report.stored_complete && !depends_on_time(&report);
         let secrets = Secrets::new(&report, self);
         let sealed = secrets.seal(&report);
-        let storable = lasting && !shows_short(&report, &sealed, self.rules);
+        // A hash of a path leads whoever has it to a weak credential in that path. Beside a file its key lies as well.
+        let guessable = matches!(self.cache.place, Place::Shared(_)) && sealed.hides_paths();
+        let storable = lasting && !guessable && !shows_short(&report, &sealed, self.rules);
         let Ok(bytes) = postcard::to_allocvec(&sealed) else { return report };
         let Some(kept) = self.read(&bytes, &name) else { return report };
         if storable {

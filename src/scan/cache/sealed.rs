@@ -43,6 +43,13 @@ pub(super) struct Report {
     pub(super) problems: Vec<(ProblemKind, [String; 3])>,
 }
 
+impl Report {
+    /// Whether it holds hashes of paths that are not shown whole.
+    pub(super) fn hides_paths(&self) -> bool {
+        !self.hidden.is_empty() || self.paths.links().iter().any(|link| link.keys.is_some())
+    }
+}
+
 /// See [`Match`]. Credentials are numbers in [`Report::secrets`].
 #[derive(Serialize, Deserialize)]
 pub(super) struct Found {

@@ -50,7 +50,7 @@ impl<'s> Secrets<'s> {
             hash[..8].iter().fold(0, |head, byte| head << 8 | u64::from(*byte))
         };
         let problem = |problem: &Problem| {
-            let (place, message) = (self.redactor.path(&problem.place), self.redactor.text(&problem.message));
+            let (place, message) = (self.redactor.path(&problem.place), self.redactor.path(&problem.message));
             (problem.kind, [place, message, problem.remedy.clone()])
         };
         let ledger = &report.ledger;
