@@ -19,6 +19,14 @@ pub struct Allowed {
     pub repositories: Vec<String>,
 }
 
+impl Allowed {
+    /// Whether `name` is its own or one of its other names.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        let name = if name == "index.docker.io" { "docker.io" } else { name };
+        std::iter::once(&self.name).chain(&self.aliases).any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
 /// Why an event is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -40,11 +48,7 @@ pub enum Refused {
 /// The image that `push` is about, of a registry on the list. `fallback` is that of an event that names none.
 pub fn image(push: &Push, list: &[Allowed], fallback: Option<&str>) -> Result<Reference, Refused> {
     let named = push.registry.as_deref().or(fallback).ok_or(Refused::Nameless)?;
-    let named = if named == "index.docker.io" { "docker.io" } else { named };
-    let is = |name: &str| name.eq_ignore_ascii_case(named);
-    let allowed =
-        list.iter().find(|allowed| is(&allowed.name) || allowed.aliases.iter().any(|name| is(name)));
-    let allowed = allowed.ok_or(Refused::Registry)?;
+    let allowed = list.iter().find(|allowed| allowed.is_called(named)).ok_or(Refused::Registry)?;
     let name = RepositoryName::at(&allowed.name, &push.repository)?;
     let fits = |pattern: &String| crate::source::registry::fits(pattern, name.path());
     if !allowed.repositories.is_empty() && !allowed.repositories.iter().any(fits) {

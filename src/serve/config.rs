@@ -258,10 +258,7 @@ impl HookTable {
                 known.join(", ")
             ));
         }
-        let known = |name: &String| {
-            let is = |other: &String| other.eq_ignore_ascii_case(name);
-            registries.iter().any(|allowed| is(&allowed.name) || allowed.aliases.iter().any(is))
-        };
+        let known = |name: &str| registries.iter().any(|allowed| allowed.is_called(name));
         match &self.registry {
             Some(name) if !known(name) => return Err(format!("the registry `{name}` is not on the list")),
             None if dialect.is_some_and(|dialect| !dialect.names_registry) => {

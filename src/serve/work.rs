@@ -12,9 +12,9 @@ use serde_json::json;
 use super::Service;
 use super::metrics::Counter;
 use super::store::{Found, Job, Kind, Lost, Scanned, StoreError, Wanted};
-use crate::findings::{Outcome, Place};
+use crate::findings::Outcome;
 use crate::image::Image;
-use crate::report::Format;
+use crate::report::{Format, describe};
 use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
 use crate::source::registry::{Reference, RepositoryName};
 use crate::source::{Input, RemoteFault, SourceError};
@@ -43,7 +43,7 @@ struct LayerSubject {
 /// Level of the compression of reports.
 const LEVEL: i32 = 3;
 
-/// The most places, words and layers that are searched for; all of them are in the report.
+/// Characters of the place that is shown of a finding; all of them are in the report.
 const SHOWN: usize = 300;
 
 impl From<StoreError> for Failure {
@@ -182,11 +182,10 @@ fn scanned(service: &Service, outcome: &Outcome) -> Result<Scanned, Failure> {
     let layers = |image: &'_ Image| {
         image.layers.iter().map(|layer| (digest(layer.digest), digest(layer.diff_id))).collect::<Vec<_>>()
     };
-    let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count();
     Ok(Scanned {
         findings: outcome.findings.iter().map(found).collect(),
         layers: outcome.images.iter().flat_map(layers).collect(),
-        gaps: i64::try_from(gaps).unwrap_or(i64::MAX),
+        gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
         report,
     })
 }
@@ -200,18 +199,9 @@ fn found(finding: &crate::findings::Finding) -> Found {
         name: finding.name.clone(),
         severity: finding.severity.as_str().to_owned(),
         redacted: finding.secret.redacted(),
-        place: first.map(place).unwrap_or_default().chars().take(SHOWN).collect(),
+        place: first.map(describe).unwrap_or_default().chars().take(SHOWN).collect(),
         places: i64::try_from(finding.places.len()).unwrap_or(i64::MAX),
-    }
-}
-
-/// A place in a few words: `layer 3: app/.env`, `env: TOKEN`.
-fn place(place: &Place) -> String {
-    let index = place.layer.as_ref().and_then(|layer| layer.index);
-    let at = index.map_or_else(|| place.kind.as_str().to_owned(), |index| format!("layer {index}"));
-    match place.path.as_ref().filter(|_| index.is_some()).or(place.name.as_ref()).or(place.path.as_ref()) {
-        Some(name) => format!("{at}: {name}"),
-        None => at,
+        first_seen: 0,
     }
 }
 

@@ -48,6 +48,8 @@ pub struct Found {
     pub place: String,
     /// In how many places it is.
     pub places: i64,
+    /// When a scan of the image found it first, in milliseconds since 1970; 0 before it is kept.
+    pub first_seen: i64,
 }
 
 /// An image that is known.
@@ -140,6 +142,7 @@ fn found(row: &Row) -> Found {
         redacted: row.text(5),
         place: row.text(6),
         places: row.int(7),
+        first_seen: row.int(8),
     }
 }
 
@@ -258,7 +261,8 @@ impl Store {
         after: (i64, &str),
         most: usize,
     ) -> Result<Vec<Found>, StoreError> {
-        let query = "SELECT image, fingerprint, rule, name, severity, redacted, place, places FROM findings
+        let query = "SELECT image, fingerprint, rule, name, severity, redacted, place, places, first_seen
+            FROM findings
             WHERE (image > $1 OR (image = $1 AND fingerprint > $2)) AND (image = $3 OR $3 = 0)
                 AND ($4 = '' OR fingerprint = $4)
             ORDER BY image, fingerprint LIMIT $5";

@@ -218,6 +218,7 @@ fn what_was_found_is_kept_with_when_it_was_first_seen() {
         redacted: "…".into(),
         place: "layer 0: .env".into(),
         places: 1,
+        first_seen: 0,
     };
     let scan = |findings: Vec<Found>, settings: &str| {
         store.want(&[Wanted { image: &image, settings, priority: 0 }]).unwrap();
@@ -226,8 +227,15 @@ fn what_was_found_is_kept_with_when_it_was_first_seen() {
         let scanned = Scanned { findings, layers, gaps: 2, report: vec![1, 0, 2] };
         store.scanned((&job, &one), &image, settings, &scanned).unwrap().unwrap();
     };
+    let seen = |fingerprint: &str| {
+        store.findings((None, Some(fingerprint)), (0, ""), 9).unwrap().first().map(|found| found.first_seen)
+    };
     scan(vec![found("f1"), found("f2")], "s");
+    let first = seen("f2").unwrap();
+    assert!(first > 0);
+    std::thread::sleep(std::time::Duration::from_millis(5));
     scan(vec![found("f2"), found("f3")], "t");
+    assert_eq!((seen("f2"), seen("f3") > Some(first)), (Some(first), true));
     let id = store.images(Some("r.example/a"), 0, 9).unwrap()[0].id;
     let prints = |found: Vec<Found>| found.into_iter().map(|found| found.fingerprint).collect::<Vec<_>>();
     assert_eq!(prints(store.findings((Some(id), None), (0, ""), 9).unwrap()), ["f2", "f3"]);
