@@ -18,7 +18,7 @@ use layersift::source::Input;
 use super::args::{BaselineCommand, GatherArgs};
 use super::cache;
 use super::diff::is_report;
-use super::exit::{Exit, OrStop, Stopped};
+use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::scan::{Job, scan};
@@ -106,8 +106,7 @@ impl Gathered {
         let outcome: Outcome = scan(scanner, input, &self.job.settings)
             .map_err(|error| anyhow!("{error}; the baseline was not written"))
             .or_stop(Exit::Failed)?;
-        self.gaps += u64::try_from(outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count())
-            .unwrap_or(u64::MAX);
+        self.gaps += u64::try_from(outcome.gaps()).unwrap_or(u64::MAX);
         self.now.merge(Baseline::of("", [&outcome]));
         Ok(())
     }
@@ -129,7 +128,7 @@ impl Gathered {
             let kept = if changes.kept.is_empty() { "" } else { ", so nothing was dropped" };
             warn(&format!("not everything could be looked at{kept}: `layersift scan` says what"));
         }
-        Ok(if looked_everywhere || self.job.settings.allow_partial { Exit::Clean } else { Exit::Partial })
+        Ok(Gate::new(&self.job.settings).found_exit([], self.gaps))
     }
 }
 

@@ -14,10 +14,7 @@ use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::scan::{Job, scan};
-use super::suppress::read;
-
-/// Bytes of a report that are read.
-const LARGEST: u64 = 512 << 20;
+use super::suppress::report;
 
 pub(crate) fn run(args: &DiffArgs) -> Result<Exit, Stopped> {
     if args.old == "-" && args.new == "-" {
@@ -69,8 +66,7 @@ impl Sides<'_> {
     fn side(&mut self, name: &OsStr) -> Result<Side, Stopped> {
         let path = Path::new(name);
         if is_report(path) {
-            let bytes = read(path, LARGEST).or_stop(Exit::Failed)?;
-            return Side::of_report(&path.display().to_string(), &bytes).or_stop(Exit::Failed);
+            return report(path, Exit::Failed);
         }
         if self.scanner.is_none() {
             self.scanner = Some(self.job.scanner(cache::open(&self.job.settings, false))?);

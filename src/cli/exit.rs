@@ -43,20 +43,20 @@ impl Gate {
             failing |= outcome.findings.iter().any(Finding::fails);
             gaps |= outcome.has_gaps();
         }
-        match (failing, unreadable > 0, gaps && !self.allow_partial) {
-            (true, _, _) => Exit::Findings,
-            (false, true, _) => Exit::Failed,
-            (false, false, true) => Exit::Partial,
-            (false, false, false) => Exit::Clean,
-        }
+        self.code(failing, unreadable > 0, gaps)
     }
 
     /// The exit code for findings that are read from reports.
     pub(crate) fn found_exit<'f>(self, found: impl IntoIterator<Item = &'f Found>, gaps: u64) -> Exit {
-        match (found.into_iter().any(Found::fails), gaps > 0 && !self.allow_partial) {
-            (true, _) => Exit::Findings,
-            (false, true) => Exit::Partial,
-            (false, false) => Exit::Clean,
+        self.code(found.into_iter().any(Found::fails), false, gaps > 0)
+    }
+
+    fn code(self, failing: bool, unreadable: bool, gaps: bool) -> Exit {
+        match (failing, unreadable, gaps && !self.allow_partial) {
+            (true, _, _) => Exit::Findings,
+            (false, true, _) => Exit::Failed,
+            (false, false, true) => Exit::Partial,
+            (false, false, false) => Exit::Clean,
         }
     }
 }

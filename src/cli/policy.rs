@@ -2,7 +2,7 @@
 
 use std::env::current_dir;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::bail;
 use layersift::findings::policy::{Action, Decided, Judgement, Policy, Rule, Verdict};
@@ -16,7 +16,7 @@ use super::config::{Config, configured};
 use super::exit::{Exit, Gate, OrStop, Stopped};
 use super::output::Output;
 use super::settings::{List, SWITCH, Setting, Settings};
-use super::suppress::{LARGEST_BASELINE, baseline, read, today};
+use super::suppress::{baseline, report as read_report, today};
 use super::values::{severity, switch};
 
 pub(super) const FAIL_ON: Setting = Setting {
@@ -132,7 +132,7 @@ fn check(reports: &[PathBuf], asked: &AskedPolicy) -> Result<Exit, Stopped> {
     let baselines: Vec<_> = baselines.collect::<anyhow::Result<_>>().or_stop(Exit::Usage)?;
     let mut judged = Vec::new();
     for report in reports {
-        let mut side = side(report)?;
+        let mut side = read_report(report, Exit::Usage)?;
         side.remember(&baselines);
         let judgement = side.judge(&policy);
         judged.push((side, judgement));
@@ -144,11 +144,6 @@ fn check(reports: &[PathBuf], asked: &AskedPolicy) -> Result<Exit, Stopped> {
     Output::Stdout.text(write).or_stop(Exit::Failed)?;
     let gaps = judged.iter().map(|(side, _)| side.gaps()).sum();
     Ok(Gate::new(&settings).found_exit(judged.iter().flat_map(|(side, _)| side.found()), gaps))
-}
-
-fn side(path: &Path) -> Result<Side, Stopped> {
-    let bytes = read(path, LARGEST_BASELINE).or_stop(Exit::Failed)?;
-    Side::of_report(&path.display().to_string(), &bytes).or_stop(Exit::Usage)
 }
 
 fn write_json(out: &mut dyn Write, judged: &[(Side, Judgement)]) -> io::Result<()> {

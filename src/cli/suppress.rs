@@ -13,8 +13,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use layersift::findings::suppress::{Baseline, Date, Entry, Suppressions, entries};
 use layersift::report::Detail;
+use layersift::report::side::Side;
 use layersift::secret::FingerprintKey;
 
+use super::exit::{Exit, OrStop, Stopped};
 use super::settings::Settings;
 use super::terminal::inform;
 
@@ -24,6 +26,8 @@ const FILE: &str = ".layersiftignore";
 const LARGEST_LIST: u64 = 16 << 20;
 /// A report is a baseline too, and may be large.
 pub(crate) const LARGEST_BASELINE: u64 = 1 << 30;
+/// More than any report that is compared or judged.
+const LARGEST_REPORT: u64 = 512 << 20;
 
 /// What the settings suppress, for a run in `folder`.
 pub(crate) fn suppressions(
@@ -51,6 +55,12 @@ pub(crate) fn suppressions(
 /// The baseline, or the report that is taken for one, at `path`.
 pub(crate) fn baseline(path: &Path, folder: &Path, key: &FingerprintKey) -> anyhow::Result<Baseline> {
     Ok(Baseline::parse(&shown(path, folder), &read(path, LARGEST_BASELINE)?, key)?)
+}
+
+/// The report in the file at `path`; what is none ends the run with `none`.
+pub(crate) fn report(path: &Path, none: Exit) -> Result<Side, Stopped> {
+    let bytes = read(path, LARGEST_REPORT).or_stop(Exit::Failed)?;
+    Side::of_report(&path.display().to_string(), &bytes).or_stop(none)
 }
 
 /// The day by the clock of this machine, in UTC.

@@ -58,7 +58,12 @@ pub struct Outcome {
 impl Outcome {
     /// Whether something was not looked at, so that no finding would not mean clean.
     pub fn has_gaps(&self) -> bool {
-        self.problems.iter().any(|problem| problem.kind.is_gap())
+        self.gaps() > 0
+    }
+
+    /// How many things were not looked at.
+    pub fn gaps(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.kind.is_gap()).count()
     }
 }
 

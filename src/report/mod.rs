@@ -39,6 +39,7 @@ pub use self::anchor::Source;
 pub use self::baseline::write_baseline;
 pub use self::escape::pretty as write_json;
 pub use self::template::{Template, TemplateError};
+pub use self::words::place as describe;
 use crate::findings::Outcome;
 
 /// One way to write outcomes.

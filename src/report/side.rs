@@ -92,7 +92,22 @@ struct File {
     #[serde(default)]
     summary: Summary,
     #[serde(default)]
-    findings: Vec<Value>,
+    findings: Vec<Record>,
+}
+
+/// A finding as it stands in the file, and as it is read. What is none ends the reading.
+struct Record {
+    record: Value,
+    view: View,
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let record = Value::Object(serde_json::Map::deserialize(deserializer)?);
+        let view = View::deserialize(&record).map_err(D::Error::custom)?;
+        Ok(Self { record, view })
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -131,14 +146,14 @@ impl Side {
         if ![REPORT, REPORTS].contains(&&*file.schema) {
             return Err(SideError::Schema { name: name.to_owned(), schema: file.schema });
         }
-        Self::of_file(name, file).map_err(form)
+        Ok(Self::of_file(name, file))
     }
 
     /// The scan that gave `outcome`.
     pub fn of_outcome(outcome: &Outcome, options: &ReportOptions) -> Result<Self, SideError> {
         let form = |source| SideError::Form { name: outcome.source.clone(), source };
         let report = serde_json::to_value(Report::new(outcome, options)).map_err(form)?;
-        Self::of_file(&outcome.source, serde_json::from_value(report).map_err(form)?).map_err(form)
+        Ok(Self::of_file(&outcome.source, serde_json::from_value(report).map_err(form)?))
     }
 
     /// How many things could not be looked at.
@@ -177,7 +192,7 @@ impl Side {
         policy.judgement(&verdicts)
     }
 
-    fn of_file(name: &str, file: File) -> serde_json::Result<Self> {
+    fn of_file(name: &str, file: File) -> Self {
         let mut side =
             Self { source: name.to_owned(), gaps: 0, key: None, found: Vec::new(), images: Vec::new() };
         let mut positions = BTreeMap::new();
@@ -193,13 +208,12 @@ impl Side {
             side.gaps += file.summary.gaps;
             side.key = side.key.or(file.tool.fingerprint_key);
             side.images.extend(file.image.manifests.into_iter().map(Manifest::image));
-            for record in file.findings {
-                let view = View::deserialize(&record)?;
+            for Record { record, view } in file.findings {
                 side.add(Found { view, record, verdict: None }, &mut positions);
             }
             files.extend(file.reports.into_iter().rev());
         }
-        Ok(side)
+        side
     }
 
     /// Adds a finding, or its places if it is there: several images of one run may have the same.

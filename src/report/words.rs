@@ -101,7 +101,7 @@ pub(super) fn position(place: &Place) -> String {
 }
 
 /// Kind and position: `env GITHUB_TOKEN`; of what has no position its kind and step.
-pub(super) fn place(place: &Place) -> String {
+pub fn place(place: &Place) -> String {
     let position = position(place);
     match &place.step {
         Some(step) if position.is_empty() => format!("{} of {}", place.kind.as_str(), self::step(step)),

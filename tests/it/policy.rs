@@ -155,6 +155,11 @@ fn a_policy_is_shown_and_tried_on_a_report() {
     assert_eq!(tried["reports"][0]["findings"], scanned["findings"]);
     assert_eq!(desk.run("policy check app.tar").code, 2);
     assert_eq!(desk.run("policy check none.json").code, 3);
+    // A list in the place of an object, with what a finding has in that order.
+    let odd = r#"{"schema":"layersift.report/v1","findings":[["f","i","r","p","n","high","confirmed","x",[],null]]}"#;
+    fs::write(desk.path("odd.json"), odd).unwrap();
+    let ran = desk.run("policy check odd.json");
+    assert!(ran.code == 2 && ran.stderr.contains("odd.json is no report"), "{ran:?}");
 }
 
 #[test]

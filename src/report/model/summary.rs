@@ -90,7 +90,7 @@ impl BySuppressor {
 impl Summary {
     pub(in super::super) fn new(outcome: &Outcome) -> Self {
         let of = |severity| outcome.findings.iter().filter(|finding| finding.severity == severity).count();
-        let gaps = outcome.problems.iter().filter(|problem| problem.kind.is_gap()).count();
+        let gaps = outcome.gaps();
         Self {
             findings: outcome.findings.len(),
             by_severity: BySeverity {
