@@ -124,7 +124,10 @@ const ADVICE: &[Advise] = &[
 ];
 
 fn revoke(credential: &Credential<'_>, key_pair: bool) -> String {
-    let what = if key_pair {
+    let what = if key_pair && credential.revoke.is_some() {
+        // The rule says where the other half is.
+        "Replace this key pair now"
+    } else if key_pair {
         "Replace this key pair now, and take its public half out of wherever it is trusted \
          (authorized_keys, deploy keys, certificates)"
     } else {
@@ -180,6 +183,7 @@ fn copied(places: &[Place]) -> Option<String> {
     let place = first(places, from_context)?;
     let Files { names, were, them } = files(places, from_context)?;
     let mount = file_mount(place)
+        .filter(|_| !is_in_git(place))
         .map_or_else(String::new, |mount| format!(" A step that needs the file gets it with {mount}."));
     Some(format!(
         "{names} {were} put there by {}: list {them} in .dockerignore, or copy only what the image needs.{mount}",
@@ -187,11 +191,13 @@ fn copied(places: &[Place]) -> Option<String> {
     ))
 }
 
+/// Whether it is a file of a repository, which no step needs as a secret.
+fn is_in_git(place: &Place) -> bool {
+    is_file(place) && path(place).is_some_and(|path| path.split('/').any(|part| part == ".git"))
+}
+
 fn git_folder(places: &[Place]) -> Option<String> {
-    let in_git = |place: &Place| {
-        is_file(place) && path(place).is_some_and(|path| path.split('/').any(|part| part == ".git"))
-    };
-    first(places, in_git)?;
+    first(places, is_in_git)?;
     Some("Keep the repository's history out of the image: list .git in .dockerignore.".to_owned())
 }
 
