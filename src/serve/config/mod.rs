@@ -1,0 +1,160 @@
+//! How the service is set up: the table `[serve]` of the configuration, understood and checked as a whole before anything
+//! begins. Each table in it is a file here.
+//!
+//! Secrets are never in it: it names files and variables of the environment that hold them.
+
+mod hook;
+mod registry;
+mod secrets;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use self::hook::{Hook, HookTable};
+pub use self::registry::RegistryTable;
+use self::secrets::Secrets;
+pub use self::token::{Role, Token, TokenTable};
+use super::allowed::Allowed;
+use crate::digest::Digest;
+use crate::secret::Secret;
+
+/// The table `[serve]`, as it is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Table {
+    /// Address and port to listen at; `127.0.0.1:8321`.
+    pub listen: Option<String>,
+    /// The folder of the database and of what layers yielded.
+    pub data: Option<PathBuf>,
+    /// The address of a `PostgreSQL` database, in the place of that in the folder.
+    pub database: Option<String>,
+    /// A file that nobody else can read, with what reports of layers are sealed with in a shared database.
+    pub seal_key_file: Option<PathBuf>,
+    /// How many jobs are done at a time; as many as there are cores.
+    pub workers: Option<usize>,
+    /// For how many seconds jobs may go on after the service was told to stop.
+    pub drain_seconds: Option<u64>,
+    /// For how many seconds a worker holds a job before it has to say that it still works on it.
+    pub lease_seconds: Option<u64>,
+    /// Bytes of a delivery that are read.
+    pub max_body_bytes: Option<usize>,
+    /// The registries that events may be about.
+    pub registry: Vec<RegistryTable>,
+    /// The hooks.
+    pub hook: Vec<HookTable>,
+    /// Who may ask.
+    pub token: Vec<TokenTable>,
+}
+
+/// What the table means.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The folder of the database and of what layers yielded.
+    pub data: PathBuf,
+    /// A database on a server, and what is shared in it sealed with.
+    pub database: Option<(Secret, [u8; 32])>,
+    /// How many jobs are done at a time.
+    pub workers: usize,
+    /// For how long jobs may go on after the service was told to stop.
+    pub drain: Duration,
+    /// For how long a worker holds a job before it has to say that it still works on it.
+    pub lease: Duration,
+    /// Bytes of a delivery that are read.
+    pub max_body: usize,
+    /// The registries that events may be about.
+    pub registries: Vec<Allowed>,
+    /// The hooks.
+    pub hooks: Vec<Hook>,
+    /// Who may ask. None: everybody on this machine may do everything.
+    pub tokens: Vec<Token>,
+}
+
+/// What is wrong with a configuration, each fault in a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Faults(pub Vec<String>);
+
+/// Bytes of a delivery that are read unless the configuration says otherwise: Harbor sends a resource for each tag.
+const BODY: usize = 1 << 20;
+
+impl Table {
+    /// The same with paths that are relative to `folder` made whole.
+    #[must_use]
+    pub fn rebased(mut self, folder: &Path) -> Self {
+        let hooks = self.hook.iter_mut().map(|hook| &mut hook.secret_file);
+        let tokens = self.token.iter_mut().map(|token| &mut token.secret_file);
+        for path in hooks.chain(tokens).chain([&mut self.data, &mut self.seal_key_file]).flatten() {
+            *path = folder.join(&*path);
+        }
+        self
+    }
+
+    /// What it means, with the variables of the environment.
+    pub fn check(&self, variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Config, Faults> {
+        let mut faults = Vec::new();
+        let mut fault = |what: String| faults.push(what);
+        let listen = self.listen.as_deref().unwrap_or("127.0.0.1:8321");
+        let listen = listen.parse().unwrap_or_else(|_| {
+            fault(format!("serve.listen: `{listen}` is no address with a port, as in 127.0.0.1:8321"));
+            SocketAddr::from(([127, 0, 0, 1], 0))
+        });
+        if self.data.is_none() && self.database.is_none() {
+            fault("serve.data: name the folder in which the service keeps what it knows".to_owned());
+        }
+        if self.registry.is_empty() {
+            fault(
+                "serve.registry: name a registry that events may be about, with [[serve.registry]]"
+                    .to_owned(),
+            );
+        }
+        let registries: Vec<Allowed> = self.registry.iter().map(|table| table.checked(&mut fault)).collect();
+        let secrets = Secrets { variable };
+        let local = listen.ip().is_loopback();
+        let mut hooks = Vec::new();
+        for (number, table) in self.hook.iter().enumerate() {
+            let hook = table.checked(&secrets, local, &registries);
+            hooks.extend(hook.map_err(|why| fault(format!("serve.hook {}: {why}", number + 1))).ok());
+        }
+        let mut tokens = Vec::new();
+        for (number, table) in self.token.iter().enumerate() {
+            let token = table.checked(&secrets);
+            tokens.extend(token.map_err(|why| fault(format!("serve.token {}: {why}", number + 1))).ok());
+        }
+        if self.token.is_empty() && !local {
+            fault(format!(
+                "serve.token: others than this machine reach {listen}; make a token for those who may ask"
+            ));
+        }
+        let database = self.database.as_ref().map(|url| {
+            let key = secrets.read(self.seal_key_file.as_ref(), None);
+            let key = key.map_err(|why| {
+                fault(format!("serve.seal-key-file: workers that share a database share a key: {why}"));
+            });
+            let sealed = key.map_or([0; 32], |key| *Digest::of(key.expose()).bytes());
+            (Secret::new(url.as_bytes()), sealed)
+        });
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let config = Config {
+            listen,
+            data: self.data.clone().unwrap_or_default(),
+            database,
+            workers: self.workers.unwrap_or(cores),
+            drain: Duration::from_secs(self.drain_seconds.unwrap_or(30)),
+            lease: Duration::from_secs(self.lease_seconds.unwrap_or(60).max(1)),
+            max_body: self.max_body_bytes.unwrap_or(BODY),
+            registries,
+            hooks,
+            tokens,
+        };
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+}
