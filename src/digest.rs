@@ -122,7 +122,7 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn from_hex(digits: &str) -> Option<[u8; 32]> {
+pub(crate) fn from_hex(digits: &str) -> Option<[u8; 32]> {
     let digits = digits.as_bytes();
     if digits.len() != 64 {
         return None;

@@ -34,12 +34,14 @@ pub enum Counter {
     Gaps,
     /// Milliseconds that jobs took.
     Busy,
+    /// Requests that were told to come again later.
+    Limited,
 }
 
 use Counter as C;
 
 /// Every counter, in the order of the enumeration: its name and what it is.
-const COUNTERS: [(Counter, &str, &str); 14] = [
+const COUNTERS: [(Counter, &str, &str); 15] = [
     (C::Deliveries, "hook_deliveries_total", "Deliveries that were understood"),
     (C::Unproven, "hook_unproven_total", "Deliveries whose sender did not prove itself"),
     (C::Refused, "hook_refused_total", "Deliveries and pushes that were refused"),
@@ -54,6 +56,7 @@ const COUNTERS: [(Counter, &str, &str); 14] = [
     (C::Findings, "findings_total", "Findings of finished reports"),
     (C::Gaps, "gaps_total", "What was not looked at, of finished reports"),
     (C::Busy, "job_milliseconds_total", "Milliseconds that jobs took"),
+    (C::Limited, "requests_limited_total", "Requests that were told to come again later"),
 ];
 
 /// The counters of a process.

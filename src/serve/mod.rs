@@ -14,6 +14,7 @@ mod http;
 pub mod log;
 pub mod metrics;
 pub mod store;
+pub mod tls;
 mod work;
 
 use std::net::TcpListener;
@@ -44,6 +45,7 @@ pub struct Service {
     worker: WorkerId,
     stopping: AtomicBool,
     bell: (Mutex<()>, Condvar),
+    guard: http::Guard,
 }
 
 /// What a service is made of.
@@ -91,6 +93,7 @@ impl Service {
     pub fn new(surroundings: Surroundings) -> Result<Arc<Self>, ServeError> {
         let Surroundings { config, store, scanner, report, log, host } = surroundings;
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
+        let guard = http::Guard::new(&config);
         Ok(Arc::new(Self {
             config,
             store,
@@ -102,6 +105,7 @@ impl Service {
             worker: WorkerId::new(&host),
             stopping: AtomicBool::new(false),
             bell: (Mutex::default(), Condvar::new()),
+            guard,
         }))
     }
 

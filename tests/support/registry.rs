@@ -166,7 +166,7 @@ fn wait_for(address: &str) {
 }
 
 /// An authority, a server's certificate for this machine, and a client's.
-fn certificates(folder: &Path) {
+pub(crate) fn certificates(folder: &Path) {
     let openssl = |args: &str| drop(run("openssl", &args.split(' ').collect::<Vec<_>>(), folder));
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     openssl(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=authority"));

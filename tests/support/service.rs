@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -29,6 +31,15 @@ impl Drop for Service {
 impl Service {
     /// Begins at `address`, for `registries`, with what it knows in `folder`; `more` is put into its configuration.
     pub(crate) fn start(folder: &Path, address: &str, registries: &[&str], more: &str) -> Self {
+        let this = Self::begin(folder, address, registries, more);
+        this.wait_for("the service to answer", |service| {
+            service.status("GET", "/readyz", None, "") == Some(200)
+        });
+        this
+    }
+
+    /// The same, without waiting for it to answer.
+    pub(crate) fn begin(folder: &Path, address: &str, registries: &[&str], more: &str) -> Self {
         fs::write(folder.join("proof"), PROOF).unwrap();
         let mut config = format!("[serve]\nlisten = '{address}'\ndata = 'data'\nlease-seconds = 1\n{more}\n");
         for registry in registries {
@@ -42,11 +53,22 @@ impl Service {
         }
         fs::write(folder.join("layersift.toml"), config).unwrap();
         let child = Self::spawn(folder, &["serve"]);
-        let this = Self { child, folder: folder.to_owned(), address: address.to_owned() };
-        this.wait_for("the service to answer", |service| {
-            service.status("GET", "/readyz", None, "") == Some(200)
-        });
-        this
+        Self { child, folder: folder.to_owned(), address: address.to_owned() }
+    }
+
+    /// Sends what is written, byte for byte, and reads to the end of the connection.
+    pub(crate) fn converse(&self, text: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// What it has written of what it does.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// Runs the program with the configuration in `folder`.
@@ -122,8 +144,11 @@ impl Service {
     pub(crate) fn wait_for(&self, what: &str, done: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !done(self) {
-            let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            assert!(started.elapsed() < Duration::from_secs(120), "waited for {what} in vain:\n{}", log());
+            assert!(
+                started.elapsed() < Duration::from_secs(120),
+                "waited for {what} in vain:\n{}",
+                self.log()
+            );
             thread::sleep(Duration::from_millis(50));
         }
     }

@@ -23,6 +23,8 @@ pub struct HookTable {
     pub user: Option<String>,
     /// The registry that events are of which name none.
     pub registry: Option<String>,
+    /// Deliveries that are taken in a minute; more are told to come again. All if it is not said.
+    pub per_minute: Option<u32>,
     /// Where the secret is.
     pub secret_file: Option<PathBuf>,
     /// The variable of the environment that has the secret.
@@ -38,6 +40,8 @@ pub struct Hook {
     pub proof: Proof,
     /// The registry that events are of which name none.
     pub registry: Option<String>,
+    /// Deliveries that are taken in a minute.
+    pub per_minute: Option<u32>,
 }
 
 impl HookTable {
@@ -68,7 +72,10 @@ impl HookTable {
             _ => {}
         }
         let proof = self.proof(dialect, secrets, local)?;
-        Ok(Hook { dialect, proof, registry: self.registry.clone() })
+        if self.per_minute == Some(0) {
+            return Err("per-minute is at least 1".to_owned());
+        }
+        Ok(Hook { dialect, proof, registry: self.registry.clone(), per_minute: self.per_minute })
     }
 
     fn proof(&self, dialect: Option<&Dialect>, secrets: &Secrets<'_>, local: bool) -> Result<Proof, String> {

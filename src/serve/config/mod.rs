@@ -22,8 +22,10 @@ pub use self::registry::RegistryTable;
 use self::secrets::Secrets;
 pub use self::token::{Role, Token, TokenTable};
 use super::allowed::Allowed;
+use super::tls::Identity;
 use crate::digest::Digest;
 use crate::secret::Secret;
+use crate::source::Network;
 
 /// The table `[serve]`, as it is written.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -45,6 +47,12 @@ pub struct Table {
     pub lease_seconds: Option<u64>,
     /// Bytes of a delivery that are read.
     pub max_body_bytes: Option<usize>,
+    /// The certificate that is shown to who connects, in PEM; without it connections are plain.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its private key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Addresses and networks of proxies, which are believed when they say whom they bring.
+    pub trusted_proxies: Vec<String>,
     /// The registries that events may be about.
     pub registry: Vec<RegistryTable>,
     /// The hooks.
@@ -70,6 +78,10 @@ pub struct Config {
     pub lease: Duration,
     /// Bytes of a delivery that are read.
     pub max_body: usize,
+    /// The certificate that is shown to who connects.
+    pub tls: Option<Identity>,
+    /// Proxies that are believed when they say whom they bring.
+    pub trusted_proxies: Vec<Network>,
     /// The registries that events may be about.
     pub registries: Vec<Allowed>,
     /// The hooks.
@@ -92,7 +104,11 @@ impl Table {
     pub fn rebased(mut self, folder: &Path) -> Self {
         let hooks = self.hook.iter_mut().map(|hook| &mut hook.secret_file);
         let tokens = self.token.iter_mut().map(|token| &mut token.secret_file);
-        for path in hooks.chain(tokens).chain([&mut self.data, &mut self.seal_key_file]).flatten() {
+        for path in hooks
+            .chain(tokens)
+            .chain([&mut self.data, &mut self.seal_key_file, &mut self.tls_certificate, &mut self.tls_key])
+            .flatten()
+        {
             *path = folder.join(&*path);
         }
         self
@@ -142,6 +158,11 @@ impl Table {
             let sealed = key.map_or([0; 32], |key| *Digest::of(key.expose()).bytes());
             (Secret::new(url.as_bytes()), sealed)
         });
+        let tls = self.tls().unwrap_or_else(|why| {
+            fault(why);
+            None
+        });
+        let trusted_proxies = self.proxies(&mut fault);
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let config = Config {
             listen,
@@ -151,10 +172,35 @@ impl Table {
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(30)),
             lease: Duration::from_secs(self.lease_seconds.unwrap_or(60).max(1)),
             max_body: self.max_body_bytes.unwrap_or(BODY),
+            tls,
+            trusted_proxies,
             registries,
             hooks,
             tokens,
         };
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+
+    fn tls(&self) -> Result<Option<Identity>, String> {
+        let identity = match (&self.tls_certificate, &self.tls_key) {
+            (None, None) => return Ok(None),
+            (Some(certificate), Some(key)) => Identity { certificate: certificate.clone(), key: key.clone() },
+            _ => return Err("serve.tls-certificate and serve.tls-key are of use only together".to_owned()),
+        };
+        let loaded = identity.load(None);
+        loaded.map(|_| Some(identity)).map_err(|why| format!("serve.tls-certificate, serve.tls-key: {why}"))
+    }
+
+    fn proxies(&self, fault: &mut dyn FnMut(String)) -> Vec<Network> {
+        if !self.trusted_proxies.is_empty() && self.token.is_empty() {
+            fault("serve.trusted-proxies: who comes by a proxy is not of this machine; make a token for those who may ask".to_owned());
+        }
+        let mut proxies = Vec::new();
+        for text in &self.trusted_proxies {
+            let parsed: Result<Network, _> = text.parse();
+            proxies
+                .extend(parsed.map_err(|why| fault(format!("serve.trusted-proxies: `{text}`: {why}"))).ok());
+        }
+        proxies
     }
 }

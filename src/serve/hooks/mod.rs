@@ -35,6 +35,8 @@ pub struct Delivery<'d> {
     pub secret: Option<&'d str>,
     /// The body as it was sent.
     pub body: &'d [u8],
+    /// Whether a program of this machine sent it.
+    pub local: bool,
 }
 
 /// One way in which registries tell of pushes.

@@ -12,6 +12,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::Delivery;
+use crate::digest::from_hex;
 use crate::secret::Secret;
 
 /// A way to prove oneself, without the secret.
@@ -50,11 +51,21 @@ pub enum Proof {
     Hmac(Vec<String>, Secret),
     /// The path ends with this.
     Url(Secret),
-    /// Nothing. Only for a service that nobody else reaches.
+    /// That it comes from this machine. Only for a service that nobody else reaches.
     None,
 }
 
 impl Proof {
+    /// Whether only the body shows it. Every other proof is looked at before a byte of the body is read.
+    pub fn needs_body(&self) -> bool {
+        matches!(self, Self::Hmac(..))
+    }
+
+    /// Whether the headers say that the body shows it.
+    pub fn is_claimed<'h>(&self, header: &dyn Fn(&str) -> Option<&'h str>) -> bool {
+        matches!(self, Self::Hmac(names, _) if names.iter().any(|name| header(name).is_some()))
+    }
+
     /// Whether the sender of `delivery` has shown it.
     pub fn holds(&self, delivery: &Delivery<'_>) -> bool {
         match self {
@@ -65,7 +76,7 @@ impl Proof {
             Self::Basic(user, secret) => basic(delivery, user, secret),
             Self::Hmac(names, secret) => names.iter().any(|name| signed(delivery, name, secret)),
             Self::Url(secret) => same(delivery.secret.unwrap_or_default(), secret),
-            Self::None => true,
+            Self::None => delivery.local,
         }
     }
 }
@@ -95,7 +106,7 @@ fn basic(delivery: &Delivery<'_>, user: &str, password: &Secret) -> bool {
 fn signed(delivery: &Delivery<'_>, header: &str, key: &Secret) -> bool {
     let given = (delivery.header)(header).unwrap_or_default();
     let given = given.strip_prefix("sha256=").unwrap_or(given);
-    let Some(given) = unhex(given) else { return false };
+    let Some(given) = from_hex(&given.to_ascii_lowercase()) else { return false };
     !key.is_empty() && mac(key.expose(), delivery.body).verify_slice(&given).is_ok()
 }
 
@@ -103,17 +114,6 @@ fn mac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
     mac
-}
-
-/// The 32 bytes that 64 hexadecimal digits stand for.
-fn unhex(digits: &str) -> Option<[u8; 32]> {
-    let digits: &[u8; 64] = digits.as_bytes().try_into().ok()?;
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let digit = |at: usize| char::from(pair[at]).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        *byte = digit(0)? << 4 | digit(1)?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ fn read_with(kind: &str, headers: &[(&str, &str)], body: &Value) -> Result<Readi
     let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
     let dialect = Dialect::named(kind);
     assert!(dialect.is_some() || kind == AUTO, "{kind}");
-    super::read(dialect, &Delivery { header: &header, secret: None, body: &bytes })
+    super::read(dialect, &Delivery { header: &header, secret: None, body: &bytes, local: false })
 }
 
 /// What a body says, as `HOST/PATH:TAG@DIGEST`, whether or not its kind is known.
@@ -261,13 +261,13 @@ fn every_dialect_has_a_name_of_its_own_and_refuses_what_is_none_of_its() {
     }
     assert_eq!(read_with(AUTO, &[], &json!([])), Err(Unread::Foreign("any registry")));
     let none = |_: &str| None;
-    let broken = super::read(None, &Delivery { header: &none, secret: None, body: b"{" });
+    let broken = super::read(None, &Delivery { header: &none, secret: None, body: b"{", local: false });
     assert_eq!(broken, Err(Unread::NotJson));
 }
 
 fn holds(proof: &Proof, headers: &[(&str, &str)], secret: Option<&str>, body: &str) -> bool {
     let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-    proof.holds(&Delivery { header: &header, secret, body: body.as_bytes() })
+    proof.holds(&Delivery { header: &header, secret, body: body.as_bytes(), local: false })
 }
 
 #[test]
@@ -291,7 +291,8 @@ fn a_sender_shows_the_secret_or_is_none() {
     for wrong in ["Basic em90Om9wZW4=", "Basic %", "Basic ", "em90Om9wZW4gc2VzYW1lLCBwbGVhc2U=", ""] {
         assert!(!holds(&basic, &[("authorization", wrong)], None, ""), "{wrong}");
     }
-    assert!(holds(&Proof::None, &[], None, ""));
+    let here = |local| Delivery { header: &|_| None, secret: None, body: b"", local };
+    assert!(Proof::None.holds(&here(true)) && !Proof::None.holds(&here(false)));
 }
 
 #[test]
@@ -372,6 +373,6 @@ proptest! {
     #[test]
     fn bytes_that_mean_nothing_are_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let none = |_: &str| None;
-        let _ = super::read(None, &Delivery { header: &none, secret: None, body: &body });
+        let _ = super::read(None, &Delivery { header: &none, secret: None, body: &body, local: false });
     }
 }

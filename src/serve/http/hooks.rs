@@ -1,5 +1,6 @@
-//! `POST /hooks/KIND`: from a delivery to jobs. The order is that of suspicion: is there such a hook, is the body of a
-//! bearable size, has its sender proven itself, and only then what it says.
+//! `POST /hooks/KIND`: from a delivery to jobs. The order is that of suspicion: is there such a hook, has its sender proven
+//! itself, is there room for the body, and only then what it says. A byte of the body is read before the proof only where
+//! the body is what proves it.
 //!
 //! Answered with 2xx is what is durable. What is refused because of a list is answered with 2xx too: to send it again would
 //! not help, and would hold up what the registry has to tell after it.
@@ -14,11 +15,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use serde_json::json;
 
+use super::guard::wait;
 use super::{ask, body, is_local, refuse, reply, text};
 use crate::serve::Service;
 use crate::serve::allowed::image;
 use crate::serve::config::Hook;
-use crate::serve::hooks::proof::Proof;
 use crate::serve::hooks::{AUTO, Delivery, Reading, read};
 use crate::serve::metrics::Counter;
 use crate::serve::store::Wanted;
@@ -46,26 +47,13 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/hooks/{kind}/{secret}", post(with).options(greet_with))
 }
 
-/// The hooks of a kind.
-fn of_kind<'s>(service: &'s Service, kind: &str) -> Vec<&'s Hook> {
-    let name = |hook: &Hook| hook.dialect.map_or(AUTO, |dialect| dialect.name);
-    service.config.hooks.iter().filter(|hook| name(hook) == kind).collect()
-}
+/// A hook and its number.
+type Numbered<'h> = (usize, &'h Hook);
 
-/// The first of `hooks` whose proof the sender has shown.
-fn proven<'h>(
-    hooks: &[&'h Hook],
-    headers: &HeaderMap,
-    secret: Option<&str>,
-    body: &[u8],
-) -> Option<&'h Hook> {
-    let header = |name: &str| text(headers, name);
-    let delivery = Delivery { header: &header, secret, body };
-    let holds = |hook: &&&Hook| match hook.proof {
-        Proof::None => is_local(headers),
-        _ => hook.proof.holds(&delivery),
-    };
-    hooks.iter().find(holds).copied()
+/// The hooks of a kind.
+fn of_kind<'s>(service: &'s Service, kind: &str) -> Vec<Numbered<'s>> {
+    let name = |hook: &Hook| hook.dialect.map_or(AUTO, |dialect| dialect.name);
+    service.config.hooks.iter().enumerate().filter(|(_, hook)| name(hook) == kind).collect()
 }
 
 async fn deliver(State(service): Shared, kind: String, secret: Option<String>, request: Request) -> Response {
@@ -86,19 +74,23 @@ async fn taken(
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a compressed body is not read"));
     }
     let headers = request.headers().clone();
-    let body = body(request, service.config.max_body).await?;
-    let Some(hook) = proven(&hooks, &headers, secret, &body) else {
+    let unproven = || {
         service.metrics.add(Counter::Unproven, 1);
         service.log.warn("delivery without proof", json!({"kind": kind}));
-        return Err(refuse(StatusCode::UNAUTHORIZED, "the sender did not prove itself"));
+        refuse(StatusCode::UNAUTHORIZED, "the sender did not prove itself")
     };
-    let header = |name: &str| text(&headers, name);
-    let reading = read(hook.dialect, &Delivery { header: &header, secret: None, body: &body });
-    let reading = reading.map_err(|error| {
-        service.metrics.add(Counter::Refused, 1);
-        service.log.warn("delivery cannot be read", json!({"kind": kind, "reason": error.to_string()}));
-        refuse(StatusCode::BAD_REQUEST, &error.to_string())
+    let known = by_head(&hooks, &headers, secret).map_err(|Unproven| unproven())?;
+    let most = service.config.max_body;
+    let length = text(&headers, "content-length").and_then(|length| length.parse().ok()).unwrap_or(most);
+    let room = service.guard.room(length.min(most)).await?;
+    let body = body(request, most).await?;
+    let (number, hook) = known.or_else(|| by_body(&hooks, &headers, &body)).ok_or_else(unproven)?;
+    service.guard.delivered(number).map_err(|time| {
+        service.metrics.add(Counter::Limited, 1);
+        wait(StatusCode::TOO_MANY_REQUESTS, "more is delivered than this hook may take", time)
     })?;
+    let reading = understood(service, (kind, hook), &headers, &body)?;
+    drop(room);
     service.metrics.add(Counter::Deliveries, 1);
     let (images, refused) = images(service, hook, &reading);
     let told = images.len();
@@ -110,6 +102,47 @@ async fn taken(
     }
     let own = json!({"queued": queued, "known": told - queued, "refused": refused});
     Ok(reply(StatusCode::OK, &reading.answer.unwrap_or(own)))
+}
+
+/// Nothing of what a sender has shown is a proof.
+struct Unproven;
+
+/// The hook whose proof the head of a delivery is; none if its body may be one.
+fn by_head<'h>(
+    hooks: &[Numbered<'h>],
+    headers: &HeaderMap,
+    secret: Option<&str>,
+) -> Result<Option<Numbered<'h>>, Unproven> {
+    let header = |name: &str| text(headers, name);
+    let delivery = Delivery { header: &header, secret, body: b"", local: is_local(headers) };
+    let holds = |(_, hook): &&Numbered<'_>| !hook.proof.needs_body() && hook.proof.holds(&delivery);
+    match hooks.iter().find(holds) {
+        Some(known) => Ok(Some(*known)),
+        None if hooks.iter().any(|(_, hook)| hook.proof.is_claimed(&header)) => Ok(None),
+        None => Err(Unproven),
+    }
+}
+
+fn by_body<'h>(hooks: &[Numbered<'h>], headers: &HeaderMap, body: &[u8]) -> Option<Numbered<'h>> {
+    let header = |name: &str| text(headers, name);
+    let delivery = Delivery { header: &header, secret: None, body, local: false };
+    hooks.iter().find(|(_, hook)| hook.proof.needs_body() && hook.proof.holds(&delivery)).copied()
+}
+
+/// What a delivery says whose sender has proven itself.
+fn understood(
+    service: &Service,
+    (kind, hook): (&str, &Hook),
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reading, Response> {
+    let header = |name: &str| text(headers, name);
+    let reading = read(hook.dialect, &Delivery { header: &header, secret: None, body, local: false });
+    reading.map_err(|error| {
+        service.metrics.add(Counter::Refused, 1);
+        service.log.warn("delivery cannot be read", json!({"kind": kind, "reason": error.to_string()}));
+        refuse(StatusCode::BAD_REQUEST, &error.to_string())
+    })
 }
 
 fn want(service: &Service, images: &[Reference]) -> Result<usize, crate::serve::store::StoreError> {
@@ -143,7 +176,7 @@ fn images(service: &Service, hook: &Hook, reading: &Reading) -> (Vec<Reference>,
 fn greet(service: &Service, kind: &str, secret: Option<&str>, headers: &HeaderMap) -> Response {
     let hooks = of_kind(service, kind);
     let origin = headers.get("webhook-request-origin").cloned();
-    let (Some(origin), Some(_)) = (origin, proven(&hooks, headers, secret, b"")) else {
+    let (Some(origin), Ok(Some(_))) = (origin, by_head(&hooks, headers, secret)) else {
         return refuse(StatusCode::NOT_FOUND, "there is no such hook");
     };
     let mut response = StatusCode::OK.into_response();

@@ -1,11 +1,14 @@
-//! Connections: who may connect, for how long, and which path leads where.
+//! What answers over HTTP: which path leads where, and what all answers have in common.
 //!
-//! A connection has a bounded time for its head and for its body, and there is a bounded number of them: nobody can hold the
-//! service by sending slowly. What touches the database runs on threads that may wait.
+//! `connections` lets in who connects, `guard` decides who may ask now. What touches the database runs on threads that may wait,
+//! and for a bounded time.
 
 #![expect(clippy::result_large_err, reason = "a refusal is an answer, which is made once a request")]
 
 mod api;
+mod bucket;
+mod connections;
+mod guard;
 mod hooks;
 mod operations;
 
@@ -17,27 +20,21 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+pub(super) use self::guard::Guard;
+use self::guard::is_local;
 use super::Service;
 use super::store::StoreError;
-
-/// Connections at a time.
-const CONNECTIONS: usize = 1_024;
 
 /// Threads that wait for the database.
 const WAITING: usize = 32;
 
-/// For how long a head may take, and a body.
+/// For how long an answer waits for the database, and a body may take.
 const SLOW: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
-
-/// How long connections may go on after the service was told to stop.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Answers whoever connects, until the service is told to stop.
 pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Result<()> {
@@ -47,48 +44,17 @@ pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Re
         .max_blocking_threads(WAITING)
         .enable_all()
         .build()?;
-    runtime.block_on(accept(service, listener))?;
-    runtime.shutdown_timeout(GRACE);
-    Ok(())
-}
-
-async fn accept(service: Arc<Service>, listener: TcpListener) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = router(&service);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    while !service.is_stopping() {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
-        let accepted = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
-        let Ok(Ok((stream, _))) = accepted else { continue };
-        let (app, service) = (app.clone(), Arc::clone(&service));
-        tokio::spawn(async move {
-            let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(SLOW.0).max_buf_size(64 << 10);
-            let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
-            let mut connection = std::pin::pin!(connection);
-            loop {
-                tokio::select! {
-                    // Who hangs up early is no event.
-                    _ = connection.as_mut() => break,
-                    () = tokio::time::sleep(Duration::from_millis(500)) => {
-                        if service.is_stopping() {
-                            connection.as_mut().graceful_shutdown();
-                        }
-                    }
-                }
-            }
-            drop(slot);
-        });
-    }
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(GRACE, slots.acquire_many(all)).await;
+    runtime.block_on(connections::accept(service, listener, app))?;
+    runtime.shutdown_timeout(connections::GRACE);
     Ok(())
 }
 
 fn router(service: &Arc<Service>) -> Router {
     let routes = Router::new().merge(hooks::routes()).merge(operations::routes()).merge(api::routes());
     let missing = || async { refuse(StatusCode::NOT_FOUND, "there is nothing at this address") };
-    routes.fallback(missing).with_state(Arc::clone(service)).layer(axum::middleware::map_response(plain))
+    let guard = from_fn_with_state(Arc::clone(service), guard::guard);
+    routes.fallback(missing).with_state(Arc::clone(service)).layer(guard).layer(map_response(plain))
 }
 
 /// What every answer has: nobody keeps it, and nobody takes it for something else.
@@ -125,36 +91,43 @@ async fn body(request: Request, most: usize) -> Result<axum::body::Bytes, Respon
     }
 }
 
-/// What `ask` gets from the database, on a thread that may wait.
+/// What `ask` gets from the database, on a thread that may wait. Who waits too long is told to come again; the thread goes on
+/// until the database gives up, and others do not take its place.
 async fn ask<T: Send + 'static>(
     service: &Arc<Service>,
     ask: impl FnOnce(&Service) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Response> {
+    static THREADS: Semaphore = Semaphore::const_new(WAITING);
     let inner = Arc::clone(service);
-    let answer = tokio::task::spawn_blocking(move || ask(&inner)).await;
-    match answer {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
+    let answer = async move {
+        let thread = THREADS.acquire().await;
+        tokio::task::spawn_blocking(move || {
+            let answer = ask(&inner);
+            drop(thread);
+            answer
+        })
+        .await
+    };
+    match tokio::time::timeout(SLOW.0, answer).await {
+        Ok(Ok(Ok(answer))) => Ok(answer),
+        Ok(Ok(Err(error))) => {
             service.log.warn("the database failed", json!({"reason": error.to_string()}));
-            let mut response =
-                refuse(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer; try again");
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-            Err(response)
+            Err(silent())
         }
-        Err(_) => Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "the program failed")),
+        Ok(Err(_)) => Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "the program failed")),
+        Err(_) => {
+            service.log.warn("the database failed", json!({"reason": "it gave no answer in time"}));
+            Err(silent())
+        }
     }
+}
+
+fn silent() -> Response {
+    let why = "the database does not answer; try again";
+    guard::wait(StatusCode::SERVICE_UNAVAILABLE, why, Duration::from_secs(5))
 }
 
 /// The text of a header.
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(HeaderName::from_bytes(name.as_bytes()).ok()?)?.to_str().ok()
-}
-
-/// Whether a program of this machine asks, and not a page that somebody has open: pages say where they come from, and ask by
-/// the name of their own host (DNS rebinding).
-fn is_local(headers: &HeaderMap) -> bool {
-    let host = text(headers, "host").unwrap_or_default();
-    let name = if host.starts_with('[') { host.split_inclusive(']').next() } else { host.split(':').next() };
-    let known = matches!(name, Some("localhost" | "127.0.0.1" | "[::1]"));
-    known && !headers.contains_key(header::ORIGIN)
 }

@@ -1,6 +1,7 @@
 //! What those who run the service ask: whether it lives, whether it can work, and what it counts.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
@@ -9,8 +10,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use super::{ask, refuse, reply};
+use super::{ask, refuse, reply, silent};
 use crate::serve::Service;
+
+/// For how long it is known whether the database answers.
+const FRESH: Duration = Duration::from_secs(1);
 
 type Shared = State<Arc<Service>>;
 
@@ -19,14 +23,25 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).route("/metrics", get(metrics))
 }
 
+/// Whether `path` is one of those.
+pub(super) fn is_one(path: &str) -> bool {
+    ["/healthz", "/readyz", "/metrics"].contains(&path)
+}
+
+/// Whoever asks within a second is answered alike, so that nobody keeps the database busy with it.
 async fn ready(State(service): Shared) -> Response {
     if service.is_stopping() {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "it is about to end");
     }
-    match ask(&service, |service| service.store.check()).await {
-        Ok(()) => reply(StatusCode::OK, &json!({"ready": true})),
-        Err(refused) => refused,
+    let mut last = service.guard.answered.lock().await;
+    let works = match *last {
+        Some((asked, works)) if asked.elapsed() < FRESH => works,
+        _ => ask(&service, |service| service.store.check()).await.is_ok(),
+    };
+    if last.is_none_or(|(asked, _)| asked.elapsed() >= FRESH) {
+        *last = Some((Instant::now(), works));
     }
+    if works { reply(StatusCode::OK, &json!({"ready": true})) } else { silent() }
 }
 
 async fn metrics(State(service): Shared) -> Response {

@@ -3,9 +3,8 @@
 //! `NO_PROXY` is read as Go's programs read it, because that is what its users write it for: hosts, domains with or
 //! without a dot in front, networks, all of them with or without a port, or `*`.
 
-use std::net::IpAddr;
-
 use super::url::Url;
+use crate::source::network::Network;
 use crate::source::remote::{Proxies, RemoteError, RemoteFault};
 
 impl Proxies {
@@ -51,26 +50,13 @@ fn covers(item: &str, host: &str) -> bool {
     if item == "*" || item == host {
         return true;
     }
-    if let Some((network, bits)) = item.split_once('/') {
-        let parsed = (network.parse(), bits.parse(), host.parse());
-        return matches!(parsed, (Ok(network), Ok(bits), Ok(address)) if in_network(network, bits, address));
+    if item.contains('/') {
+        let parsed = (item.parse::<Network>(), host.parse());
+        return matches!(parsed, (Ok(network), Ok(address)) if network.contains(address));
     }
     let domain = item.strip_prefix('*').unwrap_or(&item);
     let domain = domain.strip_prefix('.').unwrap_or(domain);
     host.strip_suffix(domain).is_some_and(|before| before.ends_with('.'))
-}
-
-fn in_network(network: IpAddr, bits: u32, address: IpAddr) -> bool {
-    let prefix = |value: u128, width: u32| value.checked_shr(width.saturating_sub(bits)).unwrap_or(0);
-    match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            prefix(network.to_bits().into(), 32) == prefix(address.to_bits().into(), 32)
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            prefix(network.to_bits(), 128) == prefix(address.to_bits(), 128)
-        }
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The service: from a push to a real registry to the finding, and what happens when something goes wrong on the way.
 
 mod access;
+mod edge;
 mod faults;
 mod fleet;
 mod push;

@@ -1,0 +1,156 @@
+//! The service: connections, of those who mean well and of others.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::registry::{certificates, free_address};
+use crate::support::service::{PROOF, Service};
+
+fn service(folder: &Path, more: &str) -> Service {
+    Service::start(folder, &free_address(), &["registry.example"], more)
+}
+
+fn status(answer: &str) -> u16 {
+    answer.split(' ').nth(1).unwrap_or_default().parse().unwrap_or(0)
+}
+
+#[test]
+fn who_proves_nothing_sends_no_body_and_holds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path(), "");
+    // The body does not come, and is not waited for.
+    let head = "POST /hooks/plain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n";
+    let began = Instant::now();
+    let answer = service.converse(head);
+    assert_eq!(status(&answer), 401, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(began.elapsed() < Duration::from_secs(5));
+    let chunked =
+        "POST /hooks/plain HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n{";
+    assert_eq!(status(&service.converse(chunked)), 401);
+}
+
+#[test]
+fn who_guesses_has_to_wait_and_others_need_not() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "a token of this test").unwrap();
+    let more = "trusted-proxies = ['127.0.0.1']\n\
+        [[serve.token]]\nname = 'a'\nrole = 'read'\nsecret-file = 'token'";
+    let service = service(folder.path(), more);
+    let ask = |from: &str, token: &str| {
+        service.converse(&format!(
+            "GET /api/v1/images HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 9.9.9.9, {from}\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        ))
+    };
+    let answers: Vec<String> =
+        (0..40).map(|guess| ask("192.0.2.1", &format!("guess number {guess}"))).collect();
+    assert!(answers[..20].iter().all(|answer| status(answer) == 401));
+    let last = answers.last().unwrap();
+    assert_eq!(status(last), 429, "{last}");
+    assert!(last.to_ascii_lowercase().contains("\r\nretry-after: "), "{last}");
+    // The right one comes too late: whoever tells a right guess from a wrong one could go on guessing.
+    assert_eq!(status(&ask("192.0.2.1", "a token of this test")), 429);
+    assert_eq!(status(&ask("192.0.2.2", "a token of this test")), 200);
+    assert!(service.metric("requests_limited_total") > 0);
+}
+
+#[test]
+fn no_address_takes_all_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let service = Service::start(folder.path(), &address, &["registry.example"], "");
+    let held: Vec<TcpStream> = (0..256).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let ask = |path: &str| service.converse(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    service.wait_for("all to be taken", |_| status(&ask("/api/v1/images")) == 503);
+    assert_eq!(status(&ask("/healthz")), 200);
+    assert_eq!(status(&ask("/readyz")), 200);
+    // Who says nothing is sent away.
+    let mut first = &held[0];
+    first.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert_eq!(first.read(&mut [0]).unwrap_or(0), 0);
+    service.wait_for("connections to be free", |_| {
+        let closing = "GET /api/v1/images HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        status(&service.converse(closing)) == 200
+    });
+}
+
+#[test]
+fn who_comes_by_a_proxy_is_nobody_of_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path(), "");
+    let ask = |version: &str, more: &str| {
+        let head = format!(
+            "GET /api/v1/images HTTP/{version}\r\nHost: 127.0.0.1\r\nConnection: close\r\n{more}\r\n"
+        );
+        status(&service.converse(&head))
+    };
+    assert_eq!(ask("1.1", ""), 200);
+    for more in ["X-Forwarded-For: 127.0.0.1\r\n", "Forwarded: for=127.0.0.1\r\n", "Via: 1.1 proxy\r\n"] {
+        assert_eq!(ask("1.1", more), 403, "{more}");
+    }
+    // As nginx asks unless it is told otherwise.
+    assert_eq!(ask("1.0", ""), 403);
+}
+
+#[test]
+fn a_hook_takes_as_many_deliveries_as_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let hook = "[[serve.hook]]\nkind = 'quay'\nproof = 'header'\nheader = 'Authorization'\n\
+        secret-file = 'proof'\nper-minute = 3";
+    let service = service(folder.path(), hook);
+    let tell = || service.status("POST", "/hooks/quay", Some(PROOF), "{}").unwrap();
+    assert_eq!([tell(), tell(), tell(), tell()], [400, 400, 400, 429]);
+    assert_eq!(service.status("POST", "/hooks/plain", Some(PROOF), "{}").unwrap(), 400, "others go on");
+}
+
+/// Asks over TLS, as one who trusts `authority` alone.
+fn secure(address: &str, authority: &Path) -> String {
+    let mut child = Command::new("openssl")
+        .args([
+            "s_client",
+            "-quiet",
+            "-verify_return_error",
+            "-verify_ip",
+            "127.0.0.1",
+            "-connect",
+            address,
+            "-CAfile",
+        ])
+        .arg(authority)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let head = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let _ = child.stdin.as_mut().unwrap().write_all(head.as_bytes());
+    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+}
+
+#[test]
+fn connections_are_safe_and_a_new_certificate_is_taken() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    certificates(folder.path());
+    certificates(other.path());
+    let address = free_address();
+    let more = "tls-certificate = 'server.pem'\ntls-key = 'server.key'";
+    let service = Service::begin(folder.path(), &address, &["registry.example"], more);
+    let [own, others] = [folder.path().join("ca.pem"), other.path().join("ca.pem")];
+    service.wait_for("an answer over TLS", |_| status(&secure(&address, &own)) == 200);
+    let plain = service.converse("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert!(!plain.contains("ready"), "{plain}");
+    // Half of a renewal does not fit, and changes nothing.
+    fs::copy(other.path().join("server.pem"), folder.path().join("server.pem")).unwrap();
+    service.wait_for("the files to be looked at", |service| service.log().contains("cannot be renewed"));
+    assert_eq!(status(&secure(&address, &own)), 200);
+    fs::copy(other.path().join("server.key"), folder.path().join("server.key")).unwrap();
+    service.wait_for("the new certificate", |_| status(&secure(&address, &others)) == 200);
+    assert_eq!(status(&secure(&address, &own)), 0, "the old authority knows nothing of it");
+    let log = service.log();
+    assert!(!log.contains("PRIVATE"), "{log}");
+}
