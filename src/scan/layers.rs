@@ -6,18 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
 use super::cache::Session;
 use super::documents::Documents;
 use super::join::digest_in_name;
-use super::mapping::{Late, Mapped, map_one};
+use super::mapping::{Late, Mapped, map_stored};
 use super::{Progress, ScanError, Scanner, kept};
 use crate::digest::Digest;
 use crate::findings::Outcome;
-use crate::problem::ProblemKind;
+use crate::problem::{Problem, ProblemKind};
 use crate::source::registry::{Reference, RepositoryName};
-use crate::source::{self, Input, Opened, SourceError};
+use crate::source::{self, Input, Opened, RemoteError, SourceError};
 
 /// A layer in a registry.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,12 +39,42 @@ pub enum Mapping {
     Known,
     /// It was read to its end, and its report may not be kept: the join has to read it again.
     NotKept,
-    /// It could not be read to its end, and why.
-    Cut(String),
+    /// It could not be read to its end.
+    Cut {
+        /// Why.
+        why: String,
+        /// What the registry's part in it was, if it had one.
+        remote: Option<RemoteError>,
+    },
 }
 
 /// Layers that are not to be read, by their digests, and why: they are told as gaps.
 pub type GivenUp = BTreeMap<String, String>;
+
+/// How what is told of a layer that was given up begins.
+const GIVEN_UP: &str = "was given up";
+
+/// A reader that remembers what a registry did not give.
+struct Witness<'w> {
+    stored: Box<dyn Read + Send>,
+    remote: &'w Mutex<Option<RemoteError>>,
+}
+
+impl Read for Witness<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.stored.read(out).inspect_err(|error| {
+            let mut remote = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
+            *remote = remote.take().or_else(|| RemoteError::within(error).cloned());
+        })
+    }
+}
+
+/// Why one of the problems of an outcome may pass by itself: something could not be read, and was not given up. None if
+/// there is none such.
+pub fn unread(problems: &[Problem]) -> Option<&Problem> {
+    let unread = |problem: &&Problem| problem.kind == ProblemKind::Unreadable && !NotTried::told(problem);
+    problems.iter().find(unread)
+}
 
 /// Why a layer was not read.
 #[derive(Debug)]
@@ -56,6 +87,11 @@ impl NotTried {
         given_up.get(&digest).map(|why| io::Error::other(Self(why.clone())))
     }
 
+    /// Whether `problem` tells of one.
+    fn told(problem: &Problem) -> bool {
+        problem.message.starts_with(GIVEN_UP)
+    }
+
     /// The reason that `error` carries, if it does.
     pub(super) fn within(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
@@ -64,7 +100,7 @@ impl NotTried {
 
 impl fmt::Display for NotTried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "was given up: {}", self.0)
+        write!(f, "{GIVEN_UP}: {}", self.0)
     }
 }
 
@@ -126,10 +162,19 @@ impl Scanner {
             }
             let documents = Documents::default();
             let late = Late::new(&documents, context.limits);
-            let report = match map_one(&context, &late, &blob, true) {
+            let remote = Mutex::default();
+            let mapped = blob.open().and_then(|stored| {
+                let stored = Witness { stored, remote: &remote };
+                map_stored(&context, &late, (&blob.name, blob.size), stored, true)
+            });
+            let remote = || remote.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let report = match mapped {
                 Ok(Some(Mapped::Report(report, _))) => report,
                 Ok(_) => return Ok(Mapping::NotKept),
-                Err(error) => return Ok(Mapping::Cut(error.to_string())),
+                Err(error) => {
+                    let remote = remote().or_else(|| RemoteError::within(&error).cloned());
+                    return Ok(Mapping::Cut { why: error.to_string(), remote });
+                }
             };
             let kept = context.cache.as_ref().is_some_and(|session| session.has(&report.digest));
             let of_bytes =
@@ -138,7 +183,7 @@ impl Scanner {
                 report.problems.iter().find(|problem| of_bytes(problem.kind) && !report.stored_complete);
             Ok(match (kept && report.digest.to_string() == layer.digest, cut) {
                 (true, _) => Mapping::Kept,
-                (false, Some(problem)) => Mapping::Cut(problem.message.clone()),
+                (false, Some(problem)) => Mapping::Cut { why: problem.message.clone(), remote: remote() },
                 (false, None) => Mapping::NotKept,
             })
         })

@@ -95,8 +95,18 @@ pub(super) fn map_one(
     if let Some(error) = NotTried::of(&blob.name, context.given_up) {
         return Err(error);
     }
-    let mut stored = blob.open()?;
-    let (head, problem) = match documents::take(&mut stored, blob.size, late.documents, context.limits) {
+    map_stored(context, late, (&blob.name, blob.size), blob.open()?, alone)
+}
+
+/// What becomes of a blob with these stored bytes, name and size, of which nothing is kept.
+pub(super) fn map_stored(
+    context: &Context<'_>,
+    late: &Late<'_>,
+    (name, size): (&str, u64),
+    mut stored: impl Read,
+    alone: bool,
+) -> io::Result<Option<Mapped>> {
+    let (head, problem) = match documents::take(&mut stored, size, late.documents, context.limits) {
         documents::Taken::Document(document) => {
             let size = document.bytes.len() as u64;
             if late.has_room(size) {
@@ -106,7 +116,7 @@ pub(super) fn map_one(
         }
         documents::Taken::Other(head, problem) => (head, problem),
     };
-    let report = kept::map(context, &blob.name, &mut head.chain(stored), alone);
+    let report = kept::map(context, name, &mut head.chain(stored), alone);
     Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
 }
 

@@ -50,7 +50,7 @@ use self::blob::BlobReport;
 use self::budget::Budget;
 use self::cache::{Cache, Session};
 use self::documents::Documents;
-pub use self::layers::{GivenUp, Layer, Mapping};
+pub use self::layers::{GivenUp, Layer, Mapping, unread};
 use self::mapping::{Mapped, map_all, unreadable};
 use self::memory::Memory;
 pub use self::memory::{default_memory, least_memory};

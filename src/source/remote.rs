@@ -160,6 +160,11 @@ impl RemoteError {
         &self.remedy
     }
 
+    /// How long the other side asks to wait before it is asked again.
+    pub fn wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
     /// What `error`, which came while `what` was read, means.
     pub(super) fn of(error: &io::Error, what: &dyn std::fmt::Display) -> Self {
         Self::within(error).cloned().unwrap_or_else(|| Self::passing(format!("{what}: {error}")))
