@@ -163,7 +163,7 @@ impl Scanner {
             let documents = Documents::default();
             let late = Late::new(&documents, context.limits);
             let remote = Mutex::default();
-            let mapped = blob.open().and_then(|stored| {
+            let mapped = blob.open().map(|stored| {
                 let stored = Witness { stored, remote: &remote };
                 map_stored(&context, &late, (&blob.name, blob.size), stored, true)
             });

@@ -95,7 +95,7 @@ pub(super) fn map_one(
     if let Some(error) = NotTried::of(&blob.name, context.given_up) {
         return Err(error);
     }
-    map_stored(context, late, (&blob.name, blob.size), blob.open()?, alone)
+    Ok(map_stored(context, late, (&blob.name, blob.size), blob.open()?, alone))
 }
 
 /// What becomes of a blob with these stored bytes, name and size, of which nothing is kept.
@@ -105,19 +105,19 @@ pub(super) fn map_stored(
     (name, size): (&str, u64),
     mut stored: impl Read,
     alone: bool,
-) -> io::Result<Option<Mapped>> {
+) -> Option<Mapped> {
     let (head, problem) = match documents::take(&mut stored, size, late.documents, context.limits) {
         documents::Taken::Document(document) => {
             let size = document.bytes.len() as u64;
             if late.has_room(size) {
-                return Ok(Some(Mapped::Document(document)));
+                return Some(Mapped::Document(document));
             }
             (Cursor::new(document.bytes), Some(documents::too_large(size)))
         }
         documents::Taken::Other(head, problem) => (head, problem),
     };
     let report = kept::map(context, name, &mut head.chain(stored), alone);
-    Ok(report.map(|report| Mapped::Report(Box::new(report), problem)))
+    report.map(|report| Mapped::Report(Box::new(report), problem))
 }
 
 pub(super) fn unreadable(name: &str, error: &io::Error) -> Problem {

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::store::Depth;
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counter {
@@ -69,8 +71,8 @@ impl Metrics {
         self.0[counter as usize].fetch_add(number, Ordering::Relaxed);
     }
 
-    /// All of it as text, with how many jobs there are of each kind and state.
-    pub fn text(&self, depth: &[(String, String, i64)]) -> String {
+    /// All of it as text, with how much there is to do.
+    pub fn text(&self, depth: &Depth) -> String {
         let mut text = String::new();
         for (counter, name, about) in &COUNTERS {
             let value = self.0[*counter as usize].load(Ordering::Relaxed);
@@ -78,9 +80,13 @@ impl Metrics {
             let _ = writeln!(text, "layersift_{name} {value}");
         }
         text.push_str("# HELP layersift_jobs Jobs by kind and state\n# TYPE layersift_jobs gauge\n");
-        for (kind, state, count) in depth {
+        for (kind, state, count) in &depth.jobs {
             let _ = writeln!(text, "layersift_jobs{{kind=\"{kind}\",state=\"{state}\"}} {count}");
         }
+        let oldest = "layersift_oldest_ready_job_seconds";
+        let about = "For how long the oldest job has been there that could be done now";
+        let _ = write!(text, "# HELP {oldest} {about}\n# TYPE {oldest} gauge\n");
+        let _ = writeln!(text, "{oldest} {}.{:03}", depth.oldest / 1_000, depth.oldest.rem_euclid(1_000));
         text
     }
 }
@@ -96,11 +102,12 @@ mod tests {
             assert_eq!(*counter as usize, number);
             metrics.add(*counter, number as u64 + 100);
         }
-        let text = metrics.text(&[("layer".into(), "ready".into(), 7)]);
+        let text = metrics.text(&Depth { jobs: vec![("layer".into(), "ready".into(), 7)], oldest: 1_234 });
         for (number, (_, name, about)) in COUNTERS.iter().enumerate() {
             assert!(text.contains(&format!("\nlayersift_{name} {}\n", number + 100)), "{name}");
             assert!(text.contains(&format!("# HELP layersift_{name} {about}\n")), "{name}");
         }
-        assert!(text.ends_with("layersift_jobs{kind=\"layer\",state=\"ready\"} 7\n"), "{text}");
+        assert!(text.contains("\nlayersift_jobs{kind=\"layer\",state=\"ready\"} 7\n"), "{text}");
+        assert!(text.ends_with("\nlayersift_oldest_ready_job_seconds 1.234\n"), "{text}");
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod allowed;
 pub mod config;
+mod held;
 pub mod hooks;
 mod http;
 pub mod log;
@@ -26,9 +27,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use self::config::Config;
+use self::held::Held;
 use self::log::Log;
 use self::metrics::Metrics;
-use self::store::{Store, StoreError, WorkerId};
+use self::store::{Avoid, Crew, Depth, Job, Store, StoreError, WorkerId};
 use crate::report::ReportOptions;
 use crate::scan::Scanner;
 
@@ -37,13 +39,18 @@ pub struct Service {
     config: Config,
     store: Arc<Store>,
     scanner: Scanner,
-    /// What images are scanned with.
-    settings: String,
+    /// This process, as others see it.
+    crew: Crew,
     report: ReportOptions,
     log: Log,
     metrics: Metrics,
-    worker: WorkerId,
+    held: Held,
+    /// What others scan with. Held while a job is taken, so that workers do so one after another.
+    fleets: Mutex<Vec<String>>,
+    /// How much there is to do, and when that was asked.
+    depth: Mutex<Option<(Instant, Arc<Depth>)>>,
     stopping: AtomicBool,
+    ended: AtomicBool,
     bell: (Mutex<()>, Condvar),
     guard: http::Guard,
 }
@@ -85,8 +92,11 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Leases end after so many times the time between two renewals.
 const RENEWALS: u32 = 3;
 
-/// How often is looked for what other versions left behind.
-const ADOPTION: Duration = Duration::from_secs(10 * 60);
+/// How often is looked for layers that other versions left behind.
+const ORPHANS: Duration = Duration::from_secs(10 * 60);
+
+/// How long it is believed how much there is to do, which takes long to count if it is much.
+const DEPTH: Duration = Duration::from_secs(5);
 
 impl Service {
     /// Puts a service together.
@@ -94,16 +104,22 @@ impl Service {
         let Surroundings { config, store, scanner, report, log, host } = surroundings;
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
         let guard = http::Guard::new(&config);
+        let crew = Crew::new(WorkerId::new(&host), &settings, config.lease);
+        let hosts: Vec<&str> = config.registries.iter().map(|registry| registry.name.as_str()).collect();
+        store.know(&hosts)?;
         Ok(Arc::new(Self {
             config,
             store,
             scanner,
-            settings,
+            crew,
             report,
             log,
             metrics: Metrics::default(),
-            worker: WorkerId::new(&host),
+            held: Held::default(),
+            fleets: Mutex::default(),
+            depth: Mutex::default(),
             stopping: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             bell: (Mutex::default(), Condvar::new()),
             guard,
         }))
@@ -112,20 +128,36 @@ impl Service {
     /// Works, and answers those who connect to `listener` if there is one, until [`Service::stop`] is called. Then jobs have
     /// some time to end; those that do not are given back, and the process has to end.
     pub fn run(self: &Arc<Self>, listener: Option<TcpListener>) -> Result<(), ServeError> {
-        let own: Vec<JoinHandle<()>> =
-            (0..self.config.workers).map(|_| self.start(Self::work)).collect::<Result<_, _>>()?;
-        let heart = self.start(Self::keep)?;
-        let fields = json!({"workers": own.len(), "settings": self.settings, "worker": self.worker.as_str()});
+        let works = self.config.workers > 0;
+        let heart = if works {
+            self.beat()?;
+            Some(self.start(Self::keep)?)
+        } else {
+            None
+        };
+        let own: std::io::Result<Vec<JoinHandle<()>>> =
+            (0..self.config.workers).map(|_| self.start(Self::work)).collect();
+        let fields = json!({
+            "workers": self.config.workers, "settings": self.crew.settings, "worker": self.crew.worker.as_str()
+        });
         self.log.info("begun", fields);
-        match listener {
-            Some(listener) => http::serve(Arc::clone(self), listener)?,
-            None => self.wait_for_stop(),
+        let answered = own.and_then(|own| {
+            let answered = listener.map_or(Ok(()), |listener| http::serve(Arc::clone(self), listener));
+            self.wait_for_stop(&answered);
+            self.stop();
+            self.drain(&own);
+            answered
+        });
+        self.stop();
+        self.ended.store(true, Ordering::Release);
+        self.ring();
+        if let Some(heart) = heart {
+            // It tells what went wrong itself.
+            let _ = heart.join();
         }
-        self.drain(&own);
-        let released = self.store.release(&self.worker)?;
+        let released = if works { self.store.release(&self.crew.worker)? } else { 0 };
         self.log.info("ended", json!({"given back": released}));
-        let _ = heart.join();
-        Ok(())
+        Ok(answered?)
     }
 
     /// Has [`Service::run`] come to an end.
@@ -143,15 +175,27 @@ impl Service {
         thread::Builder::new().name("worker".to_owned()).spawn(move || run(&this))
     }
 
+    /// How much there is to do, as it was some seconds ago at most.
+    fn depth(&self) -> Result<Arc<Depth>, StoreError> {
+        let mut known = self.depth.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((asked, depth)) if asked.elapsed() < DEPTH => Ok(Arc::clone(depth)),
+            _ => {
+                let depth = Arc::new(self.store.depth()?);
+                *known = Some((Instant::now(), Arc::clone(&depth)));
+                Ok(depth)
+            }
+        }
+    }
+
     /// Does one job after another.
     fn work(&self) {
+        // One of the workers without work looks each second, whichever it is.
+        let pause = PAUSE.0 * u32::try_from(self.config.workers).unwrap_or(1);
         while !self.is_stopping() {
-            let lease = i64::try_from(self.config.lease.as_millis()).unwrap_or(i64::MAX);
-            let claimed = self.store.claim(&self.worker, &self.settings, lease);
-            let worked = claimed.and_then(|job| job.map(|job| work::work(self, &job)).transpose());
-            match worked {
+            match self.claim().and_then(|job| job.map(|job| self.do_job(&job)).transpose()) {
                 Ok(Some(())) => {}
-                Ok(None) => self.pause(PAUSE.0),
+                Ok(None) => self.pause(pause),
                 Err(error) => {
                     self.log.warn("no work", json!({"reason": error.to_string()}));
                     self.pause(PAUSE.1);
@@ -160,26 +204,74 @@ impl Service {
         }
     }
 
-    /// Renews what this process holds, and takes over what others left.
+    /// Takes the next job. Where there are several registries, one of them never holds all workers.
+    fn claim(&self) -> Result<Option<Job>, StoreError> {
+        let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        let several = self.config.registries.len() > 1;
+        let most = if several { self.config.workers.saturating_sub(1).max(1) } else { usize::MAX };
+        let avoid = Avoid { fleets: fleets.clone(), hosts: self.held.busy(most) };
+        let job = self.store.claim(&self.crew, &avoid)?;
+        if let Some(job) = &job {
+            self.held.take(job);
+        }
+        Ok(job)
+    }
+
+    fn do_job(&self, job: &Job) -> Result<(), StoreError> {
+        let done = work::work(self, job);
+        match &done {
+            Ok(()) => self.held.end(job),
+            Err(_) => self.held.owe(job),
+        }
+        self.ring();
+        done
+    }
+
+    /// Keeps what this process holds, and looks after what others left, until all is over.
     fn keep(&self) {
-        let lease = self.config.lease;
-        let mut adopted: Option<Instant> = None;
-        while !self.is_stopping() {
-            let renewed =
-                self.store.renew(&self.worker, i64::try_from(lease.as_millis()).unwrap_or(i64::MAX));
-            let mut kept = renewed.map(drop);
-            if adopted.is_none_or(|adopted| adopted.elapsed() > ADOPTION) {
-                adopted = Some(Instant::now());
-                kept = kept.and(self.store.adopt(&self.settings).map(drop));
+        let between = self.config.lease / RENEWALS;
+        let (mut beat, mut orphans) = (Instant::now() + between, None);
+        while self.wait_until(Instant::now() + PAUSE.0.min(between)) {
+            let ripe = self.store.ripen();
+            if matches!(ripe, Ok(1..)) {
+                self.ring();
+            }
+            if Instant::now() < beat {
+                continue;
+            }
+            beat = Instant::now() + between;
+            let mut kept = self.beat().and_then(|()| self.look_after());
+            if orphans.is_none_or(|looked: Instant| looked.elapsed() > ORPHANS) {
+                orphans = Some(Instant::now());
+                let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                kept = kept.and(self.store.forget_orphans(&self.crew.settings, &fleets).map(drop));
             }
             if let Err(error) = kept {
                 self.log.warn("leases cannot be renewed", json!({"reason": error.to_string()}));
             }
-            let next = Instant::now() + lease / RENEWALS;
-            while !self.is_stopping() && Instant::now() < next {
-                self.pause((next - Instant::now()).min(PAUSE.0));
-            }
         }
+    }
+
+    /// Renews what this process holds, and gives back what it owes.
+    fn beat(&self) -> Result<(), StoreError> {
+        let heard = self.store.beat(&self.crew, &self.held.ids())?;
+        *self.fleets.lock().unwrap_or_else(PoisonError::into_inner) = heard.fleets;
+        let owed = self.held.owed();
+        if !owed.is_empty() {
+            self.store.give_back(&self.crew.worker, &owed)?;
+            self.held.settled(&owed);
+        }
+        Ok(())
+    }
+
+    /// Takes over images that others left waiting, and has those joined again that can be whole now.
+    fn look_after(&self) -> Result<(), StoreError> {
+        let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let adopted = self.store.adopt(&self.crew.settings, &fleets)?;
+        if adopted > 0 || self.store.heal(&self.crew.settings)? > 0 {
+            self.ring();
+        }
+        Ok(())
     }
 
     /// Wakes whoever waits for work.
@@ -187,6 +279,7 @@ impl Service {
         self.bell.1.notify_all();
     }
 
+    /// Waits for something to do, but not at the end.
     fn pause(&self, most: Duration) {
         let bell = self.bell.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_stopping() {
@@ -194,19 +287,30 @@ impl Service {
         }
     }
 
-    fn wait_for_stop(&self) {
-        while !self.is_stopping() {
+    /// Waits, but not when all is over; false then.
+    fn wait_until(&self, when: Instant) -> bool {
+        let mut bell = self.bell.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.ended.load(Ordering::Acquire) {
+            let left = when.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            bell = self.bell.1.wait_timeout(bell, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    /// Waits for the stop, unless something `failed` that the service cannot do without.
+    fn wait_for_stop<T, E>(&self, failed: &Result<T, E>) {
+        while failed.is_ok() && !self.is_stopping() {
             self.pause(PAUSE.0);
         }
     }
 
-    /// Waits for the workers, for some time, and keeps their leases.
+    /// Gives the workers some time.
     fn drain(&self, workers: &[JoinHandle<()>]) {
         let end = Instant::now() + self.config.drain;
         while workers.iter().any(|worker| !worker.is_finished()) && Instant::now() < end {
-            let lease = i64::try_from(self.config.lease.as_millis()).unwrap_or(i64::MAX);
-            // A failure is told by whoever gives the jobs back.
-            let _ = self.store.renew(&self.worker, lease);
             thread::sleep(Duration::from_millis(100));
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! An image passes here twice. The first time its documents say which layers it has; for each that nobody scanned yet there
 //! is a job, and the image waits for those. The second time all of them are kept and it is joined, without reading a
-//! layer. What could not be scanned is a gap of its report.
+//! layer. What could not be scanned is a gap of its report, which is closed as soon as it can be.
 
 use std::time::Instant;
 
@@ -11,19 +11,19 @@ use serde_json::json;
 
 use super::Service;
 use super::metrics::Counter;
-use super::store::{Found, Job, Kind, Lost, Scanned, StoreError, Wanted};
+use super::store::{Failed, Found, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
 use crate::findings::Outcome;
 use crate::image::Image;
 use crate::report::{Format, describe};
-use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
+use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError, unread};
 use crate::source::registry::{Reference, RepositoryName};
-use crate::source::{Input, RemoteFault, SourceError};
+use crate::source::{Input, RemoteError, RemoteFault, SourceError};
 
 /// Why a job is not done.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The work failed: why, and whether it may pass.
-    Work(String, bool),
+    /// The work failed.
+    Work(Failed),
     /// The database failed: nothing can be noted either.
     Store(StoreError),
 }
@@ -54,16 +54,32 @@ impl From<StoreError> for Failure {
 
 impl From<ScanError> for Failure {
     fn from(error: ScanError) -> Self {
-        let may_pass = match &error {
-            // Logins are mended more often than names.
-            ScanError::Source(SourceError::Remote { source, .. }) => {
-                matches!(source.fault(), RemoteFault::Passing | RemoteFault::Denied)
-            }
-            ScanError::Threads { .. } => true,
-            _ => false,
-        };
-        Self::Work(error.to_string(), may_pass)
+        let reason = error.to_string();
+        match &error {
+            ScanError::Source(SourceError::Remote { source, .. }) => remote(reason, source),
+            ScanError::Threads { .. } => may_pass(reason),
+            _ => final_one(reason),
+        }
     }
+}
+
+/// A failure that does not pass by itself.
+fn final_one(reason: impl Into<String>) -> Failure {
+    Failure::Work(Failed { reason: reason.into(), may_pass: false, unreachable: None })
+}
+
+/// A failure of this machine that may pass.
+fn may_pass(reason: impl Into<String>) -> Failure {
+    Failure::Work(Failed { reason: reason.into(), may_pass: true, unreachable: None })
+}
+
+/// A failure of the other side.
+fn remote(reason: String, error: &RemoteError) -> Failure {
+    let away = error.fault() == RemoteFault::Passing;
+    // Logins are mended more often than names.
+    let may_pass = away || error.fault() == RemoteFault::Denied;
+    let unreachable = away.then(|| Unreachable { wait: error.wait() });
+    Failure::Work(Failed { reason, may_pass, unreachable })
 }
 
 /// Does `job`, and notes what became of it.
@@ -75,34 +91,35 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Layer => layer(service, job),
     });
     let done = std::panic::catch_unwind(attempt);
-    let done = done
-        .unwrap_or_else(|_| Err(Failure::Work("the program failed; please report this".to_owned(), true)));
+    let done = done.unwrap_or_else(|_| Err(may_pass("the program failed; please report this")));
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     service.metrics.add(Counter::Busy, took);
     let fields = json!({"job": job.id, "kind": job.kind.as_str(), "name": job.name, "milliseconds": took});
-    match done {
+    let failed = match done {
         Ok(Ok(())) => {
             service.metrics.add(Counter::Done, 1);
             service.log.info("job done", fields);
+            return Ok(());
         }
-        Ok(Err(Lost)) => service.log.warn("job was taken over by another worker", fields),
-        Err(Failure::Store(error)) => return Err(error),
-        Err(Failure::Work(reason, may_pass)) => {
-            service.metrics.add(Counter::Failed, 1);
-            service.log.warn(
-                "job failed",
-                json!({"job": job.id, "name": job.name, "reason": reason, "tries": job.attempts}),
-            );
-            // If it is another worker's by now, that one notes what becomes of it.
-            let _ = service.store.failed(job, &service.worker, (&reason, may_pass))?;
+        Ok(Err(Lost)) => {
+            service.log.warn("job was taken over by another worker", fields);
+            return Ok(());
         }
-    }
-    service.ring();
-    Ok(())
+        Err(Failure::Store(error)) if error.may_pass() => return Err(error),
+        // What the database will never take is told with the job.
+        Err(Failure::Store(error)) => Failed { reason: error.to_string(), may_pass: true, unreachable: None },
+        Err(Failure::Work(failed)) => failed,
+    };
+    service.metrics.add(Counter::Failed, 1);
+    let (reason, tries) = (&failed.reason, job.attempts);
+    let fields = json!({"job": job.id, "name": job.name, "reason": reason, "tries": tries});
+    service.log.warn("job failed", fields);
+    // If it is another worker's by now, that one notes what becomes of it.
+    service.store.failed(job, &service.crew.worker, &failed).map(drop)
 }
 
 fn broken(job: &Job) -> Failure {
-    Failure::Work(format!("job {} cannot be read; an older or newer version wrote it", job.id), false)
+    final_one(format!("job {} cannot be read; an older or newer version wrote it", job.id))
 }
 
 fn named(job: &Job) -> Result<Reference, Failure> {
@@ -114,38 +131,41 @@ fn tag(service: &Service, job: &Job) -> Done {
     let tagged = named(job)?;
     let digest = service.scanner.resolve(&tagged)?;
     let image = Reference::new(tagged.name().clone(), tagged.tag(), Some(&digest));
-    let image = image.map_err(|error| Failure::Work(error.to_string(), false))?;
-    let wanted = Wanted { image: &image, settings: &service.settings, priority: job.priority };
-    Ok(service.store.resolved(job, &service.worker, &wanted)?)
+    let image = image.map_err(|error| final_one(error.to_string()))?;
+    let wanted = Wanted { image: &image, settings: &service.crew.settings, priority: job.priority };
+    Ok(service.store.resolved(job, &service.crew.worker, &wanted)?)
 }
 
 /// Sees what an image has, or joins it.
 fn image(service: &Service, job: &Job) -> Done {
     let reference = named(job)?;
     let input = Input::Registry(reference.clone());
-    if job.settings.as_deref() != Some(&service.settings) {
+    let (worker, settings) = (&service.crew.worker, &service.crew.settings);
+    if !job.waited || job.settings.as_deref() != Some(settings) {
         let missing = service.scanner.missing(&input)?;
         if !missing.is_empty() {
             let layers: Vec<_> =
                 missing.iter().map(|layer| layer_job(service, reference.name(), layer)).collect();
-            return Ok(service.store.park(job, &service.worker, &service.settings, &layers)?);
+            return Ok(service.store.park(job, worker, settings, &layers)?);
         }
     }
     let prefix = layer_name(service, "");
-    let dead = service.store.dead(Kind::Layer, &service.settings)?;
-    let given_up =
-        dead.into_iter().filter_map(|(name, why)| Some((name.strip_prefix(&prefix)?.to_owned(), why)));
+    let lacks = service.store.given_up(job)?;
+    let given_up = lacks
+        .iter()
+        .filter_map(|layer| Some((layer.name.strip_prefix(&prefix)?.to_owned(), layer.reason.clone())));
     let given_up: GivenUp = given_up.collect();
     let outcome = service.scanner.join(&input, &given_up, &service.metrics)?;
-    let scanned = scanned(service, &outcome)?;
+    let scanned =
+        Scanned { lacks: lacks.into_iter().map(|layer| layer.name).collect(), ..scanned(service, &outcome)? };
     service.metrics.add(Counter::Images, 1);
     service.metrics.add(Counter::Findings, scanned.findings.len() as u64);
     service.metrics.add(Counter::Gaps, scanned.gaps.unsigned_abs());
-    Ok(service.store.scanned((job, &service.worker), &reference, &service.settings, &scanned)?)
+    Ok(service.store.scanned((job, worker), &reference, settings, &scanned)?)
 }
 
 fn layer_name(service: &Service, digest: &str) -> String {
-    format!("layer {} {digest}", service.settings)
+    format!("layer {} {digest}", service.crew.settings)
 }
 
 fn layer_job(service: &Service, name: &RepositoryName, layer: &Layer) -> (String, String) {
@@ -155,28 +175,39 @@ fn layer_job(service: &Service, name: &RepositoryName, layer: &Layer) -> (String
     (layer_name(service, &layer.digest), subject.to_string())
 }
 
-/// Scans a layer.
+/// Scans a layer, from any of the repositories that have it: the one that it was asked for first may be gone, or closed.
 fn layer(service: &Service, job: &Job) -> Done {
     let subject: LayerSubject = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;
-    let name = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
+    let first = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
     let layer = Layer { digest: subject.digest, size: subject.size };
-    let mapping = service.scanner.map_layer(&name, &layer, &service.metrics)?;
-    if let Mapping::Cut(why) = mapping {
-        return Err(Failure::Work(why, true));
+    let mapped = layer_of(service, &first, &layer).or_else(|failure| {
+        let others = service.store.sources(job)?.into_iter().filter(|name| *name != first);
+        // What is told is what the first one said.
+        others.map(|name| layer_of(service, &name, &layer)).find(Result::is_ok).unwrap_or(Err(failure))
+    });
+    mapped?;
+    Ok(service.store.done(job, &service.crew.worker)?)
+}
+
+fn layer_of(service: &Service, name: &RepositoryName, layer: &Layer) -> Result<(), Failure> {
+    let mapping = service.scanner.map_layer(name, layer, &service.metrics)?;
+    if let Mapping::Cut { why, remote: error } = mapping {
+        return Err(match error {
+            Some(error) => remote(why, &error),
+            None => may_pass(why),
+        });
     }
     service.metrics.add(if mapping == Mapping::Known { Counter::Shared } else { Counter::Layers }, 1);
-    Ok(service.store.done(job, &service.worker)?)
+    Ok(())
 }
 
 /// What is kept of an outcome.
 fn scanned(service: &Service, outcome: &Outcome) -> Result<Scanned, Failure> {
-    let json =
-        Format::named("json").ok_or_else(|| Failure::Work("there is no format json".to_owned(), false))?;
+    let json = Format::named("json").ok_or_else(|| final_one("there is no format json"))?;
     let mut report = Vec::new();
     let written = (json.write)(&mut report, std::slice::from_ref(outcome), &service.report);
     let packed = written.and_then(|()| zstd::encode_all(report.as_slice(), LEVEL));
-    let report =
-        packed.map_err(|error| Failure::Work(format!("the report cannot be written: {error}"), true))?;
+    let report = packed.map_err(|error| may_pass(format!("the report cannot be written: {error}")))?;
     let digest =
         |digest: Option<crate::digest::Digest>| digest.map_or_else(String::new, |digest| digest.to_string());
     let layers = |image: &'_ Image| {
@@ -186,6 +217,8 @@ fn scanned(service: &Service, outcome: &Outcome) -> Result<Scanned, Failure> {
         findings: outcome.findings.iter().map(found).collect(),
         layers: outcome.images.iter().flat_map(layers).collect(),
         gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
+        lacks: Vec::new(),
+        unread: unread(&outcome.problems).map(|problem| problem.message.clone()),
         report,
     })
 }

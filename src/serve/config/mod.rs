@@ -39,7 +39,7 @@ pub struct Table {
     pub database: Option<String>,
     /// A file that nobody else can read, with what reports of layers are sealed with in a shared database.
     pub seal_key_file: Option<PathBuf>,
-    /// How many jobs are done at a time; as many as there are cores.
+    /// How many jobs are done at a time; as many as there are cores, and one more if there are several registries.
     pub workers: Option<usize>,
     /// For how many seconds jobs may go on after the service was told to stop.
     pub drain_seconds: Option<u64>,
@@ -168,7 +168,8 @@ impl Table {
             listen,
             data: self.data.clone().unwrap_or_default(),
             database,
-            workers: self.workers.unwrap_or(cores),
+            // One registry never holds all workers if there are several.
+            workers: self.workers.unwrap_or(cores + usize::from(self.registry.len() > 1)),
             drain: Duration::from_secs(self.drain_seconds.unwrap_or(30)),
             lease: Duration::from_secs(self.lease_seconds.unwrap_or(60).max(1)),
             max_body: self.max_body_bytes.unwrap_or(BODY),

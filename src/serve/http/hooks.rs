@@ -146,7 +146,7 @@ fn understood(
 }
 
 fn want(service: &Service, images: &[Reference]) -> Result<usize, crate::serve::store::StoreError> {
-    let wanted = |image| Wanted { image, settings: &service.settings, priority: PUSHED };
+    let wanted = |image| Wanted { image, settings: &service.crew.settings, priority: PUSHED };
     service.store.want(&images.iter().map(wanted).collect::<Vec<_>>())
 }
 

@@ -45,7 +45,7 @@ async fn ready(State(service): Shared) -> Response {
 }
 
 async fn metrics(State(service): Shared) -> Response {
-    match ask(&service, |service| service.store.depth()).await {
+    match ask(&service, Service::depth).await {
         Ok(depth) => {
             let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             (kind, service.metrics.text(&depth)).into_response()

@@ -3,9 +3,11 @@
 //! Statements are written once. What the engines write differently stands in them in braces: `{now}` is the time in
 //! milliseconds by the database's clock, which all machines share; `{lock}` holds the rows that are read until the end of
 //! the transaction, `{skip}` too, and passes by those that another one holds; `{alone}` is passed by one transaction at a
-//! time; `{id}` and `{bytes}` are types of columns.
+//! time; `{ids($1)}` and `{texts($1)}` are the rows of a [`list`]; `{id}` and `{bytes}` are types of columns.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A value of a column or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,10 +47,24 @@ pub(super) trait Session {
 /// What is done in a transaction.
 pub(super) type Work<'w> = &'w mut dyn FnMut(&mut dyn Session) -> Result<(), StoreError>;
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// It is on the disk when it is done.
+    Durable,
+    /// It outlasts the death of this process, but a power cut may undo it, and with it what came after. For what is done again
+    /// then: leases, and jobs that were finished.
+    Light,
+    /// It changes nothing, and is in nobody's way.
+    Reading,
+    /// Like `Durable`, for as long as it takes.
+    Long,
+}
+
 /// A database.
 pub(super) trait Engine: Send + Sync {
     /// Does `work` as a whole or not at all. It may be called again if the database asks for that.
-    fn transaction(&self, work: Work<'_>) -> Result<(), StoreError>;
+    fn transaction(&self, mode: Mode, work: Work<'_>) -> Result<(), StoreError>;
 }
 
 impl StoreError {
@@ -77,6 +93,27 @@ impl std::error::Error for StoreError {}
 /// `statement` in the words of an engine.
 pub(super) fn translate(statement: &str, words: &[(&str, &str)]) -> String {
     words.iter().fold(statement.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// Statements in the words of an engine. Their number is bounded, because nothing of a value stands in any.
+#[derive(Debug, Default)]
+pub(super) struct Translations(HashMap<String, Arc<str>>);
+
+impl Translations {
+    /// `statement` in these `words`.
+    pub(super) fn of(&mut self, statement: &str, words: &[(&str, &str)]) -> Arc<str> {
+        if let Some(known) = self.0.get(statement) {
+            return Arc::clone(known);
+        }
+        let text: Arc<str> = translate(statement, words).into();
+        self.0.insert(statement.to_owned(), Arc::clone(&text));
+        text
+    }
+}
+
+/// Numbers or texts as one value, which `{ids($1)}` and `{texts($1)}` take.
+pub(super) fn list<T: serde::Serialize>(items: &[T]) -> Value {
+    serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned()).as_str().into()
 }
 
 impl Row {

@@ -2,7 +2,9 @@
 
 use super::Store;
 use super::engine::{Row, Session, StoreError, values};
-use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push};
+use super::queue::{
+    Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
+};
 use crate::source::registry::Reference;
 
 /// An image that is to be scanned.
@@ -25,6 +27,10 @@ pub struct Scanned {
     pub layers: Vec<(String, String)>,
     /// What was not looked at.
     pub gaps: i64,
+    /// The jobs of layers that it was joined without, by name.
+    pub lacks: Vec<String>,
+    /// Why something else of it was not read that may be read another time.
+    pub unread: Option<String>,
     /// The report, as it is kept.
     pub report: Vec<u8>,
 }
@@ -93,7 +99,11 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
     let Some(digest) = image.digest() else {
         let name = format!("tag {image}");
         let subject = image.to_json();
-        push(session, New { kind: Kind::Tag, name: &name, subject: &subject, settings: None, priority })?;
+        let host = registry;
+        push(
+            session,
+            New { kind: Kind::Tag, name: &name, subject: &subject, settings: None, priority, host },
+        )?;
         return Ok(true);
     };
     let seen = "INSERT INTO images
@@ -110,8 +120,7 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
     if row.is_some_and(|row| row.maybe_text(0).as_deref() == Some(settings)) {
         return Ok(false);
     }
-    let (name, subject) = (format!("image {}@{digest}", image.name()), image.to_json());
-    push(session, New { kind: Kind::Image, name: &name, subject: &subject, settings: None, priority })?;
+    push_image(session, image, settings, priority)?;
     Ok(true)
 }
 
@@ -183,8 +192,12 @@ impl Store {
     ) -> Result<Result<(), Lost>, StoreError> {
         let count =
             |severity: &str| scanned.findings.iter().filter(|found| found.severity == severity).count();
+        // What is not whole is to be scanned again when it is told of again.
+        let whole = scanned.lacks.is_empty() && scanned.unread.is_none();
+        let settings = whole.then_some(settings);
         self.within(|session| {
-            if !finish(session, job, worker)? {
+            hold(session, &scanned.lacks)?;
+            if !finish_or_repeat(session, job, worker, scanned.unread.as_deref())? {
                 return Ok(Err(Lost));
             }
             let update =
@@ -208,13 +221,14 @@ impl Store {
                 ],
             )?;
             let Some(row) = row else { return Ok(Ok(())) };
+            note_lacks(session, row.int(0), &scanned.lacks)?;
             keep(session, row.int(0), scanned).map(Ok)
         })
     }
 
     /// The image of that number.
     pub fn image(&self, id: i64) -> Result<Option<ImageRow>, StoreError> {
-        self.within(|session| {
+        self.reading(|session| {
             let found = session.first(&format!("SELECT {ROW} FROM images WHERE id = $1"), values![id])?;
             found.map(|found| row(session, &found)).transpose()
         })
@@ -230,7 +244,7 @@ impl Store {
         let query = format!(
             "SELECT {ROW} FROM images WHERE id > $1 AND ($2 = '' OR registry || '/' || repository = $2) ORDER BY id LIMIT $3"
         );
-        self.within(|session| {
+        self.reading(|session| {
             let found = session.query(&query, values![after, repository.unwrap_or_default(), most])?;
             found.iter().map(|found| row(session, found)).collect()
         })
@@ -248,7 +262,7 @@ impl Store {
                 id IN (SELECT image FROM layers WHERE digest = $1 UNION SELECT image FROM layers WHERE diff_id = $1)
             ORDER BY id LIMIT $3"
         );
-        self.within(|session| {
+        self.reading(|session| {
             let found = session.query(&query, values![digest, after, most])?;
             found.iter().map(|found| row(session, found)).collect()
         })
@@ -266,7 +280,7 @@ impl Store {
             WHERE (image > $1 OR (image = $1 AND fingerprint > $2)) AND (image = $3 OR $3 = 0)
                 AND ($4 = '' OR fingerprint = $4)
             ORDER BY image, fingerprint LIMIT $5";
-        self.within(|session| {
+        self.reading(|session| {
             let (image, fingerprint) = (image.unwrap_or(0), fingerprint.unwrap_or_default());
             let rows = session.query(query, values![after.0, after.1, image, fingerprint, most])?;
             Ok(rows.iter().map(found).collect())
@@ -276,7 +290,7 @@ impl Store {
     /// The report of the image of that number, as it is kept.
     pub fn report(&self, image: i64) -> Result<Option<Vec<u8>>, StoreError> {
         let query = "SELECT report FROM reports WHERE image = $1";
-        self.within(|session| Ok(session.first(query, values![image])?.map(|row| row.bytes(0))))
+        self.reading(|session| Ok(session.first(query, values![image])?.map(|row| row.bytes(0))))
     }
 }
 

@@ -3,7 +3,9 @@
 use super::engine::{Session, StoreError, values};
 
 /// Statements of each version, the first one first.
-const VERSIONS: &[&[&str]] = &[&[
+const VERSIONS: &[&[&str]] = &[FIRST, SECOND];
+
+const FIRST: &[&str] = &[
     // Work to do. `name` says what it is: the same work is there once. `settings` is what a worker has to look for to do
     // it; none: any may. `again`: somebody asked for it while it was being done.
     "CREATE TABLE jobs (
@@ -51,7 +53,40 @@ const VERSIONS: &[&[&str]] = &[&[
         settings TEXT NOT NULL, digest TEXT NOT NULL, report {bytes} NOT NULL, seal {bytes} NOT NULL, kept BIGINT NOT NULL,
         PRIMARY KEY (settings, digest)
     )",
-]];
+];
+
+const SECOND: &[&str] = &[
+    // Whom a job talks to; how often it failed in a way that may pass since it was last asked for, and since when; how many
+    // workers it took along; what it is to be done with when it is done again; whether an image has waited for its layers.
+    "ALTER TABLE jobs ADD COLUMN host TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE jobs ADD COLUMN failures BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN since BIGINT",
+    "ALTER TABLE jobs ADD COLUMN crashes BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE jobs ADD COLUMN wish TEXT",
+    "ALTER TABLE jobs ADD COLUMN waited BIGINT NOT NULL DEFAULT 0",
+    "UPDATE jobs SET waited = 1 WHERE kind = 'image' AND settings IS NOT NULL",
+    "ALTER TABLE needs ADD COLUMN given_up BIGINT NOT NULL DEFAULT 0",
+    // Each state is looked through in its own order.
+    "DROP INDEX jobs_next",
+    "CREATE INDEX jobs_ready ON jobs (host, priority DESC, due, id) WHERE state = 'ready'",
+    "CREATE INDEX jobs_oldest ON jobs (created) WHERE state = 'ready'",
+    "CREATE INDEX jobs_running ON jobs (lease) WHERE state = 'running'",
+    "CREATE INDEX jobs_waiting ON jobs (id) WHERE state = 'waiting'",
+    "CREATE INDEX jobs_later ON jobs (due) WHERE state = 'later'",
+    "CREATE INDEX jobs_dead ON jobs (id) WHERE state = 'dead'",
+    // Whom jobs talk to, how often that one failed since it last answered, and until when it is left in peace.
+    "CREATE TABLE hosts (host TEXT PRIMARY KEY, until BIGINT NOT NULL, failures BIGINT NOT NULL)",
+    "INSERT INTO hosts VALUES ('', 0, 0)",
+    // Layers (names of jobs) that images were joined without; `healed`: it is scanned by now.
+    "CREATE TABLE lacks (
+        image BIGINT NOT NULL REFERENCES images (id) ON DELETE CASCADE, name TEXT NOT NULL, healed BIGINT NOT NULL,
+        PRIMARY KEY (image, name)
+    )",
+    "CREATE INDEX lacks_by_name ON lacks (name)",
+    "CREATE INDEX lacks_healed ON lacks (image) WHERE healed = 1",
+    // Processes that work, and until when they are believed to be there.
+    "CREATE TABLE workers (worker TEXT PRIMARY KEY, settings TEXT NOT NULL, until BIGINT NOT NULL)",
+];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.
 pub(super) fn migrate(session: &mut dyn Session) -> Result<(), StoreError> {

@@ -16,9 +16,11 @@ mod tests;
 use std::path::Path;
 
 pub use self::engine::StoreError;
-use self::engine::{Engine, Session};
+use self::engine::{Engine, Mode, Session};
 pub use self::images::{Found, ImageRow, Scanned, Totals, Wanted};
-pub use self::queue::{Job, Kind, Lost, Waiting, WorkerId};
+pub use self::queue::{
+    Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
+};
 
 /// The database of a service.
 pub struct Store {
@@ -38,22 +40,46 @@ impl Store {
 
     fn with(engine: Box<dyn Engine>) -> Result<Self, StoreError> {
         let store = Self { engine };
-        store.within(migrations::migrate)?;
+        store.transaction(Mode::Long, migrations::migrate)?;
         Ok(store)
     }
 
     /// Whether the database answers.
     pub fn check(&self) -> Result<(), StoreError> {
-        self.within(|session| session.query("SELECT 1 FROM versions", &[]).map(drop))
+        self.reading(|session| session.query("SELECT 1 FROM versions", &[]).map(drop))
     }
 
-    /// Does `work` as a whole or not at all; it may be called again.
+    /// Does `work` as a whole or not at all; it may be called again. When it is done it is on the disk.
     fn within<T>(
         &self,
+        work: impl FnMut(&mut dyn Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(Mode::Durable, work)
+    }
+
+    /// The same, except that a power cut may undo it: for what is done again then.
+    fn lightly<T>(
+        &self,
+        work: impl FnMut(&mut dyn Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(Mode::Light, work)
+    }
+
+    /// Asks without changing anything, and without waiting for who does.
+    fn reading<T>(
+        &self,
+        work: impl FnMut(&mut dyn Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(Mode::Reading, work)
+    }
+
+    fn transaction<T>(
+        &self,
+        mode: Mode,
         mut work: impl FnMut(&mut dyn Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut done = None;
-        self.engine.transaction(&mut |session| {
+        self.engine.transaction(mode, &mut |session| {
             done = Some(work(session)?);
             Ok(())
         })?;

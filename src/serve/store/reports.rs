@@ -28,14 +28,14 @@ impl Reports for Shared {
     fn has(&self, name: ReportName<'_>) -> bool {
         let query = "SELECT 1 FROM blobs WHERE settings = $1 AND digest = $2";
         let found =
-            self.0.within(|session| session.first(query, values![&name.settings.hex(), &name.digest.hex()]));
+            self.0.reading(|session| session.first(query, values![&name.settings.hex(), &name.digest.hex()]));
         found.is_ok_and(|row| row.is_some())
     }
 
     fn find(&self, name: ReportName<'_>) -> Option<(Vec<u8>, [u8; 32])> {
         let query = "SELECT report, seal FROM blobs WHERE settings = $1 AND digest = $2";
         let found =
-            self.0.within(|session| session.first(query, values![&name.settings.hex(), &name.digest.hex()]));
+            self.0.reading(|session| session.first(query, values![&name.settings.hex(), &name.digest.hex()]));
         let row = found.ok()??;
         let packed = row.bytes(0);
         let room = zstd::bulk::Decompressor::upper_bound(&packed)?.min(LARGEST);
@@ -50,7 +50,7 @@ impl Reports for Shared {
         let packed = zstd::bulk::compress(report, LEVEL).ok().filter(|_| report.len() <= LARGEST);
         let Some(packed) = packed else { return };
         // The layer counts as not kept then.
-        let _ = self.0.within(|session| {
+        let _ = self.0.lightly(|session| {
             let (settings, digest) = (name.settings.hex(), name.digest.hex());
             session.execute(insert, values![&settings, &digest, packed.clone(), seal.to_vec()])
         });
@@ -60,6 +60,6 @@ impl Reports for Shared {
         let delete = "DELETE FROM blobs WHERE settings = $1 AND digest = $2";
         let _ = self
             .0
-            .within(|session| session.execute(delete, values![&name.settings.hex(), &name.digest.hex()]));
+            .lightly(|session| session.execute(delete, values![&name.settings.hex(), &name.digest.hex()]));
     }
 }

@@ -1,22 +1,67 @@
 //! The embedded engine: one file, for one machine. Several processes may use it, one writes at a time.
 //!
-//! What was committed is on the disk: the journal is synced at each commit, because a hook is answered when its job is
-//! durable, and a registry does not ask again.
+//! What is durable is on the disk when it returns: the journal is synced, because a hook is answered when its job is there,
+//! and a registry does not ask again. To sync takes longer than all else, so those who come at a time share one (`Writer`).
+//! Who only reads has a connection of his own and waits for nobody.
 
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ToSql, params_from_iter};
 
-use super::engine::{Engine, Row, Session, StoreError, Value, Work, translate};
+use super::engine::{Engine, Mode, Row, Session, StoreError, Translations, Value, Work};
 
 /// A database in a file.
-pub(super) struct Sqlite(Mutex<Connection>);
+pub(super) struct Sqlite {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    /// How many are about to write.
+    coming: AtomicUsize,
+    /// A batch has ended.
+    ended: Condvar,
+    readers: Mutex<Vec<Known>>,
+}
+
+/// Who writes. Several transactions that are to be durable make a batch, which is committed by whoever finds that nobody
+/// comes behind it; until then each of them is a savepoint.
+struct Writer {
+    /// Syncs at each commit.
+    durable: Known,
+    /// Does not.
+    light: Known,
+    /// The batch that is open on `durable`.
+    batch: Option<Batch>,
+}
+
+/// What became of a batch, when it has ended.
+type End = Arc<OnceLock<Result<(), StoreError>>>;
+
+struct Batch {
+    end: End,
+    members: usize,
+}
+
+/// A connection, and the statements that it knows.
+struct Known {
+    connection: Connection,
+    texts: Translations,
+}
 
 /// How long one process waits for another.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Transactions of a batch at most: the first one waits for the last.
+const MEMBERS: usize = 200;
+
+/// Connections for reading that are kept.
+const READERS: usize = 8;
+
+/// Statements that a connection keeps prepared.
+const PREPARED: usize = 200;
 
 const WORDS: &[(&str, &str)] = &[
     ("$", "?"),
@@ -24,6 +69,9 @@ const WORDS: &[(&str, &str)] = &[
     ("{skip}", ""),
     ("{lock}", ""),
     ("{alone}", "SELECT 1"),
+    ("{ids(", "(SELECT value FROM json_each("),
+    ("{texts(", "(SELECT value FROM json_each("),
+    (")}", "))"),
     ("{id}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
     ("{bytes}", "BLOB"),
 ];
@@ -38,38 +86,175 @@ impl Sqlite {
             // What is wrong with it SQLite says better.
             let _ = options.open(file);
         }
-        let connection = Connection::open(file).map_err(|error| failed(&error))?;
-        connection.busy_timeout(PATIENCE).map_err(|error| failed(&error))?;
-        let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;";
-        connection.execute_batch(settings).map_err(|error| failed(&error))?;
-        Ok(Self(Mutex::new(connection)))
+        let durable = Known::open(file, OpenFlags::default(), "PRAGMA synchronous = FULL")?;
+        let light = Known::open(file, OpenFlags::default(), "PRAGMA synchronous = NORMAL")?;
+        Ok(Self {
+            path: file.to_owned(),
+            writer: Mutex::new(Writer { durable, light, batch: None }),
+            coming: AtomicUsize::new(0),
+            ended: Condvar::new(),
+            readers: Mutex::default(),
+        })
+    }
+
+    fn read(&self, work: Work<'_>) -> Result<(), StoreError> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut reader = match kept {
+            Some(reader) => reader,
+            None => Known::open(&self.path, OpenFlags::default(), "PRAGMA query_only = ON")?,
+        };
+        reader.run("BEGIN")?;
+        let done = work(&mut Open(&mut reader));
+        reader.run("COMMIT")?;
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS {
+            readers.push(reader);
+        }
+        done
+    }
+
+    /// Waits for its turn to write.
+    fn enter(&self) -> MutexGuard<'_, Writer> {
+        self.coming.fetch_add(1, Ordering::AcqRel);
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.coming.fetch_sub(1, Ordering::AcqRel);
+        writer
+    }
+
+    fn write(&self, durable: bool, work: Work<'_>) -> Result<(), StoreError> {
+        let mut writer = self.enter();
+        if !durable && writer.batch.is_none() {
+            return writer.light.alone(work);
+        }
+        let end = writer.join()?;
+        let done = catch_unwind(AssertUnwindSafe(|| writer.member(work)));
+        if !matches!(done, Ok(Ok(()))) && writer.durable.connection.is_autocommit() {
+            // The whole batch was undone, as it is when the disk is full.
+            let why = StoreError::passing("what was done at the same time failed");
+            let why = done.as_ref().map_or(why.clone(), |done| done.clone().err().unwrap_or(why));
+            writer.end(Err(why));
+            self.ended.notify_all();
+        }
+        let members = writer.batch.as_ref().map_or(0, |batch| batch.members);
+        let more = self.coming.load(Ordering::Acquire) > 0 && members < MEMBERS;
+        if members > 0 && !more {
+            let committed = writer.commit();
+            writer.end(committed);
+            self.ended.notify_all();
+        }
+        match done {
+            Ok(Ok(())) => {}
+            Ok(failed) => return failed,
+            Err(panic) => {
+                drop(writer);
+                resume_unwind(panic)
+            }
+        }
+        // Whoever comes takes the place of this one.
+        let waited = self.ended.wait_while(writer, |_| end.get().is_none());
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        end.get().cloned().unwrap_or_else(|| Err(StoreError::passing("nothing became of it")))
     }
 }
 
 impl Engine for Sqlite {
-    fn transaction(&self, work: Work<'_>) -> Result<(), StoreError> {
-        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader that turns writer may have to give up; who begins as a writer waits its turn.
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| failed(&error))?;
-        work(&mut Open(&transaction))?;
-        transaction.commit().map_err(|error| failed(&error))
+    fn transaction(&self, mode: Mode, work: Work<'_>) -> Result<(), StoreError> {
+        match mode {
+            Mode::Reading => self.read(work),
+            Mode::Light => self.write(false, work),
+            Mode::Durable | Mode::Long => self.write(true, work),
+        }
     }
 }
 
-struct Open<'t>(&'t rusqlite::Transaction<'t>);
+impl Writer {
+    /// Becomes one of the batch, and begins one if there is none.
+    fn join(&mut self) -> Result<End, StoreError> {
+        if let Some(batch) = &mut self.batch {
+            batch.members += 1;
+            return Ok(Arc::clone(&batch.end));
+        }
+        self.durable.run("BEGIN IMMEDIATE")?;
+        let end = End::default();
+        self.batch = Some(Batch { end: Arc::clone(&end), members: 1 });
+        Ok(end)
+    }
+
+    /// Does `work` within the batch; what fails leaves nothing behind.
+    fn member(&mut self, work: Work<'_>) -> Result<(), StoreError> {
+        self.durable.run("SAVEPOINT member")?;
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut Open(&mut self.durable))));
+        if !matches!(done, Ok(Ok(()))) && !self.durable.connection.is_autocommit() {
+            self.durable.run("ROLLBACK TO member")?;
+        }
+        if !self.durable.connection.is_autocommit() {
+            self.durable.run("RELEASE member")?;
+        }
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn commit(&mut self) -> Result<(), StoreError> {
+        let committed = self.durable.run("COMMIT");
+        if committed.is_err() && !self.durable.connection.is_autocommit() {
+            // What fails here is told by the commit already.
+            let _ = self.durable.run("ROLLBACK");
+        }
+        committed
+    }
+
+    fn end(&mut self, how: Result<(), StoreError>) {
+        if let Some(batch) = self.batch.take() {
+            // A batch ends once.
+            let _ = batch.end.set(how);
+        }
+    }
+}
+
+impl Known {
+    fn open(file: &Path, flags: OpenFlags, more: &str) -> Result<Self, StoreError> {
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open_with_flags(file, flags)?;
+            connection.busy_timeout(PATIENCE)?;
+            connection.set_prepared_statement_cache_capacity(PREPARED);
+            connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;")?;
+            connection.execute_batch(more)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| failed(&error))?;
+        Ok(Self { connection, texts: Translations::default() })
+    }
+
+    fn run(&self, statement: &str) -> Result<(), StoreError> {
+        let run = || self.connection.prepare_cached(statement)?.execute([]);
+        run().map(drop).map_err(|error| failed(&error))
+    }
+
+    /// Does `work` in a transaction of its own.
+    fn alone(&mut self, work: Work<'_>) -> Result<(), StoreError> {
+        // A reader that turns writer may have to give up; who begins as a writer waits its turn.
+        self.run("BEGIN IMMEDIATE")?;
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut Open(self))));
+        let committed = if matches!(done, Ok(Ok(()))) { self.run("COMMIT") } else { Ok(()) };
+        if !self.connection.is_autocommit() {
+            let _ = self.run("ROLLBACK");
+        }
+        done.unwrap_or_else(|panic| resume_unwind(panic)).and(committed)
+    }
+}
+
+struct Open<'k>(&'k mut Known);
 
 impl Session for Open<'_> {
     fn execute(&mut self, statement: &str, values: &[Value]) -> Result<u64, StoreError> {
-        let statement = translate(statement, WORDS);
-        let done = self.0.execute(&statement, params_from_iter(values));
-        done.map(|rows| rows as u64).map_err(|error| failed(&error))
+        let text = self.0.texts.of(statement, WORDS);
+        let done = || self.0.connection.prepare_cached(&text)?.execute(params_from_iter(values));
+        done().map(|rows| rows as u64).map_err(|error| failed(&error))
     }
 
     fn query(&mut self, statement: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let text = self.0.texts.of(statement, WORDS);
         let ask = || -> rusqlite::Result<Vec<Row>> {
-            let mut statement = self.0.prepare(&translate(statement, WORDS))?;
+            let mut statement = self.0.connection.prepare_cached(&text)?;
             let columns = statement.column_count();
             let row = |row: &rusqlite::Row<'_>| {
                 (0..columns)
@@ -112,6 +297,7 @@ fn failed(error: &rusqlite::Error) -> StoreError {
                 | ErrorCode::DatabaseLocked
                 | ErrorCode::DiskFull
                 | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
         )
     );
     StoreError { message: error.to_string(), passing }

@@ -1,0 +1,139 @@
+//! Who does what: jobs are taken on leases, which end by themselves.
+
+use std::time::Duration;
+
+use super::super::Store;
+use super::{Job, TAKEN, WorkerId, pace, taken};
+use crate::serve::store::engine::{Session, StoreError, list, values};
+
+/// A process that works, as the others see it.
+#[derive(Debug, Clone)]
+pub struct Crew {
+    /// Its name.
+    pub worker: WorkerId,
+    /// What it scans with.
+    pub settings: String,
+    /// How long its leases last without being renewed. Milliseconds.
+    lease: i64,
+}
+
+/// What a process does not take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Avoid {
+    /// Images that are to be scanned with these settings: others do that.
+    pub fleets: Vec<String>,
+    /// Jobs that talk to these hosts.
+    pub hosts: Vec<String>,
+}
+
+/// What a process hears when it renews its leases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// How many leases were renewed.
+    pub renewed: u64,
+    /// What other processes scan with that are there.
+    pub fleets: Vec<String>,
+}
+
+/// Jobs that are looked after at a time.
+pub(super) const SOME: usize = 200;
+
+/// A process that said nothing for so many leases is gone.
+const GONE: i64 = 3;
+
+impl Crew {
+    /// A process called `worker` that scans with `settings`.
+    pub fn new(worker: WorkerId, settings: &str, lease: Duration) -> Self {
+        let lease = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 8);
+        Self { worker, settings: settings.to_owned(), lease }
+    }
+}
+
+impl Store {
+    /// Takes the next job that a process can do: the most urgent one, the oldest first, of the hosts that are not left in peace.
+    pub fn claim(&self, crew: &Crew, avoid: &Avoid) -> Result<Option<Job>, StoreError> {
+        let claim = format!(
+            "UPDATE jobs SET state = 'running', worker = $1, lease = {{now}} + $2, attempts = attempts + 1
+            WHERE id = (
+                SELECT id FROM jobs WHERE id IN (
+                    SELECT (
+                        SELECT id FROM jobs WHERE state = 'ready' AND host = hosts.host
+                            AND (settings IS NULL OR settings = $3
+                                OR (kind = 'image' AND settings NOT IN {{texts($4)}}))
+                        ORDER BY priority DESC, due, id LIMIT 1 {{skip}}
+                    ) FROM hosts WHERE until <= {{now}} AND host NOT IN {{texts($5)}}
+                ) ORDER BY priority DESC, due, id LIMIT 1
+            ) RETURNING {TAKEN}"
+        );
+        let [worker, settings] = [crew.worker.as_str(), &crew.settings].map(Into::into);
+        let values = [worker, crew.lease.into(), settings, list(&avoid.fleets), list(&avoid.hosts)];
+        self.lightly(|session| {
+            let job = session.first(&claim, &values)?.as_ref().and_then(taken);
+            if let Some(job) = &job {
+                pace::probe(session, job)?;
+            }
+            Ok(job)
+        })
+    }
+
+    /// Says that a process is there and still works on what it `held`s, and looks after what others left: those who said
+    /// nothing for longer than their leases lost their jobs.
+    pub fn beat(&self, crew: &Crew, held: &[i64]) -> Result<Beat, StoreError> {
+        let renew =
+            "UPDATE jobs SET lease = {now} + $2 WHERE worker = $1 AND state = 'running' AND id IN {ids($3)}";
+        let there = "INSERT INTO workers (worker, settings, until) VALUES ($1, $2, {now} + $3)
+            ON CONFLICT (worker) DO UPDATE SET until = excluded.until";
+        let fleets = "SELECT DISTINCT settings FROM workers WHERE until >= {now} AND settings <> $1";
+        self.lightly(|session| {
+            let worker = crew.worker.as_str();
+            let renewed = session.execute(renew, &[worker.into(), crew.lease.into(), list(held)])?;
+            session.execute(there, values![worker, &crew.settings, crew.lease.saturating_mul(GONE)])?;
+            session.execute("DELETE FROM workers WHERE until < {now}", &[])?;
+            reap(session)?;
+            let fleets = session.query(fleets, values![&crew.settings])?;
+            Ok(Beat { renewed, fleets: fleets.iter().map(|row| row.text(0)).collect() })
+        })
+    }
+
+    /// Has jobs tried again whose time has come; returns how many.
+    pub fn ripen(&self) -> Result<u64, StoreError> {
+        let ripe = "UPDATE jobs SET state = 'ready' WHERE id IN (
+            SELECT id FROM jobs WHERE state = 'later' AND due <= {now} ORDER BY due LIMIT $1 {skip})";
+        self.lightly(|session| session.execute(ripe, values![SOME]))
+    }
+
+    /// Gives back some of what `worker` holds, as if it had never taken it.
+    pub fn give_back(&self, worker: &WorkerId, held: &[i64]) -> Result<u64, StoreError> {
+        let back = "UPDATE jobs SET state = 'ready', worker = NULL, due = {now}
+            WHERE worker = $1 AND state = 'running' AND id IN {ids($2)}";
+        self.lightly(|session| session.execute(back, &[worker.as_str().into(), list(held)]))
+    }
+
+    /// Gives back all that `worker` holds, and says that it is gone.
+    pub fn release(&self, worker: &WorkerId) -> Result<u64, StoreError> {
+        let back = "UPDATE jobs SET state = 'ready', worker = NULL, due = {now}
+            WHERE worker = $1 AND state = 'running'";
+        self.lightly(|session| {
+            session.execute("DELETE FROM workers WHERE worker = $1", values![worker.as_str()])?;
+            session.execute(back, values![worker.as_str()])
+        })
+    }
+}
+
+/// Takes jobs from those who said nothing for too long. The first time somebody else may have them at once, then later and
+/// later, so that a job that takes its workers along does not take along each time what they did beside it.
+fn reap(session: &mut dyn Session) -> Result<(), StoreError> {
+    let gone = "SELECT id, name, crashes FROM jobs WHERE state = 'running' AND lease < {now} ORDER BY id LIMIT $1 {skip}";
+    for row in session.query(gone, values![SOME])? {
+        let (id, name, crashes) = (row.int(0), row.text(1), row.int(2) + 1);
+        let wait = if crashes == 1 { 0 } else { pace::backoff(crashes) };
+        let back = "UPDATE jobs SET state = $2, worker = NULL, crashes = $3, due = {now} + $4 WHERE id = $1";
+        let state = if crashes == 1 { "ready" } else { "later" };
+        session.execute(back, values![id, state, crashes, wait])?;
+        if crashes >= pace::CRASHES {
+            let reason = format!("{crashes} workers stopped in the middle of it");
+            super::end::bury(session, id, &name, &reason)?;
+        }
+    }
+    Ok(())
+}
