@@ -1,7 +1,7 @@
 //! A real `PostgreSQL` server on this machine, of Debian's package, with nothing of the system's own clusters.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ use super::registry::{free_address, run};
 pub(crate) struct Database {
     child: Child,
     folder: tempfile::TempDir,
+    /// The folder of its programs, behind what runs them as another user.
+    programs: String,
     /// Its address, as the service takes it.
     pub(crate) url: String,
 }
@@ -31,39 +33,67 @@ fn programs() -> PathBuf {
     found.unwrap_or_else(|| panic!("PostgreSQL is needed: run tests/install.sh"))
 }
 
+/// Runs the server; it ends with its standard input.
+fn serve(programs: &str, port: &str, folder: &Path) -> Child {
+    let script = format!(
+        "{programs}/postgres -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+         -c fsync=off & server=$!; read -r _ || true; kill -INT $server; wait"
+    );
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    let mut command = Command::new("bash");
+    command.args(["-c", &script]).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null());
+    command.stderr(log).spawn().unwrap()
+}
+
 impl Database {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_address().rsplit(':').next().unwrap().to_owned();
-        let (programs, data) =
-            (programs().display().to_string(), folder.path().join("data").display().to_string());
         // It refuses to run as root.
         let root = String::from_utf8(run("id", &["-u"], folder.path())).unwrap().trim() == "0";
         let user = if root { "setpriv --reuid=postgres --regid=postgres --clear-groups " } else { "" };
         if root {
             run("chown", &["postgres", &folder.path().display().to_string()], folder.path());
         }
-        let script = format!(
-            "set -e; {user}{programs}/initdb -D {data} -U test -A trust -E UTF8 --no-sync > /dev/null; \
-             {user}{programs}/postgres -D {data} -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-             -c fsync=off & server=$!; read -r _ || true; kill -INT $server; wait"
-        );
-        let child = Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(folder.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
-        let this = Self { child, folder, url: format!("postgres://test@127.0.0.1:{port}/postgres") };
+        let programs = format!("{user}{}", programs().display());
+        let made = format!("{programs}/initdb -D data -U test -A trust -E UTF8 --no-sync");
+        run("bash", &["-c", &made], folder.path());
+        let child = serve(&programs, &port, folder.path());
+        let this =
+            Self { child, folder, programs, url: format!("postgres://test@127.0.0.1:{port}/postgres") };
+        this.wait();
+        this
+    }
+
+    fn wait(&self) {
         let started = Instant::now();
-        while this.ask("SELECT 1").is_none() {
-            let log = || fs::read_to_string(this.folder.path().join("log")).unwrap_or_default();
+        while self.ask("SELECT 1").is_none() {
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
             assert!(started.elapsed() < Duration::from_secs(120), "PostgreSQL does not answer: {}", log());
             thread::sleep(Duration::from_millis(100));
         }
-        this
+    }
+
+    /// Ends it at once, as a power cut would; what it is started with again is returned.
+    pub(crate) fn crash(&mut self) {
+        self.signal("-KILL");
+        drop(self.child.stdin.take());
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again behind a crash.
+    pub(crate) fn restart(&mut self) {
+        let port = self.url.rsplit([':', '/']).nth(1).unwrap().to_owned();
+        self.child = serve(&self.programs, &port, self.folder.path());
+        self.wait();
+    }
+
+    /// Sends a signal to the server and all that works for it.
+    pub(crate) fn signal(&self, signal: &str) {
+        let server = fs::read_to_string(self.folder.path().join("data/postmaster.pid")).unwrap();
+        let server = server.lines().next().unwrap();
+        let script = format!("kill {signal} {server} $(ps -o pid= --ppid {server})");
+        run("bash", &["-c", &script], self.folder.path());
     }
 
     /// What it answers to a statement, if it answers.

@@ -7,6 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "serve")]
+use layersift::digest::Digest;
+#[cfg(feature = "serve")]
+use serde_json::{Value, json};
+
 use super::bundle::Bundle;
 
 /// The user whom a registry with logins knows.
@@ -121,6 +126,33 @@ impl Registry {
         let layout = tempfile::tempdir().unwrap();
         bundle.write_dir(layout.path());
         self.copy(&format!("oci:{}", layout.path().display()), name, &["--all", "--preserve-digests"]);
+    }
+
+    /// Makes `count` images `app:0`, `app:1`, … of the image `app:base`: with its layers, and a configuration of their own.
+    #[cfg(feature = "serve")]
+    pub(crate) fn multiply(&self, count: usize) {
+        let agent = ureq::Agent::new_with_defaults();
+        let at = |path: &str| format!("http://{}/v2/app/{path}", self.address);
+        let get = |path: &str| -> Value {
+            let kind = "application/vnd.oci.image.manifest.v1+json";
+            let mut answer = agent.get(at(path)).header("accept", kind).call().unwrap();
+            serde_json::from_reader(answer.body_mut().as_reader()).unwrap()
+        };
+        let mut manifest = get("manifests/base");
+        let mut config = get(&format!("blobs/{}", manifest["config"]["digest"].as_str().unwrap()));
+        for number in 0..count {
+            config["config"]["Labels"] = json!({"number": number.to_string()});
+            let bytes = serde_json::to_vec(&config).unwrap();
+            let digest = Digest::of(&bytes).to_string();
+            manifest["config"]["digest"] = json!(digest);
+            manifest["config"]["size"] = json!(bytes.len());
+            let begun = agent.post(at("blobs/uploads/")).send_empty().unwrap();
+            let upload = begun.headers()["location"].to_str().unwrap();
+            agent.put(format!("{upload}&digest={digest}")).send(&bytes).unwrap();
+            let kind = manifest["mediaType"].as_str().unwrap().to_owned();
+            let put = agent.put(at(&format!("manifests/{number}"))).content_type(kind);
+            put.send(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+        }
     }
 
     /// Copies whatever skopeo can read, with more arguments for it.

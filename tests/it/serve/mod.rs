@@ -4,6 +4,7 @@ mod access;
 mod edge;
 mod faults;
 mod fleet;
+mod outages;
 mod push;
 
 use std::fs;
