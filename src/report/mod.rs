@@ -13,7 +13,7 @@ pub mod diff;
 mod escape;
 mod github;
 mod gitlab;
-mod html;
+pub mod html;
 mod json;
 mod jsonl;
 mod junit;

@@ -6,6 +6,7 @@
 //! many credentials share. Of a page that would be too large every text is cut shorter.
 
 mod advice;
+mod pages;
 mod stack;
 mod timeline;
 mod view;
@@ -24,7 +25,10 @@ use crate::digest::Digest;
 use crate::findings::Outcome;
 use crate::image::Image;
 
+pub use self::pages::{PageError, Pages, STYLE as PAGE_STYLE};
+
 const PAGE: &str = include_str!("report.html");
+const PARTS: &str = include_str!("parts.html");
 const STYLE: &str = include_str!("report.css");
 const SCRIPT: &str = include_str!("report.js");
 
@@ -61,7 +65,9 @@ pub(super) fn write(out: &mut dyn Write, outcomes: &[Outcome], options: &ReportO
 }
 
 fn fill(context: Value) -> Result<String, minijinja::Error> {
-    environment().template_from_named_str("report.html", PAGE)?.render(Serde(context))
+    let mut environment = environment();
+    environment.add_template("parts.html", PARTS)?;
+    environment.template_from_named_str("report.html", PAGE)?.render(Serde(context))
 }
 
 fn context(outcomes: &[Outcome], options: &ReportOptions, room: Room) -> Value {
