@@ -85,6 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "findings/condition/",
             "cli/suppress.rs",
             "cli/values.rs",
+            "serve/http/page/time.rs",
             "report/gitlab/mod.rs",
             "source/registry/retry.rs",
             "source/registry/early.rs",

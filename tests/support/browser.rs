@@ -79,9 +79,24 @@ impl Browser {
 
     /// Opens a file and waits until it is loaded.
     pub(crate) fn open(&mut self, file: &Path) {
+        self.go(&format!("file://{}", file.display()));
+    }
+
+    /// Opens an address and waits until it is loaded.
+    pub(crate) fn go(&mut self, url: &str) {
         let before = self.loaded;
-        let url = format!("file://{}", file.display());
         self.call("Page.navigate", &json!({ "url": url }));
+        self.loads_after(before);
+    }
+
+    /// What an expression does leads to another page; waits until that is loaded.
+    pub(crate) fn follow(&mut self, expression: &str) {
+        let before = self.loaded;
+        self.evaluate(expression);
+        self.loads_after(before);
+    }
+
+    fn loads_after(&mut self, before: usize) {
         while self.loaded == before {
             self.hear();
         }
@@ -95,12 +110,28 @@ impl Browser {
         answer["result"]["value"].clone()
     }
 
+    /// Presses and releases a key that leads to another page; waits until that is loaded.
+    pub(crate) fn press_and_follow(&mut self, key: &str) {
+        let before = self.loaded;
+        self.press(key);
+        self.loads_after(before);
+    }
+
     /// Presses and releases a key that writes `text`, or one without a text such as `Escape`.
     pub(crate) fn press(&mut self, key: &str) {
         let text = if key.len() == 1 { key } else { "" };
+        let text = if key == "Enter" { "\r" } else { text };
+        let code = match key {
+            "Enter" => 13,
+            "Tab" => 9,
+            _ => 0,
+        };
         for kind in ["keyDown", "keyUp"] {
             let text = if kind == "keyDown" { text } else { "" };
-            self.call("Input.dispatchKeyEvent", &json!({ "type": kind, "key": key, "text": text }));
+            self.call(
+                "Input.dispatchKeyEvent",
+                &json!({ "type": kind, "key": key, "text": text, "windowsVirtualKeyCode": code }),
+            );
         }
     }
 

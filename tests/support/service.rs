@@ -85,6 +85,11 @@ impl Service {
             .unwrap()
     }
 
+    /// Where it listens: host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends a request; its status and body, if there is an answer.
     pub(crate) fn ask(
         &self,

@@ -25,7 +25,8 @@ use crate::digest::Digest;
 use crate::findings::Outcome;
 use crate::image::Image;
 
-pub use self::pages::{PageError, Pages, STYLE as PAGE_STYLE};
+pub use self::pages::{PageError, Pages, STYLE as PAGE_STYLE, outcome_values};
+pub use self::view::Choice;
 
 const PAGE: &str = include_str!("report.html");
 const PARTS: &str = include_str!("parts.html");

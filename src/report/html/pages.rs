@@ -1,5 +1,7 @@
 //! Pages of others that look like this one: its style, its words for numbers, and its care with texts.
 //!
+//! Of an outcome they show the stacks and a choice of its findings, by the macros of `parts.html`.
+//!
 //! Templates are given once. Every text that they are filled with is sanitized as in a report, and escaped as HTML.
 
 use std::fmt;
@@ -8,6 +10,9 @@ use minijinja::Environment;
 use minijinja::value::Serde;
 use serde_json::Value;
 
+use super::view::{self, Choice};
+use crate::findings::Outcome;
+use crate::report::ReportOptions;
 use crate::report::sanitize::sanitize_values;
 use crate::report::template::environment;
 use crate::report::words;
@@ -17,6 +22,16 @@ const TEXT: usize = 4_000;
 
 /// The style of the page in HTML, without which its parts are only text.
 pub const STYLE: &str = super::STYLE;
+
+/// What `parts.html` shows of an outcome: `images` with their rows, the chosen `findings`, how many are `fitting`, the `advice` that
+/// several share, and `problems`.
+pub fn outcome_values(outcome: &Outcome, options: &ReportOptions, choice: Choice<'_>) -> Value {
+    let mut values = view::chosen((0, outcome), options, super::ROOMS[0], choice);
+    values["problems"] = view::problems(&outcome.problems).into();
+    values["coverage"] = view::coverage(outcome).into();
+    values["verdict"] = words::verdict(outcome).into();
+    values
+}
 
 /// Templates that know each other. Filters beside the usual ones: `thousands` and `bytes` of numbers.
 pub struct Pages(Environment<'static>);
@@ -63,7 +78,8 @@ mod tests {
 
     #[test]
     fn texts_are_escaped_and_numbers_told() {
-        let pages = Pages::new(&[("x.html", "{{ text }} {{ many | thousands }} {{ size | bytes }}")]).unwrap();
+        let pages =
+            Pages::new(&[("x.html", "{{ text }} {{ many | thousands }} {{ size | bytes }}")]).unwrap();
         let filled = pages.fill("x.html", json!({"text": "<b>\u{202e}", "many": 12_345, "size": 2048}));
         assert_eq!(filled.unwrap(), r"&lt;b&gt;\u{202e} 12,345 2.0 KiB");
     }

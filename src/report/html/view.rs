@@ -16,15 +16,60 @@ const PROBLEMS: usize = 500;
 const SUPPRESSED: usize = 500;
 const IMAGES: usize = 50;
 
+/// Which findings of an outcome are shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'c> {
+    /// Only those of this row of the stack.
+    pub row: Option<&'c str>,
+    /// Only the one with this anchor.
+    pub finding: Option<&'c str>,
+    /// Behind so many of them.
+    pub from: usize,
+    /// At most so many.
+    pub most: usize,
+}
+
 /// The outcome of that index.
 pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions, room: Room) -> Value {
+    let all = Choice { row: None, finding: None, from: 0, most: FINDINGS };
+    let tone = match (outcome.findings.is_empty(), outcome.has_gaps() || outcome.coverage.blobs.is_empty()) {
+        (false, _) => "leaks",
+        (true, true) => "unsure",
+        (true, false) => "clean",
+    };
+    let suppressed = outcome.suppression.findings.iter().take(SUPPRESSED).map(suppressed);
+    let mut values = chosen((index, outcome), options, room, all);
+    values["source"] = json!(words::source(outcome));
+    values["tone"] = json!(tone);
+    values["verdict"] = json!(words::verdict(outcome));
+    values["not_shown"] = json!(words::not_shown(outcome));
+    values["policy"] = json!(words::policy(outcome));
+    values["more_findings"] = json!(outcome.findings.len().saturating_sub(FINDINGS));
+    values["problems"] = json!(problems(&outcome.problems));
+    values["suppressed"] = json!(suppressed.collect::<Vec<_>>());
+    values["coverage"] = json!(coverage(outcome));
+    values
+}
+
+/// The stacks of an outcome, those of its findings that are chosen, and how many there are to choose from.
+pub(super) fn chosen(
+    (index, outcome): (usize, &Outcome),
+    options: &ReportOptions,
+    room: Room,
+    choice: Choice<'_>,
+) -> Value {
     let anchors: Vec<_> =
         (0..outcome.findings.len()).map(|finding| format!("finding-{index}-{finding}")).collect();
     let stacks = Stacks::new(index, outcome, &anchors);
-    let shown = outcome.findings.iter().zip(&anchors).take(FINDINGS);
     let shared = Shared::new(index, outcome, (FINDINGS, room.text));
+    let fits = |(found, anchor): &(&Finding, &String)| {
+        let on_row = choice.row.is_none_or(|row| rows(found, &stacks).any(|key| key == row));
+        on_row && choice.finding.is_none_or(|finding| finding == anchor.as_str())
+    };
+    let fitting: Vec<_> = outcome.findings.iter().zip(&anchors).filter(fits).collect();
+    let shown = fitting.iter().skip(choice.from).take(choice.most);
     let findings: Vec<_> = shown
-        .map(|(found, anchor)| {
+        .map(|&(found, anchor)| {
             let mut shown = finding((outcome, found), anchor, &stacks, options);
             shown["fix"] = found.fix.iter().map(|line| shared.line(line)).collect();
             shown["places"] = found.places.iter().take(room.places).map(words::whole_place).collect();
@@ -33,26 +78,12 @@ pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions, r
         })
         .collect();
     let images: Vec<_> = (0..outcome.images.len().min(IMAGES)).map(|image| stacks.image(image)).collect();
-    let tone = match (outcome.findings.is_empty(), outcome.has_gaps() || outcome.coverage.blobs.is_empty()) {
-        (false, _) => "leaks",
-        (true, true) => "unsure",
-        (true, false) => "clean",
-    };
-    let suppressed = outcome.suppression.findings.iter().take(SUPPRESSED).map(suppressed);
-    json!({
-        "source": words::source(outcome),
-        "tone": tone,
-        "verdict": words::verdict(outcome),
-        "not_shown": words::not_shown(outcome),
-        "policy": words::policy(outcome),
-        "images": images,
-        "findings": findings,
-        "advice": shared.list(),
-        "more_findings": outcome.findings.len().saturating_sub(FINDINGS),
-        "problems": problems(&outcome.problems),
-        "suppressed": suppressed.collect::<Vec<_>>(),
-        "coverage": coverage(outcome),
-    })
+    json!({ "images": images, "findings": findings, "fitting": fitting.len(), "advice": shared.list() })
+}
+
+/// The rows of the stack that a finding belongs to.
+fn rows<'a>(finding: &'a Finding, stacks: &'a Stacks<'_>) -> impl Iterator<Item = String> + 'a {
+    finding.places.iter().flat_map(|place| [stacks.key(place), stacks.hiding_key(place)]).flatten()
 }
 
 /// Without what depends on the page's size.
@@ -62,7 +93,6 @@ fn finding(
     stacks: &Stacks<'_>,
     options: &ReportOptions,
 ) -> Value {
-    let keys = finding.places.iter().flat_map(|place| [stacks.key(place), stacks.hiding_key(place)]);
     let revoke = finding.revoke.as_deref().filter(|revoke| revoke.starts_with("https://"));
     let facts = finding.facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value }));
     let parts = finding.parts.iter().map(|part| part_fact(part, options));
@@ -81,7 +111,7 @@ fn finding(
         "facts": facts.chain(parts).collect::<Vec<_>>(),
         "places_about": words::count(finding.places.len() as u64, "place"),
         "states": words_of(finding.places.iter().map(|place| state(place).to_owned())),
-        "rows": words_of(keys.flatten()),
+        "rows": words_of(rows(finding, stacks)),
         "timeline": timeline::events(finding),
         "track": timeline::track(finding, outcome, stacks),
     })
@@ -113,7 +143,7 @@ fn part_fact(part: &Part, options: &ReportOptions) -> Value {
     json!({ "name": part.name, "value": value })
 }
 
-fn problems(all: &[Problem]) -> Vec<Value> {
+pub(super) fn problems(all: &[Problem]) -> Vec<Value> {
     let (gaps, notes): (Vec<_>, Vec<_>) = all.iter().partition(|problem| problem.kind.is_gap());
     let lists = [("Not looked at, or not to be trusted", gaps), ("Notes", notes)];
     let lists = lists.into_iter().filter(|(_, problems)| !problems.is_empty());
@@ -144,7 +174,7 @@ fn suppressed(suppressed: &Suppressed) -> Value {
     })
 }
 
-fn coverage(outcome: &Outcome) -> String {
+pub(super) fn coverage(outcome: &Outcome) -> String {
     let total = outcome.coverage.total();
     let unverified = outcome.coverage.blobs.iter().filter(|blob| !blob.verified).count();
     let verified = match unverified {

@@ -43,14 +43,21 @@ pub enum Role {
     Admin,
 }
 
+/// Every role, and what the configuration calls it.
+const ROLES: &[(Role, &str)] = &[(Role::Read, "read"), (Role::Triage, "triage"), (Role::Admin, "admin")];
+
+impl Role {
+    /// What the configuration calls it.
+    pub fn as_str(self) -> &'static str {
+        ROLES.iter().find(|(role, _)| *role == self).map_or("", |(_, name)| name)
+    }
+}
+
 impl TokenTable {
     pub(super) fn checked(&self, secrets: &Secrets<'_>) -> Result<Token, String> {
-        let role = match self.role.as_str() {
-            "read" => Role::Read,
-            "triage" => Role::Triage,
-            "admin" => Role::Admin,
-            other => return Err(format!("there is no role `{other}`: there are read, triage and admin")),
-        };
+        let role = ROLES.iter().find(|(_, name)| *name == self.role).map(|(role, _)| *role);
+        let role = role
+            .ok_or_else(|| format!("there is no role `{}`: there are read, triage and admin", self.role))?;
         let secret = secrets.read(self.secret_file.as_ref(), self.secret_env.as_ref())?;
         Ok(Token { name: self.name.clone(), role, secret })
     }

@@ -110,6 +110,11 @@ fn signed(delivery: &Delivery<'_>, header: &str, key: &Secret) -> bool {
     !key.is_empty() && mac(key.expose(), delivery.body).verify_slice(&given).is_ok()
 }
 
+/// A hash of `text` that nobody can make who does not have `key`.
+pub(in crate::serve) fn keyed(key: &[u8], text: &[u8]) -> [u8; 32] {
+    mac(key, text).finalize().into_bytes().into()
+}
+
 fn mac(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
     let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);

@@ -11,6 +11,7 @@ mod connections;
 mod guard;
 mod hooks;
 mod operations;
+mod page;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -52,7 +53,15 @@ pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Re
 
 fn router(service: &Arc<Service>) -> Router {
     let routes = Router::new().merge(hooks::routes()).merge(operations::routes()).merge(api::routes());
-    let missing = || async { refuse(StatusCode::NOT_FOUND, "there is nothing at this address") };
+    let routes = routes.merge(page::routes());
+    let missing = |headers: HeaderMap| async move {
+        let browser = text(&headers, "accept").is_some_and(|accepted| accepted.contains("text/html"));
+        if browser {
+            page::absent(None)
+        } else {
+            refuse(StatusCode::NOT_FOUND, "there is nothing at this address")
+        }
+    };
     let guard = from_fn_with_state(Arc::clone(service), guard::guard);
     routes.fallback(missing).with_state(Arc::clone(service)).layer(guard).layer(map_response(plain))
 }

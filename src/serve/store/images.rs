@@ -89,7 +89,7 @@ pub struct Totals {
     pub low: i64,
 }
 
-const ROW: &str =
+pub(super) const ROW: &str =
     "id, registry, repository, digest, first_seen, last_seen, scanned, critical, high, medium, low, gaps";
 
 /// Notes that an image is there, and has it scanned unless it was, with the same settings.
@@ -124,7 +124,7 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
     Ok(true)
 }
 
-fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, StoreError> {
+pub(super) fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, StoreError> {
     let (registry, repository, digest) = (row.text(1), row.text(2), row.text(3));
     let tags =
         "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag LIMIT 100";
@@ -141,7 +141,7 @@ fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, StoreError> {
     })
 }
 
-fn found(row: &Row) -> Found {
+pub(super) fn found(row: &Row) -> Found {
     Found {
         image: row.int(0),
         fingerprint: row.text(1),

@@ -86,6 +86,15 @@ const SECOND: &[&str] = &[
     "CREATE INDEX lacks_healed ON lacks (image) WHERE healed = 1",
     // Processes that work, and until when they are believed to be there.
     "CREATE TABLE workers (worker TEXT PRIMARY KEY, settings TEXT NOT NULL, until BIGINT NOT NULL)",
+    // Who is signed in at the pages: a hash of what the browser has, and what proves its token.
+    "CREATE TABLE sessions (
+        id TEXT PRIMARY KEY, proof TEXT NOT NULL, begun BIGINT NOT NULL, used BIGINT NOT NULL
+    )",
+    // What the overview asks for.
+    "CREATE INDEX findings_by_severity ON findings (severity, fingerprint, first_seen)",
+    "CREATE INDEX findings_by_age ON findings (first_seen DESC)",
+    "CREATE INDEX images_by_leaks ON images (critical DESC, high DESC, medium DESC, low DESC, id DESC)",
+    "CREATE INDEX images_with_gaps ON images (gaps) WHERE gaps > 0",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

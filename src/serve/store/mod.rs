@@ -6,9 +6,11 @@
 mod engine;
 mod images;
 mod migrations;
+mod overview;
 mod postgres;
 mod queue;
 mod reports;
+mod sessions;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use std::path::Path;
 pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session};
 pub use self::images::{Found, ImageRow, Scanned, Totals, Wanted};
+pub use self::overview::{Glance, Open, Running};
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };

@@ -5,6 +5,7 @@ mod edge;
 mod faults;
 mod fleet;
 mod outages;
+mod page;
 mod push;
 
 use std::fs;

@@ -1,0 +1,54 @@
+//! The list of images.
+
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::time::when;
+use super::{Answer, Asked, ROWS, Shared, Visitor, asked, field, shown, wrong};
+use crate::serve::store::ImageRow;
+
+/// Images, a page of them.
+pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields): Asked) -> Answer {
+    let after = field(&fields, "after").map_or(Ok(0), str::parse::<i64>);
+    let after = after.map_err(|_| {
+        wrong(Some(&visitor), StatusCode::BAD_REQUEST, "This address leads to no page of the list.")
+    })?;
+    let repository = field(&fields, "repository").map(str::to_owned);
+    let asked_for = repository.clone();
+    let rows =
+        asked(&service, &visitor, move |service| service.store.images(repository.as_deref(), after, ROWS))
+            .await?;
+    let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.id);
+    let images: Vec<_> = rows.iter().map(image_values).collect();
+    let values = json!({"title": "Images", "images": images, "next": next, "repository": asked_for, "first": after == 0});
+    Ok(shown(&visitor, "images", "images.html", values))
+}
+
+/// What a list shows of an image.
+pub(super) fn image_values(row: &ImageRow) -> Value {
+    let (repository, digest) = row.name.split_once('@').unwrap_or((&row.name, ""));
+    let short: String = digest.chars().take(19).collect();
+    let counts = [
+        ("critical", row.totals.critical),
+        ("high", row.totals.high),
+        ("medium", row.totals.medium),
+        ("low", row.totals.low),
+    ];
+    let counts = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| json!({"name": name, "count": count}));
+    json!({
+        "id": row.id,
+        "repository": repository,
+        "digest": digest,
+        "short": short,
+        "tags": row.tags,
+        "counts": counts.collect::<Vec<_>>(),
+        "gaps": row.gaps,
+        "scanned": row.scanned.map(when),
+        "first_seen": when(row.first_seen),
+        "last_seen": when(row.last_seen),
+    })
+}

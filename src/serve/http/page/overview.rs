@@ -1,0 +1,86 @@
+//! What is open and what is under way, at a glance; the latter by itself too, for a page that stays open.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::images::image_values;
+use super::jobs::STATES;
+use super::time::{span, when};
+use super::{Answer, Shared, Visitor, asked, shown, with};
+use crate::serve::Service;
+use crate::serve::store::{Glance, StoreError};
+
+/// Rows of each list.
+const ROWS: usize = 8;
+
+/// Scans that are listed.
+const RUNNING: usize = 20;
+
+/// Days within which something is new.
+const NEW: i64 = 7;
+
+/// The first page.
+pub(super) async fn overview(State(service): Shared, visitor: Visitor) -> Answer {
+    let look = |service: &Service| Ok((service.store.glance(NEW, ROWS)?, now(service)?));
+    let (glance, now) = asked(&service, &visitor, look).await?;
+    let values = json!({"title": "Overview", "hooks": hooks(&service), "days": NEW});
+    Ok(shown(&visitor, "overview", "overview.html", with(with(values, glance_values(&glance)), now)))
+}
+
+/// What is under way.
+pub(super) async fn live(State(service): Shared, visitor: Visitor) -> Result<Response, Response> {
+    let now = asked(&service, &visitor, now).await?;
+    Ok(shown(&visitor, "overview", "live.html", now))
+}
+
+fn now(service: &Service) -> Result<Value, StoreError> {
+    let depth = service.depth()?;
+    let jobs = |state: &str| -> i64 {
+        depth.jobs.iter().filter(|(_, other, _)| other == state).map(|(.., jobs)| jobs).sum()
+    };
+    let states = STATES.iter().map(|state| (state, jobs(state))).filter(|(_, jobs)| *jobs > 0);
+    let states = states.map(|(state, jobs)| json!({"name": state, "jobs": jobs}));
+    let running = service.store.running(RUNNING)?;
+    let running = running.iter().map(|job| {
+        let machine = job.worker.split('/').next();
+        json!({"kind": job.kind, "what": job.what, "worker": machine, "tries": job.attempts})
+    });
+    Ok(json!({
+        "states": states.collect::<Vec<_>>(),
+        "oldest": (jobs("ready") > 0).then(|| span(depth.oldest / 1_000)),
+        "running": running.collect::<Vec<_>>(),
+    }))
+}
+
+fn glance_values(glance: &Glance) -> Value {
+    let severities = glance
+        .severities
+        .iter()
+        .map(|severity| json!({"name": severity.name, "open": severity.open, "new": severity.new}));
+    let newest = glance.newest.iter().map(|found| {
+        json!({
+            "fingerprint": found.fingerprint, "name": found.name, "rule": found.rule, "severity": found.severity,
+            "redacted": found.redacted, "place": found.place, "image": found.image, "first_seen": when(found.first_seen),
+        })
+    });
+    json!({
+        "severities": severities.collect::<Vec<_>>(),
+        "newest": newest.collect::<Vec<_>>(),
+        "worst": glance.worst.iter().map(image_values).collect::<Vec<_>>(),
+        "images": glance.images,
+        "gaps": glance.gaps,
+    })
+}
+
+/// Addresses of hooks, as senders write them, for whoever sees nothing yet.
+fn hooks(service: &Service) -> Vec<String> {
+    let name = |hook: &crate::serve::config::Hook| {
+        let kind = hook.dialect.map_or(crate::serve::hooks::AUTO, |dialect| dialect.name);
+        format!("/hooks/{kind}")
+    };
+    let mut all: Vec<String> = service.config.hooks.iter().map(name).collect();
+    all.sort();
+    all.dedup();
+    all
+}

@@ -1,0 +1,105 @@
+//! What there is at a glance: open credentials by severity, the newest, the worst images, and what is under way.
+//!
+//! Each answer is bounded, and comes from an index.
+
+use serde_json::Value;
+
+use super::Store;
+use super::engine::{Row, StoreError, values};
+use super::images::{Found, ImageRow, ROW, found, row};
+
+/// What is known, at a glance.
+#[derive(Debug, Clone, Default)]
+pub struct Glance {
+    /// The worst first.
+    pub severities: Vec<Open>,
+    /// Credentials that were found last.
+    pub newest: Vec<Found>,
+    /// Images that leak most.
+    pub worst: Vec<ImageRow>,
+    /// Whether there is any image.
+    pub images: bool,
+    /// How many images were not looked at as a whole; no more than a thousand are counted.
+    pub gaps: i64,
+}
+
+/// Open credentials of a severity, each once.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields say it")]
+pub struct Open {
+    pub name: &'static str,
+    pub open: i64,
+    /// How many of them were not known before.
+    pub new: i64,
+}
+
+/// A job that a worker does.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields say it")]
+pub struct Running {
+    pub kind: String,
+    /// Image or layer, for people.
+    pub what: String,
+    pub worker: String,
+    pub attempts: i64,
+}
+
+/// The worst first.
+const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
+
+/// Milliseconds of a day.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+impl Store {
+    /// What is known, with lists of at most `most` rows; new is what was first found within so many `days`.
+    pub fn glance(&self, days: i64, most: usize) -> Result<Glance, StoreError> {
+        let open = "SELECT severity, count(*), coalesce(sum(CASE WHEN first > {now} - $1 THEN 1 ELSE 0 END), 0)
+            FROM (SELECT severity, fingerprint, min(first_seen) AS first FROM findings GROUP BY severity, fingerprint) AS known
+            GROUP BY severity";
+        let newest = "SELECT image, fingerprint, rule, name, severity, redacted, place, places, first_seen
+            FROM findings ORDER BY first_seen DESC LIMIT $1";
+        let worst = format!(
+            "SELECT {ROW} FROM images WHERE critical + high + medium + low > 0
+            ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
+        );
+        let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS some";
+        self.reading(|session| {
+            let counts = session.query(open, values![days.saturating_mul(DAY)])?;
+            let count = |name: &'static str| {
+                let row = counts.iter().find(|row| row.text(0) == name);
+                Open { name, open: row.map_or(0, |row| row.int(1)), new: row.map_or(0, |row| row.int(2)) }
+            };
+            let rows = session.query(newest, values![most])?;
+            let images = session.query(&worst, values![most])?;
+            Ok(Glance {
+                severities: SEVERITIES.map(count).to_vec(),
+                newest: rows.iter().map(found).collect(),
+                worst: images.iter().map(|image| row(session, image)).collect::<Result<_, _>>()?,
+                images: session.first("SELECT 1 FROM images LIMIT 1", &[])?.is_some(),
+                gaps: session.first(gaps, &[])?.map_or(0, |row| row.int(0)),
+            })
+        })
+    }
+
+    /// Jobs that workers do, the first `most` of them.
+    pub fn running(&self, most: usize) -> Result<Vec<Running>, StoreError> {
+        let running =
+            "SELECT kind, subject, worker, attempts FROM jobs WHERE state = 'running' ORDER BY id LIMIT $1";
+        self.reading(|session| Ok(session.query(running, values![most])?.iter().map(doing).collect()))
+    }
+}
+
+fn doing(row: &Row) -> Running {
+    Running { kind: row.text(0), what: named(&row.text(1)), worker: row.text(2), attempts: row.int(3) }
+}
+
+/// What a job is about: all kinds have a registry and a repository, and a digest or a tag.
+fn named(subject: &str) -> String {
+    let subject: Value = serde_json::from_str(subject).unwrap_or_default();
+    let part = |name: &str| subject.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let tag = part("tag");
+    let tag = if tag.is_empty() { String::new() } else { format!(":{tag}") };
+    let digest: String = part("digest").chars().take(19).collect();
+    let digest = if digest.is_empty() { String::new() } else { format!("@{digest}") };
+    format!("{}/{}{tag}{digest}", part("registry"), part("repository"))
+}

@@ -1,0 +1,295 @@
+//! The pages of the service in a browser: signing in, what is shown of what was pushed, and who is obeyed.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{image, token};
+use crate::support::browser::Browser;
+use crate::support::bundle::Bundle;
+use crate::support::compression::Compression;
+use crate::support::formats::named;
+use crate::support::image::ImageBuilder;
+use crate::support::registry::{Registry, free_address};
+use crate::support::service::Service;
+use serde_json::json;
+
+const READER: &str = "a reader of this test";
+const DECIDER: &str = "who decides in this test";
+const ADMIN: &str = "an admin of this test";
+
+/// A service with a token of each role, that was told of nothing yet.
+struct Desk {
+    service: Service,
+    registry: Registry,
+    _folder: TempDir,
+}
+
+impl Desk {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tokens = String::new();
+        for (role, secret) in [("read", READER), ("triage", DECIDER), ("admin", ADMIN)] {
+            fs::write(folder.path().join(role), secret).unwrap();
+            let _ = write!(
+                tokens,
+                "[[serve.token]]\nname = 'the {role}'\nrole = '{role}'\nsecret-file = '{role}'\n"
+            );
+        }
+        let registry = Registry::plain();
+        let service = Service::start(folder.path(), &free_address(), &[&registry.address], &tokens);
+        Self { service, registry, _folder: folder }
+    }
+
+    /// Pushes an image, tells of it, and waits until nothing is left to do.
+    fn scan(&self, bundle: &Bundle, name: &str) {
+        self.registry.push(bundle, name);
+        self.told(name);
+    }
+
+    /// Tells of an image, and waits until nothing is left to do.
+    fn told(&self, name: &str) {
+        self.service.tell(&format!("{}/{name}", self.registry.address));
+        self.service.wait_for("the queue to be empty", |service| {
+            let (_, jobs) = service.ask("GET", "/api/v1/jobs", Some(&format!("Bearer {ADMIN}")), "").unwrap();
+            serde_json::from_str::<serde_json::Value>(&jobs).unwrap()["items"] == json!([])
+        });
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.service.address())
+    }
+
+    /// Signs in with a token, and says what the page is then.
+    fn sign_in(&self, browser: &mut Browser, secret: &str) -> String {
+        browser.go(&self.url("/"));
+        browser.evaluate(&format!("document.getElementById('token').value = {secret:?}"));
+        browser.follow("document.querySelector('form.door button').click()");
+        text(browser, "h1")
+    }
+
+    /// Sends a request as a program does; status, what is set as cookie, and body.
+    fn raw(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String, String) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        if method == "POST" {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer =
+            ureq::Agent::new_with_config(config).run(request.body(body.to_owned()).unwrap()).unwrap();
+        let cookie = answer.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), cookie.unwrap_or_default(), body)
+    }
+
+    /// A session of whoever has this token: its cookie, and what its forms hold.
+    fn session(&self, secret: &str) -> (String, String) {
+        let (status, cookie, _) =
+            self.raw("POST", "/sign-in", &[], &format!("token={}", secret.replace(' ', "+")));
+        assert_eq!(status, 303);
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        let (status, _, page) = self.raw("GET", "/", &[("cookie", &cookie)], "");
+        assert_eq!(status, 200, "{page}");
+        let (_, mark) = page.split_once("name=\"mark\" value=\"").unwrap();
+        (cookie, mark.split('"').next().unwrap().to_owned())
+    }
+}
+
+fn text(browser: &mut Browser, selector: &str) -> String {
+    let text = browser.evaluate(&format!("document.querySelector({selector:?}).textContent.trim()"));
+    text.as_str().unwrap().to_owned()
+}
+
+/// Nothing went wrong on any page, and nothing but the service was asked for anything.
+fn check_quiet(browser: &Browser, desk: &Desk) {
+    assert_eq!(browser.errors, [""; 0]);
+    let others: Vec<_> = browser.requests.iter().filter(|url| !url.starts_with(&desk.url("/"))).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+#[test]
+fn whoever_shows_a_token_sees_what_is_there() {
+    let desk = Desk::start();
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, "another token than those"), "Sign in");
+    assert_eq!(text(&mut browser, "[role=alert]"), "This token is not known.");
+    assert_eq!(browser.errors.len(), 1, "{:?}", browser.errors);
+    assert!(browser.errors[0].contains("401"), "{:?}", browser.errors);
+    browser.errors.clear();
+
+    assert_eq!(desk.sign_in(&mut browser, READER), "Overview");
+    assert_eq!(text(&mut browser, ".empty h2"), "Nothing was scanned yet");
+    assert_eq!(browser.evaluate("document.cookie"), "", "no script sees the session");
+    desk.scan(&image("a"), "team/a:1");
+    browser.go(&desk.url("/"));
+    assert_eq!(text(&mut browser, ".tile.critical strong"), "2");
+    assert!(text(&mut browser, ".halves").contains("team/a:1"));
+    browser.follow("document.querySelector('nav a[href=\"/images\"]').click()");
+    assert!(text(&mut browser, "table.list").contains("2 critical"));
+    browser.follow("document.querySelector('form[action=\"/sign-out\"] button').click()");
+    assert_eq!(text(&mut browser, "h1"), "Sign in");
+    browser.go(&desk.url("/images?repository=x"));
+    assert_eq!(text(&mut browser, "h1"), "Sign in");
+    browser.evaluate(&format!("document.getElementById('token').value = {READER:?}"));
+    browser.follow("document.querySelector('form.door button').click()");
+    assert_eq!(
+        browser.evaluate("location.pathname + location.search"),
+        "/images?repository=x",
+        "back to what was asked for"
+    );
+    assert_eq!(text(&mut browser, ".empty"), "No image fits.");
+    check_quiet(&browser, &desk);
+}
+
+#[test]
+fn a_session_is_one_of_a_token_until_it_is_ended() {
+    let desk = Desk::start();
+    let (cookie, mark) = desk.session(READER);
+    let status = |cookie: &str| desk.raw("GET", "/images", &[("cookie", cookie)], "").0;
+    assert_eq!(status(&cookie), 200);
+    assert_eq!(status(&format!("layersift={}", "0".repeat(64))), 303);
+    assert_eq!(status("layersift=../../x"), 303);
+    let (set, _) = desk.session(DECIDER);
+    assert_ne!(set, cookie);
+    let (status_, gone, _) = desk.raw("POST", "/sign-out", &[("cookie", &cookie)], &format!("mark={mark}"));
+    assert_eq!((status_, gone.contains("Max-Age=0")), (303, true), "{gone}");
+    assert_eq!((status(&cookie), status(&set)), (303, 200));
+    // The API is for tokens, and the pages are for sessions.
+    assert_eq!(desk.raw("GET", "/api/v1/images", &[("cookie", &set)], "").0, 401);
+    assert_eq!(desk.raw("GET", "/images", &[("authorization", &format!("Bearer {READER}"))], "").0, 303);
+}
+
+#[test]
+fn forms_are_obeyed_from_our_own_pages_and_as_far_as_the_role_goes() {
+    let desk = Desk::start();
+    desk.service.tell(&format!("{}/absent:1", desk.registry.address));
+    let dead = || {
+        let (_, jobs) = desk
+            .service
+            .ask("GET", "/api/v1/jobs?state=dead", Some(&format!("Bearer {READER}")), "")
+            .unwrap();
+        serde_json::from_str::<serde_json::Value>(&jobs).unwrap()["items"][0]["id"].as_i64()
+    };
+    desk.service.wait_for("the job to be dead", |_| dead().is_some());
+    let path = format!("/jobs/{}/retry", dead().unwrap());
+    let (reader, own) = desk.session(READER);
+    let (admin, mark) = desk.session(ADMIN);
+    let host = desk.service.address().to_owned();
+    let sent = |cookie: &str, mark: &str, headers: &[(&str, &str)]| {
+        let headers: Vec<_> = headers.iter().copied().chain([("cookie", cookie)]).collect();
+        desk.raw("POST", &path, &headers, &format!("mark={mark}")).0
+    };
+    assert_eq!(sent("", &mark, &[]), 403);
+    assert_eq!(sent(&admin, "", &[]), 403);
+    assert_eq!(sent(&admin, &own, &[]), 403, "the mark of another session");
+    assert_eq!(sent(&admin, &mark, &[("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(sent(&admin, &mark, &[("sec-fetch-site", "same-site")]), 403);
+    assert_eq!(sent(&admin, &mark, &[("origin", "http://evil.example")]), 403);
+    assert_eq!(sent(&admin, &mark, &[("origin", "null")]), 403);
+    assert_eq!(desk.raw("POST", "/sign-in", &[("origin", "http://evil.example")], "token=x").0, 403);
+    assert_eq!(sent(&reader, &own, &[]), 403, "a reader only reads");
+    assert!(dead().is_some(), "nothing was done so far");
+    let ours = format!("http://{host}");
+    assert_eq!(sent(&admin, &mark, &[("origin", &ours), ("sec-fetch-site", "same-origin")]), 303);
+    assert_eq!(desk.raw("POST", "/sign-in", &[], &format!("token={}", "x".repeat(20_000))).0, 413);
+}
+
+#[test]
+fn without_tokens_only_this_machine_looks() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    let service = Service::start(folder.path(), &free_address(), &[&registry.address], "");
+    let desk = Desk { service, registry, _folder: folder };
+    let (status, cookie, _) = desk.raw("GET", "/", &[], "");
+    assert_eq!((status, cookie.contains("HttpOnly; SameSite=Strict")), (200, true), "{cookie}");
+    assert_eq!(desk.raw("GET", "/", &[("host", "rebound.example")], "").0, 403);
+    let mut browser = Browser::start();
+    browser.go(&desk.url("/"));
+    assert_eq!(text(&mut browser, "h1"), "Overview");
+    desk.service.tell(&format!("{}/absent:1", desk.registry.address));
+    desk.service.wait_for("the job to be dead", |service| {
+        !service.get("/api/v1/jobs?state=dead")["items"].as_array().unwrap().is_empty()
+    });
+    browser.go(&desk.url("/jobs"));
+    assert!(text(&mut browser, ".list").contains("absent:1"));
+    browser.follow("document.querySelector('.list form button').click()");
+    assert_eq!(text(&mut browser, "h1"), "Jobs");
+    browser.go(&desk.url("/sign-in"));
+    assert_eq!(text(&mut browser, "h1"), "Overview");
+    check_quiet(&browser, &desk);
+}
+
+#[test]
+fn what_images_are_called_is_shown_and_not_obeyed() {
+    let evil = "<img src=x onerror=\"window.owned=1\"><script>window.owned=2</script>'\"";
+    let path = "app/<script>window.owned=4<!-- .env";
+    let image = ImageBuilder::new()
+        .step(&format!("COPY {evil} / # buildkit"), |layer| layer.file(path, token("evil")))
+        .name(evil);
+    let desk = Desk::start();
+    desk.scan(&(named("oci-archive").write)(&[image], Compression::Gzip), "evil:1");
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, ADMIN), "Overview");
+    for page in [
+        "/",
+        "/images",
+        "/jobs",
+        "/images?repository=%3Cscript%3Ewindow.owned%3D5%3C%2Fscript%3E%22%27",
+        "/jobs?state=%3Cb%3E",
+    ] {
+        browser.go(&desk.url(page));
+        assert_eq!(browser.evaluate("typeof window.owned"), "undefined", "{page}");
+        assert_eq!(browser.evaluate("document.querySelectorAll('script').length"), 1, "{page}");
+        assert_eq!(
+            browser.evaluate("document.querySelectorAll('main img, main b, [onerror]').length"),
+            0,
+            "{page}"
+        );
+    }
+    browser.go(&desk.url("/"));
+    assert!(text(&mut browser, ".halves").contains("<script>window.owned=4<!--"));
+    check_quiet(&browser, &desk);
+}
+
+#[test]
+fn it_works_by_keys_and_without_a_script() {
+    let desk = Desk::start();
+    desk.scan(&image("a"), "team/a:1");
+    let mut browser = Browser::start();
+    browser.go(&desk.url("/"));
+    assert_eq!(browser.evaluate("document.activeElement.id"), "token", "one can begin to write");
+    for letter in READER.chars() {
+        browser.press(&letter.to_string());
+    }
+    browser.press_and_follow("Enter");
+    assert_eq!(text(&mut browser, "h1"), "Overview");
+    browser.press("Tab");
+    assert_eq!(browser.evaluate("document.activeElement.className"), "skip");
+    for _ in 0..3 {
+        browser.press("Tab");
+    }
+    assert_eq!(browser.evaluate("document.activeElement.textContent"), "Images");
+    browser.press_and_follow("Enter");
+    assert_eq!(text(&mut browser, "h1"), "Images");
+    browser.press("/");
+    assert_eq!(browser.evaluate("document.activeElement.id"), "repository");
+    for letter in "nothing".chars() {
+        browser.press(&letter.to_string());
+    }
+    browser.press_and_follow("Enter");
+    assert_eq!(text(&mut browser, ".empty"), "No image fits.");
+    check_quiet(&browser, &desk);
+
+    let mut browser = Browser::start();
+    browser.forbid_scripts();
+    assert_eq!(desk.sign_in(&mut browser, ADMIN), "Overview");
+    assert_eq!(
+        browser.evaluate("document.getElementById('theme').offsetHeight"),
+        0,
+        "what needs a script is not shown"
+    );
+}
