@@ -12,6 +12,7 @@ use serde_json::json;
 use super::Service;
 use super::metrics::Counter;
 use super::store::{Failed, Found, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
+use super::watched::Watch;
 use crate::findings::Outcome;
 use crate::image::Image;
 use crate::report::{Format, describe};
@@ -180,17 +181,26 @@ fn layer(service: &Service, job: &Job) -> Done {
     let subject: LayerSubject = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;
     let first = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
     let layer = Layer { digest: subject.digest, size: subject.size };
-    let mapped = layer_of(service, &first, &layer).or_else(|failure| {
+    let watch = service.watched.watch(&service.metrics, job.id, layer.size);
+    let mapped = layer_of(service, &first, &layer, &watch).or_else(|failure| {
         let others = service.store.sources(job)?.into_iter().filter(|name| *name != first);
         // What is told is what the first one said.
-        others.map(|name| layer_of(service, &name, &layer)).find(Result::is_ok).unwrap_or(Err(failure))
+        others
+            .map(|name| layer_of(service, &name, &layer, &watch))
+            .find(Result::is_ok)
+            .unwrap_or(Err(failure))
     });
     mapped?;
     Ok(service.store.done(job, &service.crew.worker)?)
 }
 
-fn layer_of(service: &Service, name: &RepositoryName, layer: &Layer) -> Result<(), Failure> {
-    let mapping = service.scanner.map_layer(name, layer, &service.metrics)?;
+fn layer_of(
+    service: &Service,
+    name: &RepositoryName,
+    layer: &Layer,
+    watch: &Watch<'_>,
+) -> Result<(), Failure> {
+    let mapping = service.scanner.map_layer(name, layer, watch)?;
     if let Mapping::Cut { why, remote: error } = mapping {
         return Err(match error {
             Some(error) => remote(why, &error),

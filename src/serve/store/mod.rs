@@ -8,6 +8,7 @@ mod images;
 mod migrations;
 mod overview;
 mod postgres;
+mod progress;
 mod queue;
 mod reports;
 mod sessions;
@@ -21,6 +22,7 @@ pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session};
 pub use self::images::{Found, ImageRow, Scanned, Totals, Wanted};
 pub use self::overview::{Glance, Open, Running};
+pub use self::progress::Step;
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };
