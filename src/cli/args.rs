@@ -60,6 +60,10 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
+    /// Look through every registry of the configuration now, for what no hook told of
+    #[arg(long)]
+    pub(crate) sweep_now: bool,
+
     #[command(flatten)]
     pub(crate) service: ServiceArgs,
 }

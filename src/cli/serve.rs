@@ -43,6 +43,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
         Output::Stdout.write(told).or_stop(Exit::Failed)?;
         return Ok(Exit::Clean);
     }
+    if args.sweep_now {
+        service.sweep_now().or_stop(Exit::Failed)?;
+    }
     let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen at {listen}"));
     serve(&service, Some(listener.or_stop(Exit::Failed)?))
 }

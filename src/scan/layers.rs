@@ -114,6 +114,11 @@ impl Scanner {
         self.session(&bounds).map(|session| session.settings().hex())
     }
 
+    /// How registries are reached.
+    pub fn remote(&self) -> &crate::source::Remote {
+        &self.options.remote
+    }
+
     /// The digest of the manifest that a name in a registry stands for now.
     pub fn resolve(&self, reference: &Reference) -> Result<String, ScanError> {
         let digest = source::resolve(reference, &self.options.limits, &self.options.remote);

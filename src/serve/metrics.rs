@@ -38,12 +38,20 @@ pub enum Counter {
     Busy,
     /// Requests that were told to come again later.
     Limited,
+    /// Sweeps that are done.
+    Sweeps,
+    /// Tags that sweeps saw.
+    Swept,
+    /// Messages that arrived.
+    Sent,
+    /// Messages that did not, each time.
+    Unsent,
 }
 
 use Counter as C;
 
 /// Every counter, in the order of the enumeration: its name and what it is.
-const COUNTERS: [(Counter, &str, &str); 15] = [
+const COUNTERS: [(Counter, &str, &str); 19] = [
     (C::Deliveries, "hook_deliveries_total", "Deliveries that were understood"),
     (C::Unproven, "hook_unproven_total", "Deliveries whose sender did not prove itself"),
     (C::Refused, "hook_refused_total", "Deliveries and pushes that were refused"),
@@ -59,6 +67,10 @@ const COUNTERS: [(Counter, &str, &str); 15] = [
     (C::Gaps, "gaps_total", "What was not looked at, of finished reports"),
     (C::Busy, "job_milliseconds_total", "Milliseconds that jobs took"),
     (C::Limited, "requests_limited_total", "Requests that were told to come again later"),
+    (C::Sweeps, "sweeps_total", "Sweeps of registries that are done"),
+    (C::Swept, "sweep_tags_total", "Tags that sweeps saw"),
+    (C::Sent, "messages_sent_total", "Messages that arrived"),
+    (C::Unsent, "messages_failed_total", "Messages that did not arrive, each time"),
 ];
 
 /// The counters of a process.

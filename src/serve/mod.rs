@@ -13,10 +13,11 @@ mod held;
 pub mod hooks;
 mod http;
 pub mod log;
+pub mod messages;
 pub mod metrics;
 pub mod store;
+mod sweep;
 pub mod tls;
-mod watched;
 mod work;
 
 use std::net::TcpListener;
@@ -32,7 +33,6 @@ use self::held::Held;
 use self::log::Log;
 use self::metrics::Metrics;
 use self::store::{Avoid, Crew, Depth, Job, Store, StoreError, WorkerId};
-use self::watched::Watched;
 use crate::report::ReportOptions;
 use crate::scan::Scanner;
 
@@ -47,7 +47,6 @@ pub struct Service {
     log: Log,
     metrics: Metrics,
     held: Held,
-    watched: Watched,
     /// What others scan with. Held while a job is taken, so that workers do so one after another.
     fleets: Mutex<Vec<String>>,
     /// How much there is to do, and when that was asked.
@@ -108,8 +107,10 @@ impl Service {
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
         let guard = http::Guard::new(&config);
         let crew = Crew::new(WorkerId::new(&host), &settings, config.lease);
-        let hosts: Vec<&str> = config.registries.iter().map(|registry| registry.name.as_str()).collect();
-        store.know(&hosts)?;
+        let hosts = config.registries.iter().map(|registry| registry.name.clone());
+        let hosts: Vec<String> = hosts.chain(config.receivers.iter().map(messages::host)).collect();
+        store.know(&hosts.iter().map(String::as_str).collect::<Vec<_>>())?;
+        store.tell(config.receivers.clone());
         Ok(Arc::new(Self {
             config,
             store,
@@ -119,7 +120,6 @@ impl Service {
             log,
             metrics: Metrics::default(),
             held: Held::default(),
-            watched: Watched::default(),
             fleets: Mutex::default(),
             depth: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -236,10 +236,6 @@ impl Service {
         let between = self.config.lease / RENEWALS;
         let (mut beat, mut orphans) = (Instant::now() + between, None);
         while self.wait_until(Instant::now() + PAUSE.0.min(between)) {
-            if let Some(steps) = self.watched.due() {
-                // It is for people who look, and comes again.
-                let _ = self.store.note_progress(&self.crew.worker, &steps);
-            }
             let ripe = self.store.ripen();
             if matches!(ripe, Ok(1..)) {
                 self.ring();
@@ -254,6 +250,7 @@ impl Service {
                 let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 kept = kept.and(self.store.forget_orphans(&self.crew.settings, &fleets).map(drop));
             }
+            kept = kept.and(self.arm());
             if let Err(error) = kept {
                 self.log.warn("leases cannot be renewed", json!({"reason": error.to_string()}));
             }
@@ -280,6 +277,18 @@ impl Service {
             self.ring();
         }
         Ok(())
+    }
+
+    /// Begins the sweeps whose time has come.
+    fn arm(&self) -> Result<(), StoreError> {
+        let millis = |every: Duration| i64::try_from(every.as_millis()).unwrap_or(i64::MAX / 4);
+        let sweeps = self.config.sweeps.iter().map(|(name, every)| (name.as_str(), every.map(millis)));
+        self.store.arm(&sweeps.collect::<Vec<_>>())
+    }
+
+    /// Has every registry looked through now.
+    pub fn sweep_now(&self) -> Result<(), StoreError> {
+        self.store.sweep_now(&self.config.sweeps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
     }
 
     /// Wakes whoever waits for work.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Service;
+use super::messages;
 use super::metrics::Counter;
 use super::store::{Failed, Found, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
-use super::watched::Watch;
+use super::sweep;
 use crate::findings::Outcome;
 use crate::image::Image;
 use crate::report::{Format, describe};
@@ -30,7 +31,7 @@ pub(super) enum Failure {
 }
 
 /// Whether the job was still its worker's when it was done.
-type Done = Result<Result<(), Lost>, Failure>;
+pub(super) type Done = Result<Result<(), Lost>, Failure>;
 
 /// A layer, as a job has it.
 #[derive(Serialize, Deserialize)]
@@ -65,17 +66,17 @@ impl From<ScanError> for Failure {
 }
 
 /// A failure that does not pass by itself.
-fn final_one(reason: impl Into<String>) -> Failure {
+pub(super) fn final_one(reason: impl Into<String>) -> Failure {
     Failure::Work(Failed { reason: reason.into(), may_pass: false, unreachable: None })
 }
 
 /// A failure of this machine that may pass.
-fn may_pass(reason: impl Into<String>) -> Failure {
+pub(super) fn may_pass(reason: impl Into<String>) -> Failure {
     Failure::Work(Failed { reason: reason.into(), may_pass: true, unreachable: None })
 }
 
 /// A failure of the other side.
-fn remote(reason: String, error: &RemoteError) -> Failure {
+pub(super) fn remote(reason: String, error: &RemoteError) -> Failure {
     let away = error.fault() == RemoteFault::Passing;
     // Logins are mended more often than names.
     let may_pass = away || error.fault() == RemoteFault::Denied;
@@ -90,6 +91,8 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Tag => tag(service, job),
         Kind::Image => image(service, job),
         Kind::Layer => layer(service, job),
+        Kind::Sweep => sweep::sweep(service, job),
+        Kind::Message => messages::send(service, job),
     });
     let done = std::panic::catch_unwind(attempt);
     let done = done.unwrap_or_else(|_| Err(may_pass("the program failed; please report this")));
@@ -119,7 +122,7 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
     service.store.failed(job, &service.crew.worker, &failed).map(drop)
 }
 
-fn broken(job: &Job) -> Failure {
+pub(super) fn broken(job: &Job) -> Failure {
     final_one(format!("job {} cannot be read; an older or newer version wrote it", job.id))
 }
 
@@ -181,26 +184,17 @@ fn layer(service: &Service, job: &Job) -> Done {
     let subject: LayerSubject = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;
     let first = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
     let layer = Layer { digest: subject.digest, size: subject.size };
-    let watch = service.watched.watch(&service.metrics, job.id, layer.size);
-    let mapped = layer_of(service, &first, &layer, &watch).or_else(|failure| {
+    let mapped = layer_of(service, &first, &layer).or_else(|failure| {
         let others = service.store.sources(job)?.into_iter().filter(|name| *name != first);
         // What is told is what the first one said.
-        others
-            .map(|name| layer_of(service, &name, &layer, &watch))
-            .find(Result::is_ok)
-            .unwrap_or(Err(failure))
+        others.map(|name| layer_of(service, &name, &layer)).find(Result::is_ok).unwrap_or(Err(failure))
     });
     mapped?;
     Ok(service.store.done(job, &service.crew.worker)?)
 }
 
-fn layer_of(
-    service: &Service,
-    name: &RepositoryName,
-    layer: &Layer,
-    watch: &Watch<'_>,
-) -> Result<(), Failure> {
-    let mapping = service.scanner.map_layer(name, layer, watch)?;
+fn layer_of(service: &Service, name: &RepositoryName, layer: &Layer) -> Result<(), Failure> {
+    let mapping = service.scanner.map_layer(name, layer, &service.metrics)?;
     if let Mapping::Cut { why, remote: error } = mapping {
         return Err(match error {
             Some(error) => remote(why, &error),

@@ -20,6 +20,11 @@ impl Severity {
     /// Every severity, worst first.
     pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
 
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
+    }
+
     /// The name in rules, flags and reports.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod archive;
+mod courier;
 pub mod engine;
 mod http;
 mod input;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
+pub use self::courier::{Answered, Courier};
 use self::engine::Engine;
 pub use self::input::{ImageName, Input, ParseInputError};
 pub use self::network::{Network, NoNetwork};

@@ -89,6 +89,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "report/gitlab/mod.rs",
             "source/registry/retry.rs",
             "source/registry/early.rs",
+            "serve/messages/",
         ],
     ),
     ("minijinja", &["report/template/", "report/html/"]),

@@ -155,6 +155,13 @@ impl Registry {
         }
     }
 
+    /// Deletes an image, with all its tags.
+    #[cfg(feature = "serve")]
+    pub(crate) fn delete(&self, repository: &str, digest: &str) {
+        let url = format!("http://{}/v2/{repository}/manifests/{digest}", self.address);
+        assert_eq!(ureq::delete(url).call().unwrap().status(), 202);
+    }
+
     /// Copies whatever skopeo can read, with more arguments for it.
     pub(crate) fn copy(&self, from: &str, name: &str, args: &[&str]) {
         let target = format!("docker://{}/{name}", self.address);

@@ -4,8 +4,10 @@
 //! Secrets are never in it: it names files and variables of the environment that hold them.
 
 mod hook;
+mod notify;
 mod registry;
 mod secrets;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -18,8 +20,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use self::hook::{Hook, HookTable};
+pub use self::notify::{NotifyTable, Receiver};
 pub use self::registry::RegistryTable;
 use self::secrets::Secrets;
+pub use self::sweep::SweepTable;
 pub use self::token::{Role, Token, TokenTable};
 use super::allowed::Allowed;
 use super::tls::Identity;
@@ -53,12 +57,18 @@ pub struct Table {
     pub tls_key: Option<PathBuf>,
     /// Addresses and networks of proxies, which are believed when they say whom they bring.
     pub trusted_proxies: Vec<String>,
+    /// Where people reach the service, for links to it in messages.
+    pub public_url: Option<String>,
+    /// How often registries are looked through.
+    pub sweep: SweepTable,
     /// The registries that events may be about.
     pub registry: Vec<RegistryTable>,
     /// The hooks.
     pub hook: Vec<HookTable>,
     /// Who may ask.
     pub token: Vec<TokenTable>,
+    /// Who is told of new findings.
+    pub notify: Vec<NotifyTable>,
 }
 
 /// What the table means.
@@ -84,6 +94,14 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// The registries that events may be about.
     pub registries: Vec<Allowed>,
+    /// How often each of them is looked through; none: never.
+    pub sweeps: Vec<(String, Option<Duration>)>,
+    /// The time between two requests of a sweep.
+    pub pause: Duration,
+    /// Where people reach the service.
+    pub public_url: Option<String>,
+    /// Who is told of new findings.
+    pub receivers: Vec<Receiver>,
     /// The hooks.
     pub hooks: Vec<Hook>,
     /// Who may ask. None: everybody on this machine may do everything.
@@ -102,13 +120,14 @@ impl Table {
     /// The same with paths that are relative to `folder` made whole.
     #[must_use]
     pub fn rebased(mut self, folder: &Path) -> Self {
-        let hooks = self.hook.iter_mut().map(|hook| &mut hook.secret_file);
-        let tokens = self.token.iter_mut().map(|token| &mut token.secret_file);
-        for path in hooks
-            .chain(tokens)
-            .chain([&mut self.data, &mut self.seal_key_file, &mut self.tls_certificate, &mut self.tls_key])
-            .flatten()
-        {
+        let mut paths =
+            vec![&mut self.data, &mut self.seal_key_file, &mut self.tls_certificate, &mut self.tls_key];
+        paths.extend(self.hook.iter_mut().map(|hook| &mut hook.secret_file));
+        paths.extend(self.token.iter_mut().map(|token| &mut token.secret_file));
+        for notify in &mut self.notify {
+            paths.extend([&mut notify.url_file, &mut notify.secret_file]);
+        }
+        for path in paths.into_iter().flatten() {
             *path = folder.join(&*path);
         }
         self
@@ -158,6 +177,12 @@ impl Table {
             let sealed = key.map_or([0; 32], |key| *Digest::of(key.expose()).bytes());
             (Secret::new(url.as_bytes()), sealed)
         });
+        let sweeps = self.sweeps(&registries, &mut fault);
+        let pause = self.sweep.pause(&mut fault);
+        let receivers = self.receivers(&secrets, &mut fault);
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_address(url)) {
+            fault(format!("serve.public-url: `{url}` is no address, as in https://layersift.example"));
+        }
         let tls = self.tls().unwrap_or_else(|why| {
             fault(why);
             None
@@ -176,10 +201,40 @@ impl Table {
             tls,
             trusted_proxies,
             registries,
+            sweeps,
+            pause,
+            public_url: self.public_url.clone(),
+            receivers,
             hooks,
             tokens,
         };
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+
+    fn sweeps(
+        &self,
+        registries: &[Allowed],
+        fault: &mut dyn FnMut(String),
+    ) -> Vec<(String, Option<Duration>)> {
+        let mut sweeps = Vec::new();
+        for (table, allowed) in self.registry.iter().zip(registries) {
+            let every = sweep::every(table.sweep.as_deref().or(self.sweep.every.as_deref()));
+            let every = every.map_err(|why| fault(format!("serve.sweep: {}: {why}", allowed.name))).ok();
+            sweeps.push((allowed.name.clone(), every.flatten()));
+        }
+        sweeps
+    }
+
+    fn receivers(&self, secrets: &Secrets<'_>, fault: &mut dyn FnMut(String)) -> Vec<Receiver> {
+        let mut receivers: Vec<Receiver> = Vec::new();
+        for (number, table) in self.notify.iter().enumerate() {
+            let twice = receivers.iter().any(|other| other.name == table.name);
+            let checked = if twice { Err("two have this name".to_owned()) } else { table.checked(secrets) };
+            let told =
+                checked.map_err(|why| fault(format!("serve.notify {} {}: {why}", number + 1, table.name)));
+            receivers.extend(told.ok());
+        }
+        receivers
     }
 
     fn tls(&self) -> Result<Option<Identity>, String> {
@@ -204,4 +259,10 @@ impl Table {
         }
         proxies
     }
+}
+
+/// Whether `text` is an address of the web that can stand in a message.
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic()))
 }

@@ -8,16 +8,20 @@ use crate::source::registry::RepositoryName;
 /// A table `[[serve.registry]]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-#[expect(missing_docs, reason = "the keys are those of `Allowed`")]
 pub struct RegistryTable {
+    /// Host, perhaps with a port.
     pub name: String,
+    /// Other names under which events speak of it.
     pub aliases: Vec<String>,
+    /// Globs of the repositories that are looked at; all if there is none.
     pub repositories: Vec<String>,
+    /// How often it is looked through, if not as often as `[serve.sweep]` says; `never`.
+    pub sweep: Option<String>,
 }
 
 impl RegistryTable {
     pub(super) fn checked(&self, fault: &mut dyn FnMut(String)) -> Allowed {
-        let Self { name, aliases, repositories } = self;
+        let Self { name, aliases, repositories, .. } = self;
         let name = if let Ok(image) = RepositoryName::at(name, "image") {
             image.domain().to_owned()
         } else {

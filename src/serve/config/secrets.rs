@@ -18,8 +18,22 @@ pub(super) struct Secrets<'s> {
 }
 
 impl Secrets<'_> {
-    /// The secret of a file or a variable: all of it but the line break at its end.
+    /// The secret of a file or a variable: all of it but the line break at its end. It is long enough that nobody guesses it.
     pub(super) fn read(&self, file: Option<&PathBuf>, variable: Option<&String>) -> Result<Secret, String> {
+        let secret = self.read_as("secret", file, variable)?;
+        if secret.expose().len() < SECRET.0 {
+            return Err(format!("its secret is shorter than {} bytes", SECRET.0));
+        }
+        Ok(secret)
+    }
+
+    /// The same of any length, which the configuration calls `called`.
+    pub(super) fn read_as(
+        &self,
+        called: &str,
+        file: Option<&PathBuf>,
+        variable: Option<&String>,
+    ) -> Result<Secret, String> {
         let bytes = match (file, variable) {
             (Some(path), None) => {
                 let read = File::open(path).and_then(|mut file| read_bounded(&mut file, SECRET.1));
@@ -31,15 +45,12 @@ impl Secrets<'_> {
                 value.into_encoded_bytes()
             }
             (None, None) | (Some(_), Some(_)) => {
-                return Err("say where its secret is, with secret-file or secret-env".to_owned());
+                return Err(format!("say where its {called} is, with {called}-file or {called}-env"));
             }
         };
         let bytes = Zeroizing::new(bytes);
         let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() < SECRET.0 {
-            return Err(format!("its secret is shorter than {} bytes", SECRET.0));
-        }
         Ok(Secret::new(line))
     }
 }

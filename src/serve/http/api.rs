@@ -53,7 +53,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
 }
 
 /// Lets pass whoever may do what takes `role`.
-fn admit(service: &Service, headers: &HeaderMap, role: Role) -> Result<(), Response> {
+pub(super) fn admit(service: &Service, headers: &HeaderMap, role: Role) -> Result<(), Response> {
     let tokens = &service.config.tokens;
     if tokens.is_empty() {
         let why = "without tokens only programs of this machine may ask";

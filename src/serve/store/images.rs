@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::engine::{Row, Session, StoreError, values};
+use super::messages::tell;
 use super::queue::{
     Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
 };
@@ -222,6 +223,8 @@ impl Store {
             )?;
             let Some(row) = row else { return Ok(Ok(())) };
             note_lacks(session, row.int(0), &scanned.lacks)?;
+            let receivers = self.receivers.get().map_or(&[][..], Vec::as_slice);
+            tell(session, receivers, (row.int(0), image), &scanned.findings)?;
             keep(session, row.int(0), scanned).map(Ok)
         })
     }

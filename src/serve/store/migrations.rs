@@ -90,16 +90,29 @@ const SECOND: &[&str] = &[
     "CREATE TABLE sessions (
         id TEXT PRIMARY KEY, proof TEXT NOT NULL, begun BIGINT NOT NULL, used BIGINT NOT NULL
     )",
-    // How far workers are with layers that take long.
-    "CREATE TABLE progress (
-        job BIGINT PRIMARY KEY, worker TEXT NOT NULL, done BIGINT NOT NULL, total BIGINT NOT NULL, took BIGINT NOT NULL,
-        noted BIGINT NOT NULL
-    )",
     // What the overview asks for.
     "CREATE INDEX findings_by_severity ON findings (severity, fingerprint, first_seen)",
     "CREATE INDEX findings_by_age ON findings (first_seen DESC)",
     "CREATE INDEX images_by_leaks ON images (critical DESC, high DESC, medium DESC, low DESC, id DESC)",
     "CREATE INDEX images_with_gaps ON images (gaps) WHERE gaps > 0",
+    // When registries are looked through, and what the last sweep saw.
+    "CREATE TABLE sweeps (
+        registry TEXT PRIMARY KEY, due BIGINT NOT NULL, ended BIGINT, took BIGINT NOT NULL, repositories BIGINT NOT NULL,
+        tags BIGINT NOT NULL, queued BIGINT NOT NULL
+    )",
+    "CREATE INDEX tags_by_seen ON tags (registry, seen)",
+    // Findings that a repository had at some time: nobody is told of them again.
+    "CREATE TABLE told (
+        registry TEXT NOT NULL, repository TEXT NOT NULL, fingerprint TEXT NOT NULL, since BIGINT NOT NULL,
+        PRIMARY KEY (registry, repository, fingerprint)
+    )",
+    // What was found before there were messages is not new.
+    "INSERT INTO told (registry, repository, fingerprint, since)
+        SELECT images.registry, images.repository, findings.fingerprint, min(findings.first_seen)
+        FROM findings JOIN images ON images.id = findings.image
+        GROUP BY images.registry, images.repository, findings.fingerprint",
+    // When the next message to a receiver may be sent.
+    "CREATE TABLE receivers (name TEXT PRIMARY KEY, next BIGINT NOT NULL)",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

@@ -5,31 +5,37 @@
 
 mod engine;
 mod images;
+mod messages;
 mod migrations;
 mod overview;
 mod postgres;
-mod progress;
 mod queue;
 mod reports;
 mod sessions;
 mod sqlite;
+mod sweeps;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session};
 pub use self::images::{Found, ImageRow, Scanned, Totals, Wanted};
+pub use self::messages::Turn;
 pub use self::overview::{Glance, Open, Running};
-pub use self::progress::Step;
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };
+pub use self::sweeps::{Gone, Seen, SweepRow};
+use super::config::Receiver;
 
 /// The database of a service.
 pub struct Store {
     engine: Box<dyn Engine>,
+    /// Who is told of new findings.
+    receivers: OnceLock<Vec<Receiver>>,
 }
 
 impl Store {
@@ -44,9 +50,14 @@ impl Store {
     }
 
     fn with(engine: Box<dyn Engine>) -> Result<Self, StoreError> {
-        let store = Self { engine };
+        let store = Self { engine, receivers: OnceLock::new() };
         store.transaction(Mode::Long, migrations::migrate)?;
         Ok(store)
+    }
+
+    /// Has `receivers` told of new findings from now on. Once said, it stays.
+    pub fn tell(&self, receivers: Vec<Receiver>) {
+        let _ = self.receivers.set(receivers);
     }
 
     /// Whether the database answers.

@@ -95,6 +95,9 @@ pub(super) struct Reply {
 /// The time for a whole answer that is small, in those that the next bytes may take.
 const WHOLE: u32 = 5;
 
+/// How long a receiver of messages may take to say something.
+const RECEIVER: Duration = Duration::from_secs(10);
+
 /// Redirects that are followed, as browsers follow them.
 const REDIRECTS: usize = 10;
 
@@ -169,6 +172,33 @@ impl Http {
             called: Some(called.to_owned()),
             agents: Mutex::default(),
         })
+    }
+
+    /// A client of a server that is told things, whose address nobody is to read. It comes as nobody, and for everything it
+    /// does there is a bound.
+    pub(super) fn to_receiver(remote: &Remote, called: &str) -> Result<Self, RemoteError> {
+        let timeout = remote.timeout.min(RECEIVER);
+        let nobody = Remote { certificate: None, key: None, ..remote.clone() };
+        Ok(Self { called: Some(called.to_owned()), timeout, ..Self::new(&nobody)? })
+    }
+
+    /// Sends `body`, once. Where the answer leads is not followed.
+    pub(super) fn post(
+        &self,
+        url: &Url,
+        headers: &[(&'static str, String)],
+        body: &[u8],
+    ) -> Result<Reply, RemoteError> {
+        let request = Request::get(url.clone());
+        let agent = self.agent(self.route(&request)?);
+        let mut builder = agent.post(url.uri().clone());
+        for (name, value) in headers {
+            builder = builder.header(*name, value);
+        }
+        let whole = Some(self.timeout.saturating_mul(2));
+        let configured = builder.config().timeout_global(whole).build();
+        let answer = configured.send(body).map_err(|error| self.failed(url, self.timeout, &error))?;
+        Ok(Reply::new(answer, url.clone(), true, (self.called(url), self.timeout)))
     }
 
     /// Asks, and goes where the answer leads, until it leads nowhere else.

@@ -18,6 +18,7 @@ mod reference;
 mod referrers;
 mod retry;
 mod survey;
+mod walk;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,7 +29,9 @@ use self::early::{Dated, Early};
 pub use self::list::fits;
 use self::pull::Pull;
 pub use self::reference::{ParseReferenceError, Reference, RepositoryName};
+pub(in crate::source) use self::retry::seconds;
 pub use self::survey::{LoginsIn, logins};
+pub use self::walk::{Page, Walk};
 use super::remote::{Remote, RemoteError, RemoteFault};
 use super::{Blob, Blobs, Location};
 use crate::image::Selection;

@@ -41,7 +41,7 @@ fn spread(pause: Duration) -> Duration {
 }
 
 /// What `Retry-After` says (RFC 9110, section 10.2.3): seconds, or a date.
-pub(super) fn seconds(text: &str) -> Option<Duration> {
+pub(in crate::source) fn seconds(text: &str) -> Option<Duration> {
     let text = text.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));

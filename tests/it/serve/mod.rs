@@ -4,9 +4,11 @@ mod access;
 mod edge;
 mod faults;
 mod fleet;
+mod messages;
 mod outages;
 mod page;
 mod push;
+mod sweep;
 
 use std::fs;
 use std::sync::Arc;

@@ -81,6 +81,24 @@ pub(in crate::serve::store) fn finish_or_repeat(
     finish(session, job, worker)
 }
 
+/// Has a job come back as `subject`, of which a part is done, after so many milliseconds. False if it is not `worker`'s any more.
+pub(in crate::serve::store) fn go_on(
+    session: &mut dyn Session,
+    job: &Job,
+    worker: &WorkerId,
+    (subject, wait): (&str, i64),
+) -> Result<bool, StoreError> {
+    let back = format!(
+        "UPDATE jobs SET state = $4, worker = NULL, subject = $5, due = {{now}} + $6, failures = 0, crashes = 0,
+            since = NULL, reason = NULL
+        WHERE {MINE}"
+    );
+    let [id, worker_name, attempts] = mine(job, worker);
+    let state = if wait > 0 { "later" } else { "ready" };
+    let values = [id, worker_name, attempts, state.into(), subject.into(), wait.into()];
+    Ok(session.execute(&back, &values)? > 0)
+}
+
 /// Notes that a job is dead; who waits for it goes on without it.
 pub(super) fn bury(session: &mut dyn Session, id: i64, name: &str, reason: &str) -> Result<(), StoreError> {
     let dead =

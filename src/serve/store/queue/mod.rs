@@ -18,8 +18,9 @@ mod tests;
 mod wait;
 
 pub use self::end::{Failed, Unreachable};
-pub(super) use self::end::{finish, finish_or_repeat};
+pub(super) use self::end::{finish, finish_or_repeat, go_on};
 pub use self::look::{Depth, Waiting};
+pub(super) use self::pace::answered;
 pub use self::take::{Avoid, Beat, Crew};
 pub use self::wait::GivenUpLayer;
 pub(super) use self::wait::{hold, note_lacks, push_image};
@@ -34,10 +35,20 @@ pub enum Kind {
     Image,
     /// To scan a layer.
     Layer,
+    /// To look through a registry.
+    Sweep,
+    /// To tell somebody of new findings.
+    Message,
 }
 
 /// Every kind, and what the database calls it.
-const KINDS: &[(Kind, &str)] = &[(Kind::Tag, "tag"), (Kind::Image, "image"), (Kind::Layer, "layer")];
+const KINDS: &[(Kind, &str)] = &[
+    (Kind::Tag, "tag"),
+    (Kind::Image, "image"),
+    (Kind::Layer, "layer"),
+    (Kind::Sweep, "sweep"),
+    (Kind::Message, "message"),
+];
 
 /// A job that a worker holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -79,7 +79,7 @@ pub(super) fn probe(session: &mut dyn Session, job: &Job) -> Result<(), StoreErr
 }
 
 /// Notes that the host of `job` answered.
-pub(super) fn answered(session: &mut dyn Session, job: &Job) -> Result<(), StoreError> {
+pub(in crate::serve::store) fn answered(session: &mut dyn Session, job: &Job) -> Result<(), StoreError> {
     if job.host_failures > 0 {
         session.execute("UPDATE hosts SET failures = 0, until = 0 WHERE host = $1", values![&job.host])?;
     }

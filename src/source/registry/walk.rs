@@ -1,0 +1,99 @@
+//! A registry seen through piece by piece: its repositories and their tags in pages, and what each tag names now.
+//!
+//! For those who look again and again, with bounded memory and as few requests as can be: a page is held and no more, and of
+//! a manifest only its digest is asked for.
+
+use super::client::{Client, Query, Repository, document};
+use super::list::query_of;
+use super::pull::MANIFESTS;
+use super::reference::{Reference, RepositoryName, is_digest};
+use crate::digest::Digest;
+use crate::source::http::Method;
+use crate::source::remote::{Remote, RemoteError};
+
+use serde::Deserialize;
+
+/// Names of a list, in the order of the registry, and where it goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Repositories or tags.
+    pub names: Vec<String>,
+    /// What to ask for to get the next page; none: there is none.
+    pub next: Option<String>,
+}
+
+/// A registry, or a repository of it, through which somebody walks.
+pub struct Walk(Repository);
+
+/// Bytes of a page: a hundred thousand tags of the greatest length, for a registry that knows no pages.
+const PAGE: u64 = 16 << 20;
+
+/// Bytes of a manifest whose digest no header says.
+const MANIFEST: u64 = 8 << 20;
+
+#[derive(Deserialize)]
+struct Body {
+    /// Null for a repository without tags.
+    #[serde(alias = "repositories")]
+    tags: Option<Vec<String>>,
+}
+
+impl Walk {
+    /// Through the repositories of the registry `domain`.
+    pub fn through_registry(domain: &str, remote: &Remote) -> Result<Self, RemoteError> {
+        Self::through(&RepositoryName::all_of(domain), remote)
+    }
+
+    /// Through the tags of `name`.
+    pub fn through(name: &RepositoryName, remote: &Remote) -> Result<Self, RemoteError> {
+        Repository::open(&Client::new(remote)?, name).map(Self)
+    }
+
+    /// A page of repositories, of about `most`: the first, or the one that the page before it named.
+    pub fn repositories(&self, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
+        self.page("_catalog", next, most)
+    }
+
+    /// The same of tags.
+    pub fn tags(&self, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
+        self.page("tags/list", next, most)
+    }
+
+    fn page(&self, path: &str, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
+        let first = format!("n={most}");
+        let path = format!("{path}?{}", next.unwrap_or(&first));
+        let found = document(&self.0, &Query::get(&path, "application/json"), PAGE)?;
+        let parsed = found.and_then(|(bytes, reply)| {
+            let body = serde_json::from_slice::<Body>(&bytes).ok()?;
+            Some((body.tags.unwrap_or_default(), reply.header("link").and_then(query_of)))
+        });
+        let (names, next_one) = parsed
+            .ok_or_else(|| RemoteError::refused(format!("{} gives no list of names", self.0.name())))?;
+        // A page that leads to itself would never end.
+        let next_one = next_one.filter(|query| next != Some(query));
+        Ok(Page { names, next: next_one })
+    }
+
+    /// The image that `tag` names now; none if it cannot be the name of one.
+    pub fn image(&self, tag: &str) -> Result<Option<Reference>, RemoteError> {
+        let name = self.0.name();
+        if name.version(tag).is_none() {
+            return Ok(None);
+        }
+        let path = format!("manifests/{tag}");
+        let query = Query { method: Method::Head, ..Query::get(&path, MANIFESTS) };
+        let told = self.0.ask(&query)?;
+        let digest = told.header("docker-content-digest").filter(|digest| is_digest(digest));
+        let digest = if let Some(digest) = digest {
+            digest.to_owned()
+        } else {
+            // Some say it nowhere.
+            let found = document(&self.0, &Query { method: Method::Get, ..query }, MANIFEST)?;
+            let (bytes, _) = found.ok_or_else(|| {
+                RemoteError::refused(format!("{name}:{tag} has a manifest of more than {MANIFEST} bytes"))
+            })?;
+            Digest::of(&bytes).to_string()
+        };
+        Ok(Reference::new(name.clone(), Some(tag), Some(&digest)).ok())
+    }
+}
