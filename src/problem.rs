@@ -50,7 +50,7 @@ impl ProblemKind {
 }
 
 /// One thing that went wrong, its place and its remedy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Problem {
     /// What kind of problem it is.
     pub kind: ProblemKind,

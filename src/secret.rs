@@ -8,15 +8,16 @@ mod seal;
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub use self::seal::{Imprint, SealKey, Sealed, SealedForm, width};
-use crate::digest::hex;
+use crate::digest::{Digest, hex};
 
 /// The bytes of a credential, as they would be used (decoded, unescaped). Wiped from memory when dropped.
 ///
@@ -83,6 +84,11 @@ impl Secret {
             Content::Text(_) => Arc::new(Sealed::new(self, key, fingerprints)).into(),
             Content::Sealed(_) => self.clone(),
         }
+    }
+
+    /// One of which only what a report shows is there: its redacted form, and its fingerprint.
+    pub fn shown(redacted: &str, fingerprint: Fingerprint) -> Self {
+        Arc::new(Sealed::shown(redacted, fingerprint)).into()
     }
 
     /// What is left of it, if it is sealed.
@@ -233,6 +239,33 @@ impl fmt::Debug for FingerprintKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 16]);
 
+impl Fingerprint {
+    /// That of a credential of which only `text` is known. It names no credential.
+    pub fn of_redacted(text: &str) -> Self {
+        let mut out = [0; 16];
+        out.copy_from_slice(&Digest::of(text.as_bytes()).bytes()[..16]);
+        Self(out)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut out = [0; 16];
+        let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        for (byte, at) in out.iter_mut().zip((0..32).step_by(2)).filter(|_| is_hex) {
+            *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|_| ParseFingerprintError)?;
+        }
+        is_hex.then_some(Self(out)).ok_or(ParseFingerprintError)
+    }
+}
+
+/// A text is no fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint has 32 hexadecimal digits")]
+pub struct ParseFingerprintError;
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
@@ -242,6 +275,12 @@ impl fmt::Display for Fingerprint {
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

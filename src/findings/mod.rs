@@ -278,7 +278,7 @@ impl Coverage {
 }
 
 /// The byte ledger of one blob: everything in it is either matched or listed as skipped.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ledger {
     /// Path in the archive or layout.
@@ -306,7 +306,7 @@ pub struct Ledger {
 }
 
 /// Bytes that were not matched.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Skipped {
     /// How many, where it is known.

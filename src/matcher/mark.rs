@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use memchr::{memchr, memmem, memrchr};
+use serde::{Deserialize, Serialize};
 
 /// Bytes at each side of a credential in which its mark has to stand.
 pub const REACH: usize = 1 << 10;
@@ -22,7 +23,7 @@ const OPENERS: [&[u8]; 2] = [b"rem", b"dnl"];
 const CLOSERS: [&[u8]; 4] = [b"*/", b"-->", b"#}", b"%>"];
 
 /// One mark.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// Ids of the rules that it is meant for; with none it is meant for all.
     pub rules: Vec<String>,

@@ -17,6 +17,7 @@ pub mod html;
 mod json;
 mod jsonl;
 mod junit;
+pub mod kept;
 mod markdown;
 mod model;
 #[cfg(test)]
@@ -193,7 +194,7 @@ pub enum Detail {
 }
 
 /// What wrote a report.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Tool {
     /// `layersift`.
     pub name: String,
@@ -217,7 +218,7 @@ impl Default for Tool {
 }
 
 /// The rules behind a report.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct ToolRules {
     /// How many.
     pub count: usize,

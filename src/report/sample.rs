@@ -93,7 +93,7 @@ pub(super) fn saying(evil: &str) -> Outcome {
         finding.name = evil.into();
         finding.secret = Secret::new(evil);
         finding.fix = vec![evil.into()];
-        finding.facts = vec![Fact { name: "comment", value: evil.into() }];
+        finding.facts = vec![Fact { name: "comment".into(), value: evil.into() }];
         for part in &mut finding.parts {
             part.value = PartValue::Text(evil.into());
         }

@@ -139,6 +139,17 @@ impl Sealed {
         }
     }
 
+    /// That of a credential of which no more than this is known. It is recognised in no text.
+    pub(super) fn shown(redacted: &str, fingerprint: Fingerprint) -> Self {
+        Self {
+            imprint: Imprint(fingerprint.0),
+            length: 0,
+            redacted: redacted.to_owned(),
+            fingerprint: fingerprint.0,
+            forms: Vec::new(),
+        }
+    }
+
     /// See [`Secret::redacted`].
     pub fn redacted(&self) -> &str {
         &self.redacted

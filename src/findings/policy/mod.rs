@@ -68,7 +68,7 @@ pub struct Verdict {
 }
 
 /// What the policy made of all findings of an outcome.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judgement {
     /// Whether a finding fails the run.
     pub fails: bool,
@@ -77,7 +77,7 @@ pub struct Judgement {
 }
 
 /// A rule and what it did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     /// What it is called.
     pub name: String,

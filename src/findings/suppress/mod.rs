@@ -112,7 +112,7 @@ impl Known {
 }
 
 /// What can suppress. A finding with several is counted under the first of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum By {
     /// An entry of an ignore file.
@@ -124,7 +124,7 @@ pub enum By {
 }
 
 /// What of the lists does nothing any more.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaleLists {
     /// Entries that are in use and whose last day is near.
     pub expiring: Vec<Expired>,
@@ -137,7 +137,7 @@ pub struct StaleLists {
 }
 
 /// An entry whose last day has passed, or is near.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Expired {
     /// Where it stands: file and line.
     pub at: String,
@@ -150,7 +150,7 @@ pub struct Expired {
 }
 
 /// An entry that matches nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Unused {
     /// Where it stands: file and line.
     pub at: String,
@@ -159,7 +159,7 @@ pub struct Unused {
 }
 
 /// A finding that only the baseline knows.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gone {
     /// Its fingerprint.
     pub fingerprint: String,

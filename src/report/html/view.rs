@@ -94,7 +94,7 @@ fn finding(
     options: &ReportOptions,
 ) -> Value {
     let revoke = finding.revoke.as_deref().filter(|revoke| revoke.starts_with("https://"));
-    let facts = finding.facts.iter().map(|fact| json!({ "name": fact.name, "value": fact.value }));
+    let facts = finding.facts.iter().map(|fact| json!({ "name": &*fact.name, "value": fact.value }));
     let parts = finding.parts.iter().map(|part| part_fact(part, options));
     json!({
         "anchor": anchor,

@@ -128,7 +128,7 @@ struct Properties {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_seen: Option<Date>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    facts: BTreeMap<&'static str, String>,
+    facts: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     parts: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -164,7 +164,7 @@ pub(super) fn result(finding: &Finding, anchors: &Anchors<'_>, options: &ReportO
             secret: Some(shown),
             policy: finding.verdict.clone(),
             first_seen: finding.known.as_ref().and_then(|known| known.first_seen),
-            facts: finding.facts.iter().map(|fact| (fact.name, fact.value.clone())).collect(),
+            facts: finding.facts.iter().map(|fact| (fact.name.to_string(), fact.value.clone())).collect(),
             parts: finding.parts.iter().map(|part| (part.name.clone(), part.value.shown())).collect(),
             fix: finding.fix.clone(),
             places_left_out: finding.places.len().saturating_sub(MOST_LOCATIONS),

@@ -25,7 +25,7 @@ pub(super) fn write(page: &mut Page, finding: &Finding, several: bool) -> io::Re
     )?;
     write_secret(page, finding)?;
     for fact in &finding.facts {
-        page.line(2, &[label(fact.name), plain(&fact.value).middle()])?;
+        page.line(2, &[label(&fact.name), plain(&fact.value).middle()])?;
     }
     for part in &finding.parts {
         write_part(page, part)?;

@@ -224,7 +224,10 @@ impl Opening<'_> {
     }
 
     fn facts(&self, facts: Vec<(String, String)>) -> Option<Vec<Fact>> {
-        facts.into_iter().map(|(name, value)| Some(Fact { name: self.names.name(&name)?, value })).collect()
+        facts
+            .into_iter()
+            .map(|(name, value)| Some(Fact { name: self.names.name(&name)?.into(), value }))
+            .collect()
     }
 
     fn link(&self, way: Way) -> Option<Link> {

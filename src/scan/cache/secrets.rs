@@ -132,7 +132,7 @@ impl<'s> Secrets<'s> {
     }
 
     fn facts(&self, facts: &[Fact]) -> Vec<(String, String)> {
-        facts.iter().map(|fact| (fact.name.to_owned(), self.redactor.cut(&fact.value))).collect()
+        facts.iter().map(|fact| (fact.name.to_string(), self.redactor.cut(&fact.value))).collect()
     }
 
     fn name(&self, name: Option<&String>) -> Option<String> {

@@ -3,15 +3,17 @@
 //! A fact is for people and is never a part of the credential that is secret. It may come out of hostile bytes, so its
 //! length is bounded and nothing in it can break a line.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 
 /// A name and a value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fact {
     /// What it is: `account`, `issuer`, `expires`, …
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// At most 200 characters on one line.
     pub value: String,
 }
@@ -37,7 +39,7 @@ impl Fact {
             kept.truncate(kept.char_indices().nth(LONGEST - 1).map_or(0, |(at, _)| at));
             kept.push('…');
         }
-        (!kept.is_empty()).then_some(Self { name, value: kept })
+        (!kept.is_empty()).then_some(Self { name: name.into(), value: kept })
     }
 
     /// A moment, in seconds since 1970, as RFC 3339 writes it in UTC. None for what no calendar has.

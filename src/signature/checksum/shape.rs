@@ -363,7 +363,7 @@ mod tests {
         let token = format!("xoxb-{}", complete_slack("xoxb-"));
         let proof = slack(token.as_bytes());
         assert_eq!(proof.verdict, Verdict::Pass);
-        assert_eq!(proof.facts.iter().map(|fact| fact.name).collect::<Vec<_>>(), ["team", "bot"]);
+        assert_eq!(proof.facts.iter().map(|fact| &*fact.name).collect::<Vec<_>>(), ["team", "bot"]);
         assert!(proof.facts.iter().all(|fact| !token.ends_with(&fact.value)));
         assert_eq!(slack(format!("xoxb-abc-{}", "a".repeat(24)).as_bytes()).verdict, Verdict::Fail);
         assert_eq!(slack(b"xoxz-1-2").verdict, Verdict::Unknown);
