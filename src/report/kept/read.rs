@@ -73,11 +73,11 @@ struct Report {
 struct Input {
     source: String,
     format: String,
-    manifests: Vec<Manifest>,
+    manifests: Vec<ImageRecord>,
 }
 
 #[derive(Deserialize)]
-struct Manifest {
+struct ImageRecord {
     names: Vec<String>,
     platform: Option<Platform>,
     manifest: Option<Digest>,
@@ -202,7 +202,7 @@ impl Report {
         Outcome {
             source: self.image.source,
             format: self.image.format,
-            images: self.image.manifests.into_iter().map(Manifest::image).collect(),
+            images: self.image.manifests.into_iter().map(ImageRecord::image).collect(),
             findings: self.findings.into_iter().map(Found::finding).collect(),
             hidden: self.summary.hidden,
             hidden_shipped: self.summary.hidden_shipped,
@@ -217,7 +217,7 @@ impl Report {
     }
 }
 
-impl Manifest {
+impl ImageRecord {
     fn image(self) -> Image {
         let Self { names, platform, manifest, config, created, base, layers, history } = self;
         let layers = layers.into_iter().map(LayerRecord::layer).collect();

@@ -7,7 +7,7 @@ fn kept(outcome: Outcome) -> Kept {
     let begun = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let mut tool = Tool { fingerprint_key: Some("bd446867".to_owned()), ..Tool::default() };
     tool.version = "0.0.9".to_owned();
-    Kept { outcome, tool, times: Some((begun, begun + Duration::from_millis(61_000))) }
+    Kept { outcome, tool, times: Some((begun, begun + Duration::from_secs(61))) }
 }
 
 fn written(format: &super::super::Format, kept: &Kept, options: &ReportOptions) -> String {
