@@ -143,6 +143,11 @@ impl Styles {
         Ok(styles)
     }
 
+    /// How what goes to files is written.
+    pub(crate) fn of_files(self) -> ReportOptions {
+        self.file
+    }
+
     /// Changes both.
     pub(crate) fn all(&mut self, change: impl Fn(&mut ReportOptions)) {
         change(&mut self.stdout);

@@ -203,6 +203,12 @@ impl Job {
         Ok(Self { settings, rules, policy, fingerprint_key, suppressions, remote, bases, base_selection })
     }
 
+    /// What hides and judges findings; the scanner of this job does not hide any from then on.
+    pub(crate) fn take_lists(&mut self) -> (Suppressions, Policy) {
+        let nothing = Suppressions { inline: false, ..Suppressions::default() };
+        (std::mem::replace(&mut self.suppressions, nothing), self.policy.clone())
+    }
+
     /// What scans so, with that cache.
     pub(crate) fn scanner(&self, cache: Option<Arc<Cache>>) -> Result<Scanner, Stopped> {
         let settings = &self.settings;

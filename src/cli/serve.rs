@@ -1,6 +1,6 @@
 //! `layersift serve` and `layersift worker`: the configuration becomes a service, which runs until it is told to stop.
 
-use std::env::var_os;
+use std::env::{current_dir, var_os};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, anyhow};
 use layersift::scan::cache::Cache;
 use layersift::serve::config::{Config, Faults, Table};
+use layersift::serve::judge::Judge;
 use layersift::serve::log::Log;
 use layersift::serve::store::Store;
 use layersift::serve::{Service, Surroundings};
@@ -18,8 +19,10 @@ use serde::Deserialize;
 use super::args::{ServeArgs, ServiceArgs};
 use super::config::{configured, read};
 use super::exit::{Exit, OrStop, Stopped};
+use super::formats::Styles;
 use super::output::Output;
 use super::scan::Job;
+use super::suppress::{LARGEST_BASELINE, ignore_files};
 
 /// The file with the database, in the folder of the service.
 const DATABASE: &str = "service-1.sqlite";
@@ -121,10 +124,25 @@ fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> 
         job.settings.jobs = 1;
     }
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
-    let report = job.report_options(true);
+    let folder = current_dir().unwrap_or_default();
+    let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
+    report.tool.fingerprint_key = Some(job.fingerprint_key.check());
+    let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
     let scanner = job.scanner(Some(Arc::new(cache)))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "host".to_owned() } else { host.trim().to_owned() };
     let log = Log::to(std::io::stderr());
-    Service::new(Surroundings { config, store, scanner, report, log, host }).or_stop(Exit::Failed)
+    Service::new(Surroundings { config, store, scanner, report, judge, log, host }).or_stop(Exit::Failed)
+}
+
+/// What hides and judges findings, as the settings say. It is another one if a list has changed, or what fails.
+fn judge(job: &mut Job, folder: &Path) -> anyhow::Result<Judge> {
+    let mut source = Vec::new();
+    for list in ignore_files(&job.settings, folder).iter().chain(&job.settings.baselines) {
+        // What cannot be read ended the start already.
+        source.extend(super::suppress::read(list, LARGEST_BASELINE)?);
+    }
+    let (lists, policy) = job.take_lists();
+    source.extend(format!("{} {} {:?}", lists.inline, lists.show_known, policy.rules()).into_bytes());
+    Ok(Judge::new(&source, lists, policy))
 }

@@ -7,11 +7,10 @@
 use std::fs::File;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, anyhow};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use layersift::findings::suppress::{Baseline, Date, Entry, Suppressions, entries};
+use layersift::findings::suppress::{Baseline, Date, Entry, Suppressions, day_of, entries};
 use layersift::report::Detail;
 use layersift::report::side::Side;
 use layersift::secret::FingerprintKey;
@@ -65,7 +64,7 @@ pub(crate) fn report(path: &Path, none: Exit) -> Result<Side, Stopped> {
 
 /// The day by the clock of this machine, in UTC.
 pub(crate) fn today() -> Date {
-    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+    day_of(SystemTime::now())
 }
 
 pub(crate) fn ignore_files(settings: &Settings, folder: &Path) -> Vec<PathBuf> {

@@ -50,6 +50,8 @@ pub struct Format {
     pub name: &'static str,
     /// What it is for, in a line of the help.
     pub about: &'static str,
+    /// What it is, for programs that fetch it (RFC 9110, section 8.3).
+    pub media_type: &'static str,
     /// Writes all outcomes of one run, in the order of the command line.
     pub write: fn(&mut dyn Write, &[Outcome], &ReportOptions) -> io::Result<()>,
 }
@@ -59,59 +61,85 @@ pub const FORMATS: &[Format] = &[
     Format {
         name: "table",
         about: "for people: findings, gaps and totals as text",
+        media_type: "text/plain; charset=utf-8",
         write: |out, outcomes, options| unheard(out, Text, |out| table::write(out, outcomes, options)),
     },
     Format {
         name: "json",
         about: "for programs: one document (schema layersift.report/v1)",
+        media_type: "application/json",
         write: json::write,
     },
-    Format { name: "jsonl", about: "for pipelines: one JSON record per line", write: jsonl::write },
+    Format {
+        name: "jsonl",
+        about: "for pipelines: one JSON record per line",
+        media_type: "application/jsonl",
+        write: jsonl::write,
+    },
     Format {
         name: "html",
         about: "for looking: one page that stands alone",
+        media_type: "text/html; charset=utf-8",
         write: |out, outcomes, options| unheard(out, Xml, |out| html::write(out, outcomes, options)),
     },
-    Format { name: "sarif", about: "for code scanning: SARIF 2.1.0", write: sarif::write },
+    Format {
+        name: "sarif",
+        about: "for code scanning: SARIF 2.1.0",
+        media_type: "application/sarif+json",
+        write: sarif::write,
+    },
     Format {
         name: "markdown",
         about: "for a comment or a summary of a pipeline",
+        media_type: "text/markdown; charset=utf-8",
         write: |out, outcomes, options| unheard(out, Text, |out| markdown::write(out, outcomes, options)),
     },
-    Format { name: "github", about: "annotations of a GitHub workflow", write: github::write },
+    Format {
+        name: "github",
+        about: "annotations of a GitHub workflow",
+        media_type: "text/plain; charset=utf-8",
+        write: github::write,
+    },
     Format {
         name: "gitlab-secrets",
         about: "for GitLab: gl-secret-detection-report.json",
+        media_type: "application/json",
         write: gitlab::secret,
     },
     Format {
         name: "gitlab-container",
         about: "for GitLab: gl-container-scanning-report.json",
+        media_type: "application/json",
         write: gitlab::container,
     },
     Format {
         name: "gitlab-quality",
         about: "for GitLab: gl-code-quality-report.json",
+        media_type: "application/json",
         write: gitlab::quality::write,
     },
     Format {
         name: "junit",
         about: "for CI servers: JUnit XML",
+        media_type: "application/xml",
         write: |out, outcomes, options| unheard(out, Xml, |out| junit::write(out, outcomes, options)),
     },
     Format {
         name: "csv",
         about: "for spreadsheets: a row for each place",
+        media_type: "text/csv; charset=utf-8",
         write: |out, outcomes, options| unheard(out, Text, |out| csv::write(out, outcomes, options)),
     },
     Format {
         name: "attestation",
         about: "for policies: an in-toto statement of Docker's secrets predicate",
+        media_type: "application/vnd.in-toto+json",
         write: attestation::write,
     },
     Format {
         name: "template",
         about: "in a form of your own: the file of --template",
+        media_type: "text/plain; charset=utf-8",
         write: template::write,
     },
 ];

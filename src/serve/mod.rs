@@ -12,6 +12,7 @@ pub mod config;
 mod held;
 pub mod hooks;
 mod http;
+pub mod judge;
 pub mod log;
 pub mod messages;
 pub mod metrics;
@@ -30,6 +31,7 @@ use serde_json::json;
 
 use self::config::Config;
 use self::held::Held;
+use self::judge::Judge;
 use self::log::Log;
 use self::metrics::Metrics;
 use self::store::{Avoid, Crew, Depth, Job, Store, StoreError, WorkerId};
@@ -44,6 +46,7 @@ pub struct Service {
     /// This process, as others see it.
     crew: Crew,
     report: ReportOptions,
+    judge: Judge,
     log: Log,
     metrics: Metrics,
     held: Held,
@@ -67,6 +70,8 @@ pub struct Surroundings {
     pub scanner: Scanner,
     /// How reports are written.
     pub report: ReportOptions,
+    /// What hides and judges findings, which the scanner does not.
+    pub judge: Judge,
     /// Where to tell what happens.
     pub log: Log,
     /// The name of the machine.
@@ -103,7 +108,7 @@ const DEPTH: Duration = Duration::from_secs(5);
 impl Service {
     /// Puts a service together.
     pub fn new(surroundings: Surroundings) -> Result<Arc<Self>, ServeError> {
-        let Surroundings { config, store, scanner, report, log, host } = surroundings;
+        let Surroundings { config, store, scanner, report, judge, log, host } = surroundings;
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
         let guard = http::Guard::new(&config);
         let crew = Crew::new(WorkerId::new(&host), &settings, config.lease);
@@ -117,6 +122,7 @@ impl Service {
             scanner,
             crew,
             report,
+            judge,
             log,
             metrics: Metrics::default(),
             held: Held::default(),
@@ -249,6 +255,8 @@ impl Service {
                 orphans = Some(Instant::now());
                 let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 kept = kept.and(self.store.forget_orphans(&self.crew.settings, &fleets).map(drop));
+                kept = kept.and(self.store.reopen());
+                kept = kept.and(self.store.want_judged(self.judge.today().name()).map(drop));
             }
             kept = kept.and(self.arm());
             if let Err(error) = kept {

@@ -4,20 +4,18 @@
 //! is a job, and the image waits for those. The second time all of them are kept and it is joined, without reading a
 //! layer. What could not be scanned is a gap of its report, which is closed as soon as it can be.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Service;
+use super::judge::NotKept;
 use super::messages;
 use super::metrics::Counter;
-use super::store::{Failed, Found, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
+use super::store::{Failed, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
 use super::sweep;
-use crate::findings::Outcome;
-use crate::image::Image;
-use crate::report::{Format, describe};
-use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError, unread};
+use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
 use crate::source::registry::{Reference, RepositoryName};
 use crate::source::{Input, RemoteError, RemoteFault, SourceError};
 
@@ -41,12 +39,6 @@ struct LayerSubject {
     digest: String,
     size: u64,
 }
-
-/// Level of the compression of reports.
-const LEVEL: i32 = 3;
-
-/// Characters of the place that is shown of a finding; all of them are in the report.
-const SHOWN: usize = 300;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -91,6 +83,7 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Tag => tag(service, job),
         Kind::Image => image(service, job),
         Kind::Layer => layer(service, job),
+        Kind::Judge => judge(service, job),
         Kind::Sweep => sweep::sweep(service, job),
         Kind::Message => messages::send(service, job),
     });
@@ -159,9 +152,11 @@ fn image(service: &Service, job: &Job) -> Done {
         .iter()
         .filter_map(|layer| Some((layer.name.strip_prefix(&prefix)?.to_owned(), layer.reason.clone())));
     let given_up: GivenUp = given_up.collect();
+    let began = SystemTime::now();
     let outcome = service.scanner.join(&input, &given_up, &service.metrics)?;
-    let scanned =
-        Scanned { lacks: lacks.into_iter().map(|layer| layer.name).collect(), ..scanned(service, &outcome)? };
+    let scanned = service.to_keep(outcome, began);
+    let scanned = scanned.map_err(|error| may_pass(format!("what was found cannot be kept: {error}")))?;
+    let scanned = Scanned { lacks: lacks.into_iter().map(|layer| layer.name).collect(), ..scanned };
     service.metrics.add(Counter::Images, 1);
     service.metrics.add(Counter::Findings, scanned.findings.len() as u64);
     service.metrics.add(Counter::Gaps, scanned.gaps.unsigned_abs());
@@ -205,41 +200,26 @@ fn layer_of(service: &Service, name: &RepositoryName, layer: &Layer) -> Result<(
     Ok(())
 }
 
-/// What is kept of an outcome.
-fn scanned(service: &Service, outcome: &Outcome) -> Result<Scanned, Failure> {
-    let json = Format::named("json").ok_or_else(|| final_one("there is no format json"))?;
-    let mut report = Vec::new();
-    let written = (json.write)(&mut report, std::slice::from_ref(outcome), &service.report);
-    let packed = written.and_then(|()| zstd::encode_all(report.as_slice(), LEVEL));
-    let report = packed.map_err(|error| may_pass(format!("the report cannot be written: {error}")))?;
-    let digest =
-        |digest: Option<crate::digest::Digest>| digest.map_or_else(String::new, |digest| digest.to_string());
-    let layers = |image: &'_ Image| {
-        image.layers.iter().map(|layer| (digest(layer.digest), digest(layer.diff_id))).collect::<Vec<_>>()
-    };
-    Ok(Scanned {
-        findings: outcome.findings.iter().map(found).collect(),
-        layers: outcome.images.iter().flat_map(layers).collect(),
-        gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
-        lacks: Vec::new(),
-        unread: unread(&outcome.problems).map(|problem| problem.message.clone()),
-        report,
-    })
-}
-
-fn found(finding: &crate::findings::Finding) -> Found {
-    let first = finding.places.first();
-    Found {
-        image: 0,
-        fingerprint: finding.fingerprint.to_string(),
-        rule: finding.rule.clone(),
-        name: finding.name.clone(),
-        severity: finding.severity.as_str().to_owned(),
-        redacted: finding.secret.redacted(),
-        place: first.map(describe).unwrap_or_default().chars().take(SHOWN).collect(),
-        places: i64::try_from(finding.places.len()).unwrap_or(i64::MAX),
-        first_seen: 0,
+/// Judges all images anew that were judged by other lists, another policy or on another day. What is done stays done.
+fn judge(service: &Service, job: &Job) -> Done {
+    let today = service.judge.today();
+    if !today.is_of(&job.subject) {
+        let why = "it is for a worker with other lists or another policy than this one has";
+        return Err(may_pass(why));
     }
+    let mut after = 0;
+    while let Some(image) = service.store.judged_otherwise(today.name(), after, 1)?.pop() {
+        after = image;
+        match service.judge_anew(image, &today) {
+            Ok(_) => {}
+            Err(NotKept::Store(error)) => return Err(error.into()),
+            Err(NotKept::Kept(error)) => {
+                let fields = json!({"image": image, "reason": error.to_string()});
+                service.log.warn("what is kept of an image cannot be read; have it scanned again", fields);
+            }
+        }
+    }
+    Ok(service.store.done(job, &service.crew.worker)?)
 }
 
 impl Progress for super::metrics::Metrics {

@@ -72,6 +72,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["serve/http/"]),
     ("hyper", &["serve/http/"]),
     ("hyper_util", &["serve/http/"]),
+    ("schemars", &["serve/http/api/", "serve/store/"]),
     ("postcard", &["scan/cache/mod.rs", "scan/cache/known.rs"]),
     ("getrandom", &["scan/cache/mod.rs", "serve/"]),
     ("ureq", &["source/http/"]),
@@ -83,7 +84,6 @@ const CRATES: &[(&str, &[&str])] = &[
         &[
             "findings/suppress/",
             "findings/condition/",
-            "cli/suppress.rs",
             "cli/values.rs",
             "serve/http/page/time.rs",
             "report/gitlab/mod.rs",

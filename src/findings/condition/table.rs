@@ -4,8 +4,11 @@
 //! none, a day that is not in the calendar is an error with its line.
 
 use std::borrow::Cow;
+use std::time::SystemTime;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -124,6 +127,23 @@ pub(in super::super) fn date(value: &DeValue<'_>) -> Result<Date, String> {
         other => return Err(format!("expected a day such as 2027-01-31, not {}", other.type_str())),
     };
     day(&text).ok_or_else(|| format!("`{text}` is no day of the calendar; write one such as 2027-01-31"))
+}
+
+/// The day of a moment, in UTC.
+pub fn day_of(moment: SystemTime) -> Date {
+    Timestamp::try_from(moment).map_or(Date::MAX, |moment| TimeZone::UTC.to_datetime(moment).date())
+}
+
+/// When a day begins in UTC, in milliseconds since 1970.
+pub fn start_of(day: Date) -> i64 {
+    TimeZone::UTC
+        .to_timestamp(day.to_datetime(jiff::civil::Time::midnight()))
+        .map_or(0, Timestamp::as_millisecond)
+}
+
+/// When a day ends in UTC, in milliseconds since 1970.
+pub fn end_of(day: Date) -> i64 {
+    day.tomorrow().map_or(i64::MAX, start_of)
 }
 
 /// The day that a text such as `2027-01-31` names.

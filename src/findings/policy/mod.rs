@@ -125,6 +125,19 @@ impl Policy {
         &self.rules
     }
 
+    /// The same on another day.
+    #[must_use]
+    pub fn on(&self, today: Date) -> Self {
+        Self { today, ..self.clone() }
+    }
+
+    /// Whether what it says depends on the day.
+    pub fn is_dated(&self) -> bool {
+        let asks =
+            |condition: &Condition| matches!(condition, Condition::KnownDays(_) | Condition::ImageDays(_));
+        self.rules.iter().any(|rule| rule.expires.is_some() || rule.conditions.iter().any(asks))
+    }
+
     /// Whether a rule asks what baselines know, so that it must be shown.
     pub fn asks_for_known(&self) -> bool {
         let conditions = self.rules.iter().flat_map(|rule| &rule.conditions);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{By, Cause, Entry, Expired, Known, StaleLists, Suppressed, Suppression, Suppressions, Unused};
 use crate::findings::condition::{Images, Scene, Subject};
-use crate::findings::{Credential, Finding, Place, fix};
+use crate::findings::{Credential, Finding, Outcome, Place, fix};
 use crate::image::Image;
 use crate::matcher::Mark;
 use crate::signature::Confidence;
@@ -51,6 +51,24 @@ impl Suppressions {
         (kept, Suppression { findings: suppressed, stale })
     }
 
+    /// Takes what is suppressed out of the findings of `outcome`, beside what was taken out before, and tells of lists that are
+    /// out of date.
+    pub fn hide(&self, outcome: &mut Outcome) {
+        let (kept, mut suppression) = self.apply(std::mem::take(&mut outcome.findings), &outcome.images);
+        outcome.findings = kept;
+        outcome.problems.extend(suppression.notes());
+        outcome.problems.sort();
+        outcome.problems.dedup();
+        let before = std::mem::take(&mut outcome.suppression.findings);
+        suppression.findings.splice(0..0, before);
+        outcome.suppression = suppression;
+    }
+
+    /// Whether what they do depends on the day.
+    pub fn is_dated(&self) -> bool {
+        self.entries.iter().any(|entry| entry.expires.is_some())
+    }
+
     /// What the baselines say of a finding.
     fn known(&self, fingerprint: &str) -> Option<Known> {
         Known::to(&self.baselines, fingerprint)
@@ -73,7 +91,7 @@ impl Suppressions {
             let mut baselines = self.baselines.iter().enumerate().filter(|_| !self.show_known);
             let (baseline, places) =
                 baselines.find_map(|(i, known)| Some((i, known.places(scene.subject.fingerprint)?)))?;
-            Some(Verdict::Known { baseline, new: !places.contains(&place.hint()) })
+            Some(Verdict::Known { baseline, new: !places.is_empty() && !places.contains(&place.hint()) })
         };
         first.or_else(marked).or_else(known)
     }

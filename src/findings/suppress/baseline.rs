@@ -40,7 +40,7 @@ pub struct Item {
     pub first_seen: Option<Date>,
     /// Why it is still there.
     pub reason: Option<String>,
-    /// Where it is known to be; see [`Place::hint`].
+    /// Where it is known to be; see [`Place::hint`]. None: wherever it stands.
     pub places: BTreeSet<String>,
 }
 
@@ -208,6 +208,13 @@ impl Baseline {
             places: places.into_iter().map(FilePlace::hint).collect(),
         };
         self.insert(fingerprint, item);
+    }
+
+    /// One called `name` that knows these, by their fingerprints.
+    pub fn with(name: &str, items: impl IntoIterator<Item = (String, Item)>) -> Self {
+        let mut baseline = Self { name: name.to_owned(), ..Self::default() };
+        items.into_iter().for_each(|(fingerprint, item)| baseline.insert(fingerprint, item));
+        baseline
     }
 
     /// What is known after `outcomes`.

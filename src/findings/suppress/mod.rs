@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::baseline::{BASELINE, Baseline, BaselineError, Changes, Item, hint};
 pub use self::file::entries;
 use super::condition::Condition;
-pub use super::condition::table::{FileError, day};
+pub use super::condition::table::{FileError, day, day_of, end_of, start_of};
 use super::{Finding, Outcome};
 use crate::problem::{Problem, ProblemKind};
 

@@ -12,7 +12,6 @@ mod guard;
 mod hooks;
 mod operations;
 mod page;
-mod sweeps;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -54,7 +53,7 @@ pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Re
 
 fn router(service: &Arc<Service>) -> Router {
     let routes = Router::new().merge(hooks::routes()).merge(operations::routes()).merge(api::routes());
-    let routes = routes.merge(sweeps::routes()).merge(page::routes());
+    let routes = routes.merge(page::routes());
     let missing = |headers: HeaderMap| async move {
         let browser = text(&headers, "accept").is_some_and(|accepted| accepted.contains("text/html"));
         if browser {

@@ -3,7 +3,8 @@
 //! Statements are written once. What the engines write differently stands in them in braces: `{now}` is the time in
 //! milliseconds by the database's clock, which all machines share; `{lock}` holds the rows that are read until the end of
 //! the transaction, `{skip}` too, and passes by those that another one holds; `{alone}` is passed by one transaction at a
-//! time; `{ids($1)}` and `{texts($1)}` are the rows of a [`list`]; `{id}` and `{bytes}` are types of columns.
+//! time; `{decide}` by one, and `{keep}` by many as long as that one is not there; `{ids($1)}` and `{texts($1)}` are the rows
+//! of a [`list`]; `{id}` and `{bytes}` are types of columns.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,8 +1,13 @@
 //! Images and what was found in them: what is asked to be scanned, what a scan found, and what people ask for.
 
+use std::collections::BTreeSet;
+
 use super::Store;
-use super::engine::{Row, Session, StoreError, values};
+use super::audit::{Change, record};
+use super::engine::{Row, Session, StoreError, Value, values};
+use super::findings::{Found, keep};
 use super::messages::tell;
+use super::occurrences::{deleted, settle};
 use super::queue::{
     Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
 };
@@ -32,35 +37,24 @@ pub struct Scanned {
     pub lacks: Vec<String>,
     /// Why something else of it was not read that may be read another time.
     pub unread: Option<String>,
-    /// The report, as it is kept.
+    /// What it was judged by: the same for the same lists, policy and day.
+    pub judged: String,
+    /// The outcome, as it is kept.
     pub report: Vec<u8>,
 }
 
-/// A finding, as it is searched for.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Found {
-    /// Image that has it; 0 before it is kept.
-    pub image: i64,
-    /// Fingerprint of the credential.
-    pub fingerprint: String,
-    /// Id of the rule.
-    pub rule: String,
-    /// What it is, for people.
-    pub name: String,
-    /// `critical`, `high`, `medium` or `low`.
-    pub severity: String,
-    /// What may be shown of it.
-    pub redacted: String,
-    /// Its first place, for people.
-    pub place: String,
-    /// In how many places it is.
-    pub places: i64,
-    /// When a scan of the image found it first, in milliseconds since 1970; 0 before it is kept.
-    pub first_seen: i64,
+/// What an image is known by.
+#[derive(Debug, Clone)]
+pub(super) struct ImageKey {
+    pub(super) id: i64,
+    pub(super) registry: String,
+    pub(super) repository: String,
+    pub(super) digest: String,
+    pub(super) gaps: i64,
 }
 
 /// An image that is known.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct ImageRow {
     /// Its number.
     pub id: i64,
@@ -74,14 +68,35 @@ pub struct ImageRow {
     pub last_seen: i64,
     /// When it was last scanned; none: not yet.
     pub scanned: Option<i64>,
-    /// Findings by severity.
+    /// Open findings by severity.
     pub totals: Totals,
+    /// Findings that a decision closes.
+    pub closed: i64,
+    /// What the policy makes of the open ones: the worst of `fail`, `warn` and `pass`; none: not scanned yet.
+    pub verdict: Option<String>,
     /// What was not looked at.
     pub gaps: i64,
 }
 
+/// Which images are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ImageFilter {
+    /// Of the repository `HOST/PATH`.
+    pub repository: Option<String>,
+    /// That a tag of this name names now.
+    pub tag: Option<String>,
+    /// With an open finding of that severity.
+    pub severity: Option<String>,
+    /// With an open finding of that verdict.
+    pub verdict: Option<String>,
+    /// Scanned at that time or later, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// That have the layer with this digest or `diff_id`.
+    pub layer: Option<String>,
+}
+
 /// Findings by severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the names of severities")]
 pub struct Totals {
     pub critical: i64,
@@ -90,8 +105,14 @@ pub struct Totals {
     pub low: i64,
 }
 
-pub(super) const ROW: &str =
-    "id, registry, repository, digest, first_seen, last_seen, scanned, critical, high, medium, low, gaps";
+pub(super) const ROW: &str = "id, registry, repository, digest, first_seen, last_seen, scanned, gaps";
+
+impl ImageKey {
+    /// `HOST/PATH`
+    pub(super) fn repository(&self) -> String {
+        format!("{}/{}", self.registry, self.repository)
+    }
+}
 
 /// Notes that an image is there, and has it scanned unless it was, with the same settings.
 pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<bool, StoreError> {
@@ -111,14 +132,17 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
             (registry, repository, digest, first_seen, last_seen, critical, high, medium, low, gaps)
         VALUES ($1, $2, $3, {now}, {now}, 0, 0, 0, 0, 0)
         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = excluded.last_seen
-        RETURNING settings";
+        RETURNING settings, id, gaps";
     let row = session.first(seen, values![registry, repository, digest])?;
     if let Some(tag) = image.tag() {
         let tagged = "INSERT INTO tags (registry, repository, tag, digest, seen) VALUES ($1, $2, $3, $4, {now})
             ON CONFLICT (registry, repository, tag) DO UPDATE SET digest = excluded.digest, seen = excluded.seen";
         session.execute(tagged, values![registry, repository, tag, digest])?;
     }
-    if row.is_some_and(|row| row.maybe_text(0).as_deref() == Some(settings)) {
+    if let Some(row) = row.filter(|row| row.maybe_text(0).as_deref() == Some(settings)) {
+        let (registry, repository) = (registry.to_owned(), repository.to_owned());
+        let (id, digest, gaps) = (row.int(1), digest.to_owned(), row.int(2));
+        settle(session, &ImageKey { id, registry, repository, digest, gaps })?;
         return Ok(false);
     }
     push_image(session, image, settings, priority)?;
@@ -126,33 +150,79 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
 }
 
 pub(super) fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, StoreError> {
-    let (registry, repository, digest) = (row.text(1), row.text(2), row.text(3));
+    let (id, registry, repository, digest) = (row.int(0), row.text(1), row.text(2), row.text(3));
+    let scanned = row.maybe_int(6);
     let tags =
         "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag LIMIT 100";
     let tags = session.query(tags, values![&registry, &repository, &digest])?;
+    let counts = "SELECT severity, verdict, count(*) FROM findings WHERE image = $1 AND closed_until <= {now}
+        GROUP BY severity, verdict";
+    let counts = session.query(counts, values![id])?;
+    let of = |severity: &str| -> i64 {
+        counts.iter().filter(|row| row.text(0) == severity).map(|row| row.int(2)).sum()
+    };
+    let is = |verdict: &&str| counts.iter().any(|row| row.text(1) == **verdict);
+    let verdict = ["fail", "warn"].into_iter().find(is).unwrap_or("pass");
+    let closed = "SELECT count(*) FROM findings WHERE image = $1 AND closed_until > {now}";
+    let closed = session.first(closed, values![id])?.map_or(0, |row| row.int(0));
+    let [critical, high, medium, low] = ["critical", "high", "medium", "low"].map(of);
     Ok(ImageRow {
-        id: row.int(0),
+        id,
         name: format!("{registry}/{repository}@{digest}"),
         tags: tags.iter().map(|row| row.text(0)).collect(),
         first_seen: row.int(4),
         last_seen: row.int(5),
-        scanned: row.maybe_int(6),
-        totals: Totals { critical: row.int(7), high: row.int(8), medium: row.int(9), low: row.int(10) },
-        gaps: row.int(11),
+        scanned,
+        totals: Totals { critical, high, medium, low },
+        closed,
+        verdict: scanned.map(|_| verdict.to_owned()),
+        gaps: row.int(7),
     })
 }
 
-pub(super) fn found(row: &Row) -> Found {
-    Found {
-        image: row.int(0),
-        fingerprint: row.text(1),
-        rule: row.text(2),
-        name: row.text(3),
-        severity: row.text(4),
-        redacted: row.text(5),
-        place: row.text(6),
-        places: row.int(7),
-        first_seen: row.int(8),
+/// The key of an image of that number.
+fn key(session: &mut dyn Session, id: i64) -> Result<Option<ImageKey>, StoreError> {
+    let query = "SELECT id, registry, repository, digest, gaps FROM images WHERE id = $1 {lock}";
+    let key = |row: Row| ImageKey {
+        id: row.int(0),
+        registry: row.text(1),
+        repository: row.text(2),
+        digest: row.text(3),
+        gaps: row.int(4),
+    };
+    Ok(session.first(query, values![id])?.map(key))
+}
+
+impl ImageFilter {
+    /// The conditions, and what they are compared with.
+    fn conditions(&self) -> (String, Vec<Value>) {
+        let Self { repository, tag, severity, verdict, since, layer } = self;
+        let open = "EXISTS (SELECT 1 FROM findings f WHERE f.image = images.id AND f.closed_until <= {now}";
+        let asked: [(String, Option<Value>); 6] = [
+            ("registry || '/' || repository = ?".to_owned(), repository.as_ref().map(Into::into)),
+            (
+                "EXISTS (SELECT 1 FROM tags t WHERE t.registry = images.registry AND t.repository = images.repository
+                    AND t.digest = images.digest AND t.tag = ?)"
+                    .to_owned(),
+                tag.as_ref().map(Into::into),
+            ),
+            (format!("{open} AND f.severity = ?)"), severity.as_ref().map(Into::into)),
+            (format!("{open} AND f.verdict = ?)"), verdict.as_ref().map(Into::into)),
+            ("scanned >= ?".to_owned(), since.map(Into::into)),
+            (
+                "id IN (SELECT image FROM layers WHERE digest = ? UNION SELECT image FROM layers WHERE diff_id = ?)"
+                    .to_owned(),
+                layer.as_ref().map(Into::into),
+            ),
+        ];
+        let (mut text, mut values) = (String::new(), Vec::new());
+        for (condition, value) in asked.into_iter().filter_map(|(condition, value)| Some((condition, value?)))
+        {
+            values.push(value);
+            text.push_str(" AND ");
+            text.push_str(&condition.replace('?', &format!("${}", values.len())));
+        }
+        (text, values)
     }
 }
 
@@ -191,8 +261,6 @@ impl Store {
         settings: &str,
         scanned: &Scanned,
     ) -> Result<Result<(), Lost>, StoreError> {
-        let count =
-            |severity: &str| scanned.findings.iter().filter(|found| found.severity == severity).count();
         // What is not whole is to be scanned again when it is told of again.
         let whole = scanned.lacks.is_empty() && scanned.unread.is_none();
         let settings = whole.then_some(settings);
@@ -201,31 +269,74 @@ impl Store {
             if !finish_or_repeat(session, job, worker, scanned.unread.as_deref())? {
                 return Ok(Err(Lost));
             }
-            let update =
-                "UPDATE images SET scanned = {now}, settings = $4, critical = $5, high = $6, medium = $7,
-                    low = $8, gaps = $9
+            let update = "UPDATE images SET scanned = {now}, settings = $4, gaps = $5, judged = $6
                 WHERE registry = $1 AND repository = $2 AND digest = $3 RETURNING id";
             let (name, digest) = (image.name(), image.digest());
-            let [critical, high, medium, low] = ["critical", "high", "medium", "low"].map(count);
-            let row = session.first(
-                update,
-                values![
-                    name.domain(),
-                    name.path(),
-                    digest,
-                    settings,
-                    critical,
-                    high,
-                    medium,
-                    low,
-                    scanned.gaps
-                ],
-            )?;
-            let Some(row) = row else { return Ok(Ok(())) };
-            note_lacks(session, row.int(0), &scanned.lacks)?;
+            let Scanned { gaps, judged, .. } = scanned;
+            let row = session
+                .first(update, values![name.domain(), name.path(), digest, settings, *gaps, judged])?;
+            let Some(key) = row.map(|row| key(session, row.int(0))).transpose()?.flatten() else {
+                return Ok(Ok(()));
+            };
+            let report = "INSERT INTO reports (image, report) VALUES ($1, $2)
+                ON CONFLICT (image) DO UPDATE SET report = excluded.report";
+            session.execute(report, values![key.id, scanned.report.clone()])?;
+            note_lacks(session, key.id, &scanned.lacks)?;
+            keep_layers(session, key.id, &scanned.layers)?;
+            keep(session, &key, &scanned.findings)?;
             let receivers = self.receivers.get().map_or(&[][..], Vec::as_slice);
-            tell(session, receivers, (row.int(0), image), &scanned.findings)?;
-            keep(session, row.int(0), scanned).map(Ok)
+            let open = open(session, key.id, &scanned.findings)?;
+            tell(session, receivers, (key.id, image), &open).map(Ok)
+        })
+    }
+
+    /// Puts what was found in an image in the place of what was found before, when it was judged anew and not scanned.
+    pub fn judged(&self, image: i64, scanned: &Scanned) -> Result<(), StoreError> {
+        self.within(|session| {
+            let Some(key) = key(session, image)? else { return Ok(()) };
+            let update = "UPDATE images SET judged = $2 WHERE id = $1";
+            session.execute(update, values![image, &scanned.judged])?;
+            keep(session, &key, &scanned.findings)
+        })
+    }
+
+    /// Numbers of scanned images that were judged by something else than `judged`, above `after`; at most `most`.
+    pub fn judged_otherwise(&self, judged: &str, after: i64, most: usize) -> Result<Vec<i64>, StoreError> {
+        let query =
+            "SELECT id FROM images WHERE id > $1 AND scanned IS NOT NULL AND (judged IS NULL OR judged <> $2)
+            AND EXISTS (SELECT 1 FROM reports WHERE image = images.id) ORDER BY id LIMIT $3";
+        self.reading(|session| {
+            let rows = session.query(query, values![after, judged, most])?;
+            Ok(rows.iter().map(|row| row.int(0)).collect())
+        })
+    }
+
+    /// Has a worker judge all images anew that were judged by something else than `judged`, if there are any.
+    pub fn want_judged(&self, judged: &str) -> Result<bool, StoreError> {
+        if self.judged_otherwise(judged, 0, 1)?.is_empty() {
+            return Ok(false);
+        }
+        let name = format!("judge {judged}");
+        self.within(|session| {
+            let (kind, subject) = (Kind::Judge, judged);
+            let new = New { kind, name: &name, subject, settings: None, priority: 5, host: "" };
+            push(session, new)
+        })?;
+        Ok(true)
+    }
+
+    /// Forgets an image and all that was found in it, in the name of `who`; false if there is no such one. Where its
+    /// credentials were stays known.
+    pub fn delete_image(&self, who: &str, id: i64) -> Result<bool, StoreError> {
+        self.within(|session| {
+            let Some(key) = key(session, id)? else { return Ok(false) };
+            let subject = format!("{}@{}", key.repository(), key.digest);
+            forget(session, &key)?;
+            record(
+                session,
+                &Change { who, action: "delete image", subject: &subject, was: None, became: None },
+            )?;
+            Ok(true)
         })
     }
 
@@ -237,56 +348,16 @@ impl Store {
         })
     }
 
-    /// Images with a number above `after`, of the repository `repository` (`HOST/PATH`) or of any; at most `most`.
-    pub fn images(
-        &self,
-        repository: Option<&str>,
-        after: i64,
-        most: usize,
-    ) -> Result<Vec<ImageRow>, StoreError> {
-        let query = format!(
-            "SELECT {ROW} FROM images WHERE id > $1 AND ($2 = '' OR registry || '/' || repository = $2) ORDER BY id LIMIT $3"
-        );
+    /// Images that `filter` wants with a number above `after`; at most `most`.
+    pub fn images(&self, filter: &ImageFilter, after: i64, most: usize) -> Result<Vec<ImageRow>, StoreError> {
+        let (conditions, mut values) = filter.conditions();
+        values.extend([after.into(), most.into()]);
+        let (after, limit) = (values.len() - 1, values.len());
+        let query =
+            format!("SELECT {ROW} FROM images WHERE id > ${after}{conditions} ORDER BY id LIMIT ${limit}");
         self.reading(|session| {
-            let found = session.query(&query, values![after, repository.unwrap_or_default(), most])?;
+            let found = session.query(&query, &values)?;
             found.iter().map(|found| row(session, found)).collect()
-        })
-    }
-
-    /// Images that have the layer with this digest or `diff_id`.
-    pub fn images_with_layer(
-        &self,
-        digest: &str,
-        after: i64,
-        most: usize,
-    ) -> Result<Vec<ImageRow>, StoreError> {
-        let query = format!(
-            "SELECT {ROW} FROM images WHERE id > $2 AND
-                id IN (SELECT image FROM layers WHERE digest = $1 UNION SELECT image FROM layers WHERE diff_id = $1)
-            ORDER BY id LIMIT $3"
-        );
-        self.reading(|session| {
-            let found = session.query(&query, values![digest, after, most])?;
-            found.iter().map(|found| row(session, found)).collect()
-        })
-    }
-
-    /// Findings: of one image, or of one credential, or of both, behind the one of this image with this fingerprint.
-    pub fn findings(
-        &self,
-        (image, fingerprint): (Option<i64>, Option<&str>),
-        after: (i64, &str),
-        most: usize,
-    ) -> Result<Vec<Found>, StoreError> {
-        let query = "SELECT image, fingerprint, rule, name, severity, redacted, place, places, first_seen
-            FROM findings
-            WHERE (image > $1 OR (image = $1 AND fingerprint > $2)) AND (image = $3 OR $3 = 0)
-                AND ($4 = '' OR fingerprint = $4)
-            ORDER BY image, fingerprint LIMIT $5";
-        self.reading(|session| {
-            let (image, fingerprint) = (image.unwrap_or(0), fingerprint.unwrap_or_default());
-            let rows = session.query(query, values![after.0, after.1, image, fingerprint, most])?;
-            Ok(rows.iter().map(found).collect())
         })
     }
 
@@ -297,26 +368,25 @@ impl Store {
     }
 }
 
-/// Puts what was found in the place of what was found before. When a finding was first seen stays.
-fn keep(session: &mut dyn Session, image: i64, scanned: &Scanned) -> Result<(), StoreError> {
-    let report = "INSERT INTO reports (image, report) VALUES ($1, $2)
-        ON CONFLICT (image) DO UPDATE SET report = excluded.report";
-    session.execute(report, values![image, scanned.report.clone()])?;
-    session.execute("UPDATE findings SET last_seen = 0 WHERE image = $1", values![image])?;
-    for found in &scanned.findings {
-        let insert = "INSERT INTO findings
-                (image, fingerprint, rule, name, severity, redacted, place, places, first_seen, last_seen)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, {now}, {now})
-            ON CONFLICT (image, fingerprint) DO UPDATE SET rule = excluded.rule, name = excluded.name,
-                severity = excluded.severity, redacted = excluded.redacted, place = excluded.place,
-                places = excluded.places, last_seen = excluded.last_seen";
-        let Found { fingerprint, rule, name, severity, redacted, place, places, .. } = found;
-        session
-            .execute(insert, values![image, fingerprint, rule, name, severity, redacted, place, *places])?;
-    }
-    session.execute("DELETE FROM findings WHERE image = $1 AND last_seen = 0", values![image])?;
+/// Forgets an image, and what is known of it alone.
+pub(super) fn forget(session: &mut dyn Session, image: &ImageKey) -> Result<(), StoreError> {
+    let ImageKey { id, registry, repository, digest, .. } = image;
+    deleted(session, *id)?;
+    let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3";
+    session.execute(tags, values![registry, repository, digest])?;
+    session.execute("DELETE FROM images WHERE id = $1", values![*id]).map(drop)
+}
+
+/// Those of the findings of an image that are kept and that no decision closes.
+fn open(session: &mut dyn Session, image: i64, findings: &[Found]) -> Result<Vec<Found>, StoreError> {
+    let open = "SELECT fingerprint FROM findings WHERE image = $1 AND closed_until <= {now}";
+    let open: BTreeSet<String> = session.query(open, values![image])?.iter().map(|row| row.text(0)).collect();
+    Ok(findings.iter().filter(|found| open.contains(&found.fingerprint)).cloned().collect())
+}
+
+fn keep_layers(session: &mut dyn Session, image: i64, layers: &[(String, String)]) -> Result<(), StoreError> {
     session.execute("DELETE FROM layers WHERE image = $1", values![image])?;
-    for (position, (digest, diff_id)) in scanned.layers.iter().enumerate() {
+    for (position, (digest, diff_id)) in layers.iter().enumerate() {
         let insert = "INSERT INTO layers (image, position, digest, diff_id) VALUES ($1, $2, $3, $4)";
         session.execute(insert, values![image, position, digest, diff_id])?;
     }

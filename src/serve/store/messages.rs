@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::engine::{Session, StoreError, values};
-use super::images::Found;
+use super::findings::Found;
 use super::queue::{Job, Kind, Lost, New, WorkerId, go_on, push};
 use crate::serve::config::Receiver;
 use crate::serve::messages::{Message, Subject, Told, host};

@@ -113,6 +113,37 @@ const SECOND: &[&str] = &[
         GROUP BY images.registry, images.repository, findings.fingerprint",
     // When the next message to a receiver may be sent.
     "CREATE TABLE receivers (name TEXT PRIMARY KEY, next BIGINT NOT NULL)",
+    // What an image was judged by, what the policy made of a finding, and which decision counts for it until when.
+    "ALTER TABLE images ADD COLUMN judged TEXT",
+    "ALTER TABLE findings ADD COLUMN verdict TEXT NOT NULL DEFAULT 'fail'",
+    "ALTER TABLE findings ADD COLUMN decision BIGINT",
+    "ALTER TABLE findings ADD COLUMN closed_until BIGINT NOT NULL DEFAULT 0",
+    // What people decided about a credential, everywhere or in some repositories. The newest one counts.
+    "CREATE TABLE decisions (
+        id {id}, fingerprint TEXT NOT NULL, kind TEXT NOT NULL, scope TEXT NOT NULL, until TEXT, reason TEXT NOT NULL,
+        who TEXT NOT NULL, made BIGINT NOT NULL, rule TEXT NOT NULL, redacted TEXT NOT NULL
+    )",
+    "CREATE INDEX decisions_by_fingerprint ON decisions (fingerprint, id)",
+    // Who changed what.
+    "CREATE TABLE audit (
+        id {id}, at BIGINT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, was TEXT, became TEXT
+    )",
+    // Every credential once, and how bad it is as a number.
+    "CREATE TABLE secrets (
+        fingerprint TEXT PRIMARY KEY, rule TEXT NOT NULL, name TEXT NOT NULL, severity TEXT NOT NULL, worst BIGINT NOT NULL,
+        redacted TEXT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL
+    )",
+    "CREATE INDEX secrets_by_age ON secrets (first_seen DESC, fingerprint)",
+    "CREATE INDEX secrets_by_severity ON secrets (worst DESC, fingerprint)",
+    // Where a credential is and was: a tag, or the digest of an image that no tag names.
+    "CREATE TABLE occurrences (
+        fingerprint TEXT NOT NULL, registry TEXT NOT NULL, repository TEXT NOT NULL, reference TEXT NOT NULL,
+        image BIGINT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL, fixed BIGINT, why TEXT,
+        reopened BIGINT, PRIMARY KEY (fingerprint, registry, repository, reference)
+    )",
+    "CREATE INDEX occurrences_by_reference ON occurrences (registry, repository, reference)",
+    "CREATE INDEX occurrences_by_image ON occurrences (image)",
+    "CREATE INDEX findings_closed ON findings (closed_until) WHERE closed_until > 0",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

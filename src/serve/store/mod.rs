@@ -1,16 +1,22 @@
-//! What the service knows, in one database: jobs (`queue`), images and what was found in them (`images`).
+//! What the service knows, in one database: jobs (`queue`), images and what was found in
+//! them (`images`, `findings`, `secrets`, `occurrences`), what people decided (`decisions`) and did (`audit`).
 //!
 //! Two engines hold the same tables: `sqlite` in a file, for one machine, and `postgres` for many. A statement is written once
 //! (`engine`). Nothing here holds a credential: of findings there are fingerprints and redacted forms.
 
+mod audit;
+mod decisions;
 mod engine;
+mod findings;
 mod images;
 mod messages;
 mod migrations;
+mod occurrences;
 mod overview;
 mod postgres;
 mod queue;
 mod reports;
+mod secrets;
 mod sessions;
 mod sqlite;
 mod sweeps;
@@ -20,14 +26,19 @@ mod tests;
 use std::path::Path;
 use std::sync::OnceLock;
 
+pub use self::audit::AuditRow;
+pub use self::decisions::{Decision, DecisionKind, NewDecision, Refused};
 pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session};
-pub use self::images::{Found, ImageRow, Scanned, Totals, Wanted};
+pub use self::findings::{FindingFilter, Found};
+pub use self::images::{ImageFilter, ImageRow, Scanned, Totals, Wanted};
 pub use self::messages::Turn;
+pub use self::occurrences::Occurrence;
 pub use self::overview::{Glance, Open, Running};
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };
+pub use self::secrets::{SecretFilter, SecretRow};
 pub use self::sweeps::{Gone, Seen, SweepRow};
 use super::config::Receiver;
 

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::Store;
 use super::engine::{Row, StoreError, values};
-use super::images::{Found, ImageRow, ROW, found, row};
+use super::findings::{FOUND, Found, found};
+use super::images::{ImageRow, ROW, row};
+use super::secrets::OPEN;
 
 /// What is known, at a glance.
 #[derive(Debug, Clone, Default)]
@@ -53,23 +55,24 @@ const DAY: i64 = 24 * 60 * 60 * 1_000;
 impl Store {
     /// What is known, with lists of at most `most` rows; new is what was first found within so many `days`.
     pub fn glance(&self, days: i64, most: usize) -> Result<Glance, StoreError> {
-        let open = "SELECT severity, count(*), coalesce(sum(CASE WHEN first > {now} - $1 THEN 1 ELSE 0 END), 0)
-            FROM (SELECT severity, fingerprint, min(first_seen) AS first FROM findings GROUP BY severity, fingerprint) AS known
-            GROUP BY severity";
-        let newest = "SELECT image, fingerprint, rule, name, severity, redacted, place, places, first_seen
-            FROM findings ORDER BY first_seen DESC LIMIT $1";
+        let open = format!(
+            "SELECT severity, count(*), coalesce(sum(CASE WHEN first_seen > {{now}} - $1 THEN 1 ELSE 0 END), 0)
+            FROM secrets s WHERE {OPEN} GROUP BY severity"
+        );
+        let newest =
+            format!("SELECT {FOUND} WHERE closed_until <= {{now}} ORDER BY first_seen DESC LIMIT $1");
         let worst = format!(
             "SELECT {ROW} FROM images WHERE critical + high + medium + low > 0
             ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
         );
         let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS some";
         self.reading(|session| {
-            let counts = session.query(open, values![days.saturating_mul(DAY)])?;
+            let counts = session.query(&open, values![days.saturating_mul(DAY)])?;
             let count = |name: &'static str| {
                 let row = counts.iter().find(|row| row.text(0) == name);
                 Open { name, open: row.map_or(0, |row| row.int(1)), new: row.map_or(0, |row| row.int(2)) }
             };
-            let rows = session.query(newest, values![most])?;
+            let rows = session.query(&newest, values![most])?;
             let images = session.query(&worst, values![most])?;
             Ok(Glance {
                 severities: SEVERITIES.map(count).to_vec(),

@@ -49,6 +49,8 @@ const WORDS: &[(&str, &str)] = &[
     ("{now}", "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"),
     ("{skip}", "FOR UPDATE SKIP LOCKED"),
     ("{lock}", "FOR UPDATE"),
+    ("{decide}", "SELECT pg_advisory_xact_lock(7311)"),
+    ("{keep}", "SELECT pg_advisory_xact_lock_shared(7311)"),
     ("{alone}", "SELECT pg_advisory_xact_lock(7310)"),
     ("{ids(", "(SELECT value::bigint FROM json_array_elements_text(("),
     ("{texts(", "(SELECT value FROM json_array_elements_text(("),

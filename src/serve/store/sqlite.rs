@@ -68,6 +68,8 @@ const WORDS: &[(&str, &str)] = &[
     ("{now}", "CAST(unixepoch('subsec') * 1000 AS INTEGER)"),
     ("{skip}", ""),
     ("{lock}", ""),
+    ("{decide}", "SELECT 1"),
+    ("{keep}", "SELECT 1"),
     ("{alone}", "SELECT 1"),
     ("{ids(", "(SELECT value FROM json_each("),
     ("{texts(", "(SELECT value FROM json_each("),

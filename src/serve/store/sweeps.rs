@@ -3,10 +3,11 @@
 use super::Store;
 use super::engine::{Row, Session, StoreError, values};
 use super::images::{Wanted, want};
+use super::occurrences::untag;
 use super::queue::{Job, Kind, Lost, New, WorkerId, answered, finish, go_on, push};
 
 /// A registry that is looked through from time to time.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct SweepRow {
     /// Its name.
     pub registry: String,
@@ -144,8 +145,7 @@ impl Store {
                 queued += i64::from(want(session, wanted)?);
             }
             if let Some(Gone { registry, repository, before }) = gone {
-                let delete = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3";
-                session.execute(delete, values![*registry, *repository, *before])?;
+                untag(session, (registry, repository), *before)?;
             }
             answered(session, job)?;
             let mine = go_on(session, job, worker, (&next(queued), 0))?;
@@ -175,8 +175,7 @@ impl Store {
                 return Ok(Err(Lost));
             }
             for repository in repositories {
-                let delete = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3";
-                session.execute(delete, values![registry, repository, seen.began])?;
+                untag(session, (registry, repository), seen.began)?;
             }
             let insert = "INSERT INTO sweeps (registry, due, took, repositories, tags, queued)
                 VALUES ($1, $2, 0, 0, 0, 0) ON CONFLICT DO NOTHING";

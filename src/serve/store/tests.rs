@@ -1,62 +1,91 @@
+mod triage;
+
+use std::time::Duration;
+
 use super::*;
 use crate::source::registry::{Reference, RepositoryName};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::in_file(&folder.path().join("db")).unwrap();
+    store.know(&["r.example"]).unwrap();
     (folder, store)
 }
 
-fn image(repository: &str, fill: &str) -> Reference {
-    let name = RepositoryName::at("r.example", repository).unwrap();
-    Reference::new(name, None, Some(&format!("sha256:{}", fill.repeat(64)))).unwrap()
+fn crew(settings: &str) -> Crew {
+    Crew::new(WorkerId::new("one"), settings, Duration::from_secs(60))
+}
+
+fn image(repository: &str, tag: Option<&str>, fill: Option<&str>) -> Reference {
+    let digest = fill.map(|fill| format!("sha256:{}", fill.repeat(64)));
+    Reference::new(RepositoryName::at("r.example", repository).unwrap(), tag, digest.as_deref()).unwrap()
+}
+
+fn found(fingerprint: &str) -> Found {
+    Found {
+        fingerprint: fingerprint.to_owned(),
+        rule: "r".into(),
+        name: "A token".into(),
+        severity: "high".into(),
+        verdict: "fail".into(),
+        redacted: "…".into(),
+        place: "layer 0: .env".into(),
+        places: 1,
+        ..Found::default()
+    }
+}
+
+/// Has `image` scanned with `settings`, which finds these.
+fn scan(store: &Store, image: &Reference, settings: &str, fingerprints: &[&str], gaps: i64) {
+    store.want(&[Wanted { image, settings, priority: 0 }]).unwrap();
+    let one = crew(settings);
+    let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+    let scanned = Scanned {
+        findings: fingerprints.iter().map(|fingerprint| found(fingerprint)).collect(),
+        layers: vec![("sha256:l".to_owned(), "sha256:d".to_owned())],
+        gaps,
+        judged: "j".into(),
+        report: vec![1, 0, 2],
+        ..Scanned::default()
+    };
+    store.scanned((&job, &one.worker), image, settings, &scanned).unwrap().unwrap();
+}
+
+fn of_image(image: i64) -> FindingFilter {
+    FindingFilter { image: Some(image), ..FindingFilter::default() }
+}
+
+fn of_secret(fingerprint: &str) -> FindingFilter {
+    FindingFilter { fingerprint: Some(fingerprint.to_owned()), ..FindingFilter::default() }
 }
 
 #[test]
 fn what_was_found_is_kept_with_when_it_was_first_seen() {
     let (_folder, store) = store();
-    let image = image("a", "a");
-    store.know(&["r.example"]).unwrap();
-    let found = |fingerprint: &str| Found {
-        image: 0,
-        fingerprint: fingerprint.to_owned(),
-        rule: "r".into(),
-        name: "n".into(),
-        severity: "high".into(),
-        redacted: "…".into(),
-        place: "layer 0: .env".into(),
-        places: 1,
-        first_seen: 0,
-    };
-    let scan = |findings: Vec<Found>, settings: &str| {
-        store.want(&[Wanted { image: &image, settings, priority: 0 }]).unwrap();
-        let one = Crew::new(WorkerId::new("one"), settings, std::time::Duration::from_secs(60));
-        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
-        let layers = vec![("sha256:l".to_owned(), "sha256:d".to_owned())];
-        let scanned = Scanned { findings, layers, gaps: 2, report: vec![1, 0, 2], ..Scanned::default() };
-        store.scanned((&job, &one.worker), &image, settings, &scanned).unwrap().unwrap();
-    };
+    let image = image("a", None, Some("a"));
     let seen = |fingerprint: &str| {
-        store.findings((None, Some(fingerprint)), (0, ""), 9).unwrap().first().map(|found| found.first_seen)
+        store.findings(&of_secret(fingerprint), (0, ""), 9).unwrap().first().map(|found| found.first_seen)
     };
-    scan(vec![found("f1"), found("f2")], "s");
+    scan(&store, &image, "s", &["f1", "f2"], 2);
     let first = seen("f2").unwrap();
     assert!(first > 0);
     std::thread::sleep(std::time::Duration::from_millis(5));
-    scan(vec![found("f2"), found("f3")], "t");
+    scan(&store, &image, "t", &["f2", "f3"], 2);
     assert_eq!((seen("f2"), seen("f3") > Some(first)), (Some(first), true));
-    let id = store.images(Some("r.example/a"), 0, 9).unwrap()[0].id;
+    let filter = ImageFilter { repository: Some("r.example/a".into()), ..ImageFilter::default() };
+    let id = store.images(&filter, 0, 9).unwrap()[0].id;
     let prints = |found: Vec<Found>| found.into_iter().map(|found| found.fingerprint).collect::<Vec<_>>();
-    assert_eq!(prints(store.findings((Some(id), None), (0, ""), 9).unwrap()), ["f2", "f3"]);
-    assert_eq!(prints(store.findings((None, Some("f3")), (0, ""), 9).unwrap()), ["f3"]);
-    assert_eq!(prints(store.findings((Some(id), None), (id, "f2"), 9).unwrap()), ["f3"]);
+    assert_eq!(prints(store.findings(&of_image(id), (0, ""), 9).unwrap()), ["f2", "f3"]);
+    assert_eq!(prints(store.findings(&of_secret("f3"), (0, ""), 9).unwrap()), ["f3"]);
+    assert_eq!(prints(store.findings(&of_image(id), (id, "f2"), 9).unwrap()), ["f3"]);
     assert_eq!(store.report(id).unwrap(), Some(vec![1, 0, 2]));
     let row = store.image(id).unwrap().unwrap();
-    assert_eq!((row.totals.high, row.gaps), (2, 2));
-    for digest in ["sha256:l", "sha256:d"] {
-        assert_eq!(store.images_with_layer(digest, 0, 9).unwrap().len(), 1, "{digest}");
+    assert_eq!((row.totals.high, row.gaps, row.verdict.as_deref()), (2, 2, Some("fail")));
+    for digest in ["sha256:l", "sha256:d", "sha256:x"] {
+        let filter = ImageFilter { layer: Some(digest.into()), ..ImageFilter::default() };
+        let expected = usize::from(digest != "sha256:x");
+        assert_eq!(store.images(&filter, 0, 9).unwrap().len(), expected, "{digest}");
     }
-    assert!(store.images_with_layer("sha256:x", 0, 9).unwrap().is_empty());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::time::when;
 use super::{Answer, Asked, ROWS, Shared, Visitor, asked, field, shown, wrong};
-use crate::serve::store::ImageRow;
+use crate::serve::store::{ImageFilter, ImageRow};
 
 /// Images, a page of them.
 pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields): Asked) -> Answer {
@@ -16,9 +16,8 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
     })?;
     let repository = field(&fields, "repository").map(str::to_owned);
     let asked_for = repository.clone();
-    let rows =
-        asked(&service, &visitor, move |service| service.store.images(repository.as_deref(), after, ROWS))
-            .await?;
+    let filter = ImageFilter { repository, ..ImageFilter::default() };
+    let rows = asked(&service, &visitor, move |service| service.store.images(&filter, after, ROWS)).await?;
     let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.id);
     let images: Vec<_> = rows.iter().map(image_values).collect();
     let values = json!({"title": "Images", "images": images, "next": next, "repository": asked_for, "first": after == 0});

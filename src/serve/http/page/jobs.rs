@@ -37,7 +37,8 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
 pub(super) async fn retry(State(service): Shared, Path(id): Path<String>, sent: Sent) -> Answer {
     sent.visitor.may(Role::Admin)?;
     let Ok(id) = id.parse() else { return Err(absent(Some(&sent.visitor))) };
-    let revived = asked(&service, &sent.visitor, move |service| service.store.revive(id)).await?;
+    let who = sent.visitor.name.clone();
+    let revived = asked(&service, &sent.visitor, move |service| service.store.revive(&who, id)).await?;
     service.ring();
     if revived { Ok(onward("/jobs")) } else { Err(absent(Some(&sent.visitor))) }
 }

@@ -1,10 +1,11 @@
 //! What people see of the queue, and what they may do.
 
 use super::super::Store;
+use super::super::audit::{Change, record};
 use crate::serve::store::engine::{Row, StoreError, values};
 
 /// A job that is there, for people.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Waiting {
     /// Its number.
     pub id: i64,
@@ -65,11 +66,16 @@ impl Store {
         })
     }
 
-    /// Revives a dead job; false if there is no such one.
-    pub fn revive(&self, id: i64) -> Result<bool, StoreError> {
+    /// Revives a dead job, in the name of `who`; false if there is no such one.
+    pub fn revive(&self, who: &str, id: i64) -> Result<bool, StoreError> {
         let revive = "UPDATE jobs SET state = 'ready', failures = 0, crashes = 0, since = NULL, due = {now}
-            WHERE id = $1 AND state = 'dead'";
-        self.within(|session| Ok(session.execute(revive, values![id])? > 0))
+            WHERE id = $1 AND state = 'dead' RETURNING name";
+        self.within(|session| {
+            let Some(row) = session.first(revive, values![id])? else { return Ok(false) };
+            let subject = row.text(0);
+            record(session, &Change { who, action: "retry", subject: &subject, was: None, became: None })?;
+            Ok(true)
+        })
     }
 
     /// How many jobs there are of each kind and state, and how old the oldest is that could be done. Counts all of them.

@@ -35,6 +35,8 @@ pub enum Kind {
     Image,
     /// To scan a layer.
     Layer,
+    /// To judge images anew by the lists and the policy of today.
+    Judge,
     /// To look through a registry.
     Sweep,
     /// To tell somebody of new findings.
@@ -46,6 +48,7 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Tag, "tag"),
     (Kind::Image, "image"),
     (Kind::Layer, "layer"),
+    (Kind::Judge, "judge"),
     (Kind::Sweep, "sweep"),
     (Kind::Message, "message"),
 ];

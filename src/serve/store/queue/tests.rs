@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::{Scanned, Store, Wanted};
+use super::super::{ImageFilter, Scanned, Store, Wanted};
 use super::*;
 use crate::source::registry::{Reference, RepositoryName};
 
@@ -132,7 +132,7 @@ fn what_is_told_many_times_is_one_job() {
     assert_eq!(queue.states(), []);
     assert_eq!(queue.want(&image, "s"), 0, "it is known now");
     assert_eq!(queue.want(&image, "t"), 1, "with other rules it is not");
-    let row = &queue.store.images(None, 0, 10).unwrap()[0];
+    let row = &queue.store.images(&ImageFilter::default(), 0, 10).unwrap()[0];
     assert_eq!(
         (row.name.as_str(), row.tags.as_slice()),
         (&*format!("r.example/app@sha256:{}", "a".repeat(64)), &["1".to_owned()][..])
@@ -215,7 +215,7 @@ fn what_may_pass_is_tried_for_days_and_then_is_dead_with_its_reason() {
     assert!(waited > 24 * HOUR && longest <= HOUR && tries < 200, "{waited} {longest} {tries}");
     let dead = queue.in_state("dead");
     assert_eq!((dead[0].attempts, dead[0].reason.as_deref()), (tries, Some("the registry is away")));
-    assert!(queue.store.revive(dead[0].id).unwrap() && !queue.store.revive(dead[0].id).unwrap());
+    assert!(queue.store.revive("me", dead[0].id).unwrap() && !queue.store.revive("me", dead[0].id).unwrap());
     let job = queue.claim(&one).unwrap();
     queue.fail(&one, &job, &final_one("there is no such image"));
     assert_eq!(queue.in_state("dead").len(), 1, "what cannot pass is not tried again");
@@ -359,7 +359,10 @@ fn what_could_not_be_read_is_read_again_some_times() {
         times += 1;
         let scanned = Scanned { unread: Some("cut".to_owned()), ..Scanned::default() };
         queue.store.scanned((&job, &one.worker), &image, "s", &scanned).unwrap().unwrap();
-        assert!(queue.store.images(None, 0, 1).unwrap()[0].scanned.is_some(), "what was found is there");
+        assert!(
+            queue.store.images(&ImageFilter::default(), 0, 1).unwrap()[0].scanned.is_some(),
+            "what was found is there"
+        );
         queue.later(&one, &[], HOUR);
     }
     assert_eq!((times, queue.states()), (pace::REPEATS + 1, vec![]));

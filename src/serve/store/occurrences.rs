@@ -1,0 +1,124 @@
+//! Where a credential was over time: for each tag, and each image that no tag names, since when, until when, and whether it
+//! came back.
+//!
+//! What a tag has is what its newest image has. A credential that this one has no more is fixed there, unless the image could
+//! not be looked at as a whole; one that is found again is reopened. An image that was scanned with older rules than are
+//! asked for says nothing: the scan that follows does.
+
+use super::Store;
+use super::engine::{Row, Session, StoreError, values};
+use super::images::ImageKey;
+
+/// A credential at one reference, over time.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Occurrence {
+    /// Of the credential.
+    pub fingerprint: String,
+    /// `HOST/PATH`
+    pub repository: String,
+    /// A tag, or the digest of an image that no tag names.
+    pub reference: String,
+    /// The image that had it last.
+    pub image: i64,
+    /// When it was found there first, in milliseconds since 1970.
+    pub first_seen: i64,
+    /// When it was last known to be there.
+    pub last_seen: i64,
+    /// Since when it is no longer there; none: it is.
+    pub fixed: Option<i64>,
+    /// Why not: `newer-image`, `newer-rules`, `untagged` or `deleted`.
+    pub why: Option<String>,
+    /// When it came back the last time.
+    pub reopened: Option<i64>,
+}
+
+/// Brings what is known of all references to an image up to date with its findings.
+pub(super) fn settle(session: &mut dyn Session, image: &ImageKey) -> Result<(), StoreError> {
+    let ImageKey { registry, repository, digest, .. } = image;
+    // Held, so that none of them leads elsewhere before this is done.
+    let tags =
+        "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag {lock}";
+    let tags = session.query(tags, values![registry, repository, digest])?;
+    if tags.is_empty() {
+        return settle_one(session, image, digest);
+    }
+    // As long as a tag names it, it is known by the tag.
+    let unnamed = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3";
+    session.execute(unnamed, values![registry, repository, digest])?;
+    tags.iter().try_for_each(|row| settle_one(session, image, &row.text(0)))
+}
+
+fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> Result<(), StoreError> {
+    let ImageKey { id, registry, repository, gaps, .. } = image;
+    let there = "INSERT INTO occurrences
+            (fingerprint, registry, repository, reference, image, first_seen, last_seen)
+        SELECT fingerprint, $1, $2, $3, image, first_seen, {now} FROM findings WHERE image = $4
+        ON CONFLICT (fingerprint, registry, repository, reference) DO UPDATE SET image = excluded.image,
+            last_seen = excluded.last_seen,
+            reopened = CASE WHEN occurrences.fixed IS NULL THEN occurrences.reopened ELSE excluded.last_seen END,
+            fixed = NULL, why = NULL";
+    session.execute(there, values![registry, repository, reference, *id])?;
+    if *gaps > 0 {
+        // What was not looked at may have it still.
+        return Ok(());
+    }
+    let gone = "UPDATE occurrences SET fixed = {now},
+            why = CASE WHEN image = $4 THEN 'newer-rules' ELSE 'newer-image' END
+        WHERE registry = $1 AND repository = $2 AND reference = $3 AND fixed IS NULL
+            AND fingerprint NOT IN (SELECT fingerprint FROM findings WHERE image = $4)";
+    session.execute(gone, values![registry, repository, reference, *id]).map(drop)
+}
+
+/// Forgets the tags of a repository that were last seen before that time, in milliseconds since 1970: they are not there any
+/// more.
+pub(super) fn untag(
+    session: &mut dyn Session,
+    (registry, repository): (&str, &str),
+    before: i64,
+) -> Result<(), StoreError> {
+    let gone = "UPDATE occurrences SET fixed = {now}, why = 'untagged'
+        WHERE registry = $1 AND repository = $2 AND fixed IS NULL AND reference IN
+            (SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3)";
+    session.execute(gone, values![registry, repository, before])?;
+    let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3";
+    session.execute(tags, values![registry, repository, before]).map(drop)
+}
+
+/// Notes that an image is not there any more, before it is forgotten.
+pub(super) fn deleted(session: &mut dyn Session, image: i64) -> Result<(), StoreError> {
+    let gone = "UPDATE occurrences SET fixed = {now}, why = 'deleted' WHERE image = $1 AND fixed IS NULL";
+    session.execute(gone, values![image]).map(drop)
+}
+
+fn occurrence(row: &Row) -> Occurrence {
+    Occurrence {
+        fingerprint: row.text(0),
+        repository: format!("{}/{}", row.text(1), row.text(2)),
+        reference: row.text(3),
+        image: row.int(4),
+        first_seen: row.int(5),
+        last_seen: row.int(6),
+        fixed: row.maybe_int(7),
+        why: row.maybe_text(8),
+        reopened: row.maybe_int(9),
+    }
+}
+
+impl Store {
+    /// Where a credential is and was, behind the one with that repository and reference.
+    pub fn occurrences(
+        &self,
+        fingerprint: &str,
+        after: (&str, &str),
+        most: usize,
+    ) -> Result<Vec<Occurrence>, StoreError> {
+        let query = "SELECT fingerprint, registry, repository, reference, image, first_seen, last_seen, fixed, why, reopened
+            FROM occurrences WHERE fingerprint = $1
+                AND (registry || '/' || repository > $2 OR (registry || '/' || repository = $2 AND reference > $3))
+            ORDER BY registry || '/' || repository, reference LIMIT $4";
+        self.reading(|session| {
+            let rows = session.query(query, values![fingerprint, after.0, after.1, most])?;
+            Ok(rows.iter().map(occurrence).collect())
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What people decide, and where a credential is and was.
+
+use super::*;
+use crate::findings::suppress::{day, day_of};
+
+fn decision(fingerprint: &str, kind: DecisionKind, scope: &str) -> NewDecision {
+    NewDecision {
+        fingerprint: fingerprint.into(),
+        kind,
+        scope: scope.into(),
+        until: None,
+        reason: "because".into(),
+    }
+}
+
+/// Whether the finding is open in each image, in their order.
+fn open(store: &Store, fingerprint: &str) -> Vec<bool> {
+    store.findings(&of_secret(fingerprint), (0, ""), 9).unwrap().iter().map(|found| found.open).collect()
+}
+
+#[test]
+fn the_newest_decision_that_covers_a_repository_counts() {
+    let (_folder, store) = store();
+    scan(&store, &image("team/a", None, Some("a")), "s", &["f"], 0);
+    scan(&store, &image("other/b", None, Some("b")), "s", &["f", "g"], 0);
+    let decide = |kind, scope: &str| store.decide("me", &decision("f", kind, scope)).unwrap().unwrap();
+    assert_eq!(open(&store, "f"), [true, true]);
+    decide(DecisionKind::FalseAlarm, "r.example/team/*");
+    assert_eq!(open(&store, "f"), [false, true]);
+    // What is scanned later is decided already.
+    scan(&store, &image("team/c", None, Some("c")), "s", &["f"], 0);
+    assert_eq!(open(&store, "f"), [false, true, false]);
+    decide(DecisionKind::Fixed, "*");
+    assert_eq!(open(&store, "f"), [false, false, false]);
+    decide(DecisionKind::Open, "*/team/*");
+    assert_eq!(open(&store, "f"), [true, false, true]);
+    let row = &store.images(&ImageFilter::default(), 0, 9).unwrap()[1];
+    assert_eq!((row.totals.high, row.closed, row.verdict.as_deref()), (1, 1, Some("fail")));
+    let known = |repository| {
+        store.dismissed(repository).unwrap().into_iter().map(|(known, _)| known).collect::<Vec<_>>()
+    };
+    assert_eq!((known(None), known(Some("r.example/team/a"))), (vec!["f".to_owned()], vec![]));
+    let in_force: Vec<_> =
+        store.decisions(Some("f"), 0, 9).unwrap().iter().map(|made| made.in_force).collect();
+    assert_eq!(
+        in_force,
+        [false, true, false],
+        "the newest first: one that opens, one for all, one that was replaced"
+    );
+    let audit = store.audit(0, 9).unwrap();
+    let acts: Vec<_> = audit.iter().map(|row| (row.who.as_str(), row.action.as_str())).collect();
+    assert_eq!(acts, [("me", "decide"); 3]);
+    assert_eq!(audit[0].became.as_ref().unwrap()["kind"], "open");
+}
+
+#[test]
+fn what_is_accepted_is_open_again_when_its_day_has_passed() {
+    let (_folder, store) = store();
+    scan(&store, &image("a", None, Some("a")), "s", &["f"], 0);
+    let today = day_of(std::time::SystemTime::now());
+    let accepted = NewDecision { until: Some(today), ..decision("f", DecisionKind::Accepted, "*") };
+    store.decide("me", &accepted).unwrap().unwrap();
+    assert_eq!(open(&store, "f"), [false]);
+    assert_eq!(store.open_secrets().unwrap().high, 0);
+    let pass = "UPDATE findings SET closed_until = closed_until - 2 * 86400000";
+    store.within(|session| session.execute(pass, &[])).unwrap();
+    assert_eq!((open(&store, "f"), store.open_secrets().unwrap().high), (vec![true], 1));
+}
+
+#[test]
+fn what_means_nothing_is_refused_with_what_is_missing() {
+    let (_folder, store) = store();
+    scan(&store, &image("a", None, Some("a")), "s", &["f"], 0);
+    let refused = |new: NewDecision| store.decide("me", &new).unwrap().unwrap_err();
+    let base = || decision("f", DecisionKind::FalseAlarm, "*");
+    let past = day("2020-01-31");
+    assert_eq!(refused(NewDecision { fingerprint: "x".into(), ..base() }), Refused::Unknown);
+    assert_eq!(refused(NewDecision { reason: " ".into(), ..base() }), Refused::Reason);
+    assert_eq!(refused(NewDecision { scope: "team".into(), ..base() }), Refused::Scope);
+    assert_eq!(refused(NewDecision { until: day("2999-01-31"), ..base() }), Refused::NoUntil);
+    let accepted = || decision("f", DecisionKind::Accepted, "*");
+    assert_eq!(refused(accepted()), Refused::Until);
+    assert_eq!(refused(NewDecision { until: past, ..accepted() }), Refused::Until);
+    assert!(store.audit(0, 9).unwrap().is_empty() && store.decisions(None, 0, 9).unwrap().is_empty());
+}
+
+/// Reference, whether it is fixed there and why, and whether it came back.
+fn places(store: &Store, fingerprint: &str) -> Vec<(String, Option<String>, bool)> {
+    let all = store.occurrences(fingerprint, ("", ""), 9).unwrap();
+    all.into_iter().map(|at| (at.reference[..1].to_owned(), at.why, at.reopened.is_some())).collect()
+}
+
+fn state(store: &Store, fingerprint: &str) -> String {
+    store.secret(fingerprint).unwrap().unwrap().state
+}
+
+#[test]
+fn a_tag_has_what_its_newest_image_has() {
+    let (_folder, store) = store();
+    let [leaky, clean] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+    let at = |why: Option<&str>, reopened| vec![("1".to_owned(), why.map(str::to_owned), reopened)];
+    scan(&store, &leaky, "s", &["f"], 0);
+    assert_eq!((places(&store, "f"), state(&store, "f")), (at(None, false), "open".into()));
+    scan(&store, &clean, "s", &[], 0);
+    assert_eq!((places(&store, "f"), state(&store, "f")), (at(Some("newer-image"), false), "fixed".into()));
+    // Back to an image that is known already.
+    assert_eq!(store.want(&[Wanted { image: &leaky, settings: "s", priority: 0 }]).unwrap(), 0);
+    assert_eq!((places(&store, "f"), state(&store, "f")), (at(None, true), "open".into()));
+    // With newer rules it is none.
+    scan(&store, &leaky, "t", &[], 0);
+    assert_eq!(places(&store, "f"), at(Some("newer-rules"), true));
+    scan(&store, &leaky, "u", &["f"], 0);
+    // What was not looked at may have it still.
+    scan(&store, &clean, "u", &[], 1);
+    assert_eq!((places(&store, "f"), state(&store, "f")), (at(None, true), "open".into()));
+    // An image that was scanned with older rules says nothing until it is scanned.
+    scan(&store, &image("app", Some("1"), Some("c")), "u", &[], 0);
+    assert_eq!(store.want(&[Wanted { image: &leaky, settings: "v", priority: 0 }]).unwrap(), 1);
+    assert_eq!(places(&store, "f"), at(Some("newer-image"), true));
+}
+
+#[test]
+fn an_image_is_known_by_its_digest_until_a_tag_names_it_and_forgotten_when_it_is_deleted() {
+    let (_folder, store) = store();
+    let (bare, tagged) = (image("app", None, Some("a")), image("app", Some("1"), Some("a")));
+    scan(&store, &bare, "s", &["f"], 0);
+    assert_eq!(places(&store, "f"), [("s".to_owned(), None, false)]);
+    store.want(&[Wanted { image: &tagged, settings: "s", priority: 0 }]).unwrap();
+    assert_eq!(places(&store, "f"), [("1".to_owned(), None, false)]);
+    let id = store.images(&ImageFilter::default(), 0, 9).unwrap()[0].id;
+    assert!(store.delete_image("me", id).unwrap() && !store.delete_image("me", id).unwrap());
+    assert_eq!(places(&store, "f"), [("1".to_owned(), Some("deleted".to_owned()), false)]);
+    assert_eq!((state(&store, "f"), store.report(id).unwrap()), ("fixed".into(), None));
+    assert!(store.findings(&of_image(id), (0, ""), 9).unwrap().is_empty());
+    assert_eq!(store.audit(0, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_tag_that_is_gone_has_nothing() {
+    let (_folder, store) = store();
+    scan(&store, &image("app", Some("1"), Some("a")), "s", &["f"], 0);
+    let untag = |before| {
+        let repository = ("r.example", "app");
+        store.within(|session| super::super::occurrences::untag(session, repository, before)).unwrap();
+    };
+    untag(0);
+    assert_eq!(places(&store, "f"), [("1".to_owned(), None, false)]);
+    untag(i64::MAX);
+    assert_eq!(places(&store, "f"), [("1".to_owned(), Some("untagged".to_owned()), false)]);
+}
+
+#[test]
+fn credentials_come_in_pages_by_age_and_by_severity_and_filtered() {
+    let (_folder, store) = store();
+    scan(&store, &image("a", Some("1"), Some("a")), "s", &["f1", "f2", "f3"], 0);
+    scan(&store, &image("b", Some("1"), Some("b")), "s", &["f2"], 0);
+    store
+        .within(|session| session.execute("UPDATE secrets SET worst = 4 WHERE fingerprint = 'f3'", &[]))
+        .unwrap();
+    store
+        .within(|session| session.execute("UPDATE secrets SET severity = 'critical' WHERE worst = 4", &[]))
+        .unwrap();
+    let pages = |by_severity| {
+        let (mut all, mut after): (Vec<String>, Option<(i64, String)>) = (Vec::new(), None);
+        loop {
+            let filter = SecretFilter { by_severity, ..SecretFilter::default() };
+            let cursor = after.as_ref().map(|(number, text)| (*number, text.as_str()));
+            let rows = store.secrets(&filter, cursor, 1).unwrap();
+            let Some(row) = rows.first() else { break all };
+            let cursor = row.cursor(by_severity);
+            let (number, text) = cursor.split_once('-').unwrap();
+            after = Some((number.parse().unwrap(), text.to_owned()));
+            all.push(row.fingerprint.clone());
+        }
+    };
+    assert_eq!(pages(true), ["f3", "f1", "f2"]);
+    let mut newest = pages(false);
+    newest.sort();
+    assert_eq!(newest, ["f1", "f2", "f3"]);
+    store.decide("me", &decision("f1", DecisionKind::FalseAlarm, "*")).unwrap().unwrap();
+    let of = |filter: SecretFilter| {
+        let rows = store.secrets(&filter, None, 9).unwrap();
+        rows.into_iter().map(|row| row.fingerprint).collect::<Vec<_>>()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let nothing = SecretFilter::default;
+    assert_eq!(of(SecretFilter { state: some("closed"), ..nothing() }), ["f1"]);
+    assert_eq!(of(SecretFilter { state: some("fixed"), ..nothing() }), Vec::<String>::new());
+    assert_eq!(of(SecretFilter { state: some("open"), by_severity: true, ..nothing() }), ["f3", "f2"]);
+    assert_eq!(of(SecretFilter { repository: some("r.example/b"), ..nothing() }), ["f2"]);
+    assert_eq!(of(SecretFilter { severity: some("critical"), ..nothing() }), ["f3"]);
+    assert_eq!(of(SecretFilter { text: some("TOKEN"), ..nothing() }).len(), 3);
+    assert_eq!(of(SecretFilter { text: some("%"), ..nothing() }).len(), 0, "no pattern, but a text");
+    assert_eq!(of(SecretFilter { text: some("f2"), rule: some("r"), ..nothing() }), ["f2"]);
+    let row = store.secret("f2").unwrap().unwrap();
+    assert_eq!((row.images, row.repositories), (2, 2));
+}
+
+#[test]
+fn what_was_judged_by_something_else_is_judged_anew() {
+    let (_folder, store) = store();
+    scan(&store, &image("a", None, Some("a")), "s", &["f", "g"], 0);
+    assert!(!store.want_judged("j").unwrap() && store.want_judged("k").unwrap());
+    let job = store.claim(&crew("s"), &Avoid::default()).unwrap().unwrap();
+    assert_eq!((job.kind, job.subject.as_str()), (Kind::Judge, "k"));
+    let id = store.judged_otherwise("k", 0, 9).unwrap()[0];
+    let passes = Found { verdict: "warn".into(), ..found("f") };
+    let scanned = Scanned { findings: vec![passes], judged: "k".into(), ..Scanned::default() };
+    store.judged(id, &scanned).unwrap();
+    let row = store.image(id).unwrap().unwrap();
+    assert_eq!((row.totals.high, row.verdict.as_deref()), (1, Some("warn")));
+    assert_eq!((state(&store, "g"), store.report(id).unwrap()), ("fixed".into(), Some(vec![1, 0, 2])));
+    assert!(store.judged_otherwise("k", 0, 9).unwrap().is_empty());
+}
