@@ -105,6 +105,11 @@ const ORPHANS: Duration = Duration::from_secs(10 * 60);
 /// How long it is believed how much there is to do, which takes long to count if it is much.
 const DEPTH: Duration = Duration::from_secs(5);
 
+/// The paths of the interface, with the names of their parts in braces.
+pub fn routes() -> impl Iterator<Item = &'static str> {
+    http::paths()
+}
+
 impl Service {
     /// Puts a service together.
     pub fn new(surroundings: Surroundings) -> Result<Arc<Self>, ServeError> {

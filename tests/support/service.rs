@@ -109,6 +109,18 @@ impl Service {
         Some((answer.status().as_u16(), answer.body_mut().read_to_string().unwrap()))
     }
 
+    /// What it gives at `path` with those headers: status, headers, body.
+    pub(crate) fn fetch(&self, path: &str, headers: &[(&str, &str)]) -> (u16, ureq::http::HeaderMap, String) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let mut request = ureq::http::Request::builder().uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = ureq::Agent::new_with_config(config).run(request.body(()).unwrap()).unwrap();
+        let body = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), answer.headers().clone(), body)
+    }
+
     pub(crate) fn status(&self, method: &str, path: &str, proof: Option<&str>, body: &str) -> Option<u16> {
         self.ask(method, path, proof, body).map(|(status, _)| status)
     }

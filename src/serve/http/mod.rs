@@ -37,6 +37,11 @@ const WAITING: usize = 32;
 /// For how long an answer waits for the database, and a body may take.
 const SLOW: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
 
+/// See [`super::routes`].
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    api::paths()
+}
+
 /// Answers whoever connects, until the service is told to stop.
 pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;

@@ -1,6 +1,7 @@
 //! The service: from a push to a real registry to the finding, and what happens when something goes wrong on the way.
 
 mod access;
+mod api;
 mod edge;
 mod faults;
 mod fleet;
@@ -9,6 +10,7 @@ mod outages;
 mod page;
 mod push;
 mod sweep;
+mod triage;
 
 use std::fs;
 use std::sync::Arc;

@@ -49,6 +49,11 @@ const BODY: usize = 64 << 10;
 /// Bytes of an answer that is compared with the one that its reader has.
 const COMPARED: usize = 64 << 20;
 
+/// See [`super::paths`].
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.path)
+}
+
 pub(super) fn routes() -> Router<Arc<Service>> {
     ROUTES.iter().fold(Router::new(), |router, route| {
         let filter = match route.method {
