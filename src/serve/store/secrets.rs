@@ -76,11 +76,17 @@ impl Query {
         Self { text, values: Vec::new() }
     }
 
+    fn put(&mut self, parts: &[&str]) {
+        for part in parts {
+            self.text.push_str(part);
+        }
+    }
+
     /// Adds a condition, with `?` where `value` is to stand.
     fn and(&mut self, condition: &str, value: impl Into<Value>) {
         self.values.push(value.into());
         let place = format!("${}", self.values.len());
-        self.text.push_str(&format!(" AND {}", condition.replace('?', &place)));
+        self.put(&[" AND ", &condition.replace('?', &place)]);
     }
 
     fn filter(&mut self, filter: &SecretFilter) {
@@ -103,9 +109,9 @@ impl Query {
             self.and(like, &format!("%{escaped}%"));
         }
         match state.as_deref() {
-            Some("open") => self.text.push_str(&format!(" AND {OPEN}")),
-            Some("closed") => self.text.push_str(&format!(" AND {THERE} AND NOT {OPEN}")),
-            Some(_) => self.text.push_str(&format!(" AND NOT {THERE}")),
+            Some("open") => self.put(&[" AND ", OPEN]),
+            Some("closed") => self.put(&[" AND ", THERE, " AND NOT ", OPEN]),
+            Some(_) => self.put(&[" AND NOT ", THERE]),
             None => {}
         }
     }
@@ -121,7 +127,7 @@ impl Query {
         }
         self.values.push(most.into());
         let limit = self.values.len();
-        self.text.push_str(&format!(" ORDER BY {column} DESC, s.fingerprint LIMIT ${limit}"));
+        self.put(&[" ORDER BY ", column, " DESC, s.fingerprint LIMIT $", &limit.to_string()]);
     }
 
     fn rows(&self, session: &mut dyn Session) -> Result<Vec<SecretRow>, StoreError> {

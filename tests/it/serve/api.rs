@@ -207,13 +207,13 @@ fn every_answer_is_as_described() {
 #[test]
 fn every_route_takes_the_role_that_is_described() {
     let folder = tempfile::tempdir().unwrap();
-    let mut tokens = String::new();
-    for role in ["read", "triage", "admin"] {
-        fs::write(folder.path().join(role), format!("a token to {role} in this test")).unwrap();
-        tokens += &format!("[[serve.token]]\nname = '{role}'\nrole = '{role}'\nsecret-file = '{role}'\n");
-    }
-    let service = Service::start(folder.path(), &free_address(), &["registry.example"], &tokens);
     let roles = ["read", "triage", "admin"];
+    let token = |role: &str| {
+        fs::write(folder.path().join(role), format!("a token to {role} in this test")).unwrap();
+        format!("[[serve.token]]\nname = '{role}'\nrole = '{role}'\nsecret-file = '{role}'\n")
+    };
+    let tokens = roles.map(token).concat();
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], &tokens);
     let bearer = |role: &str| format!("Bearer a token to {role} in this test");
     let (_, document) = service.ask("GET", "/api/v1/openapi.json", Some(&bearer("read")), "").unwrap();
     let all = operations(&serde_json::from_str(&document).unwrap());
