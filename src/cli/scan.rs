@@ -165,7 +165,7 @@ pub(crate) struct Job {
     pub(crate) policy: Policy,
     pub(crate) fingerprint_key: FingerprintKey,
     suppressions: Suppressions,
-    remote: Remote,
+    pub(super) remote: Remote,
     bases: Vec<Input>,
     /// Which platforms of bases in a registry may be those of the images.
     base_selection: Selection,

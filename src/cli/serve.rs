@@ -123,6 +123,7 @@ fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> 
         // There are as many workers as cores, and each needs one.
         job.settings.jobs = 1;
     }
+    job.remote.reach = Some(config.reach.clone());
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let folder = current_dir().unwrap_or_default();
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();

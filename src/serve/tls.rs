@@ -1,4 +1,4 @@
-//! TLS of the service: the certificate that it shows to those who connect.
+//! TLS of the service: the certificate that it shows to those who connect, and whom it trusts as its database.
 //!
 //! Certificates live for days or weeks and are renewed in place, by programs that know nothing of this one. So the files
 //! are read again and again, and what they hold is used when it changed and is right; until then what was right stays.
@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use zeroize::Zeroizing;
 
 use crate::digest::Digest;
@@ -62,6 +62,26 @@ impl Identity {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Some(Loaded { config: Arc::new(config), digest }))
     }
+}
+
+/// What connects to servers with a certificate of an authority that the file `root` holds; without it, of the system's.
+pub(super) fn trusting(root: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = root {
+        let bytes = read(path)?;
+        let found = CertificateDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+        roots.add_parsable_certificates(found.unwrap_or_default());
+        if roots.is_empty() {
+            return Err(format!("{} holds no certificate in PEM", path.display()));
+        }
+    } else {
+        // What the system has and cannot be parsed is as good as not there; without any, connections say so.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use super::network::Network;
 use crate::secret::Secret;
 
 /// How registries and engines are reached. Nothing of it is read from the environment here: the program does that.
@@ -37,10 +38,24 @@ pub struct Remote {
     pub proxies: Proxies,
     /// How long nothing may come, or next to nothing.
     pub timeout: Duration,
+    /// Where registries may lead on to, if not everywhere but to this machine and its link.
+    pub reach: Option<Reach>,
     /// How often a request is made again that failed in a way that may pass.
     pub retries: u32,
     /// Where engines may be.
     pub engines: Engines,
+}
+
+/// Where registries may lead on to, for a program to which others say which images to look at: to hosts of registries, to
+/// every public address, and to what is named here.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// The hosts of the registries themselves.
+    pub registries: Vec<String>,
+    /// Hosts, whatever address they have.
+    pub hosts: Vec<String>,
+    /// Networks and addresses.
+    pub networks: Vec<Network>,
 }
 
 /// Where engines are, as the variables of their clients say it. Files in these folders say more.
@@ -95,6 +110,7 @@ impl Default for Remote {
             history_only: false,
             proxies: Proxies::default(),
             timeout: Duration::from_secs(60),
+            reach: None,
             retries: 5,
             engines: Engines::default(),
         }

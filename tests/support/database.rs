@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::registry::{free_address, run};
+use super::registry::{certificates, free_address, run};
 
 /// A database server that ends with this.
 pub(crate) struct Database {
@@ -63,6 +63,25 @@ impl Database {
             Self { child, folder, programs, url: format!("postgres://test@127.0.0.1:{port}/postgres") };
         this.wait();
         this
+    }
+
+    /// Has it speak TLS, too; the file of the authority of its certificate.
+    pub(crate) fn secure(&self) -> PathBuf {
+        let folder = self.folder.path();
+        certificates(folder);
+        let at = |name: &str| folder.join(name).display().to_string();
+        if self.programs.contains("setpriv") {
+            run("chown", &["postgres", &at("server.key"), &at("server.pem")], folder);
+        }
+        for (key, value) in [
+            ("ssl_cert_file", at("server.pem")),
+            ("ssl_key_file", at("server.key")),
+            ("ssl", "on".to_owned()),
+        ] {
+            self.ask(&format!("ALTER SYSTEM SET {key} = '{value}'")).unwrap();
+        }
+        self.ask("SELECT pg_reload_conf()").unwrap();
+        folder.join("ca.pem")
     }
 
     fn wait(&self) {

@@ -29,7 +29,7 @@ use super::allowed::Allowed;
 use super::tls::Identity;
 use crate::digest::Digest;
 use crate::secret::Secret;
-use crate::source::Network;
+use crate::source::{Network, Reach};
 
 /// The table `[serve]`, as it is written.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -94,6 +94,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// The registries that events may be about.
     pub registries: Vec<Allowed>,
+    /// Where they may lead on to.
+    pub reach: Reach,
     /// How often each of them is looked through; none: never.
     pub sweeps: Vec<(String, Option<Duration>)>,
     /// The time between two requests of a sweep.
@@ -177,6 +179,7 @@ impl Table {
             let sealed = key.map_or([0; 32], |key| *Digest::of(key.expose()).bytes());
             (Secret::new(url.as_bytes()), sealed)
         });
+        let reach = registry::reach(&self.registry, &registries);
         let sweeps = self.sweeps(&registries, &mut fault);
         let pause = self.sweep.pause(&mut fault);
         let receivers = self.receivers(&secrets, &mut fault);
@@ -201,6 +204,7 @@ impl Table {
             tls,
             trusted_proxies,
             registries,
+            reach,
             sweeps,
             pause,
             public_url: self.public_url.clone(),

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::serve::allowed::Allowed;
 use crate::source::registry::RepositoryName;
+use crate::source::{Network, Reach};
 
 /// A table `[[serve.registry]]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,6 +16,8 @@ pub struct RegistryTable {
     pub aliases: Vec<String>,
     /// Globs of the repositories that are looked at; all if there is none.
     pub repositories: Vec<String>,
+    /// Hosts, addresses and networks that it may lead on to beside those that everybody reaches.
+    pub leads_to: Vec<String>,
     /// How often it is looked through, if not as often as `[serve.sweep]` says; `never`.
     pub sweep: Option<String>,
 }
@@ -28,6 +31,35 @@ impl RegistryTable {
             fault(format!("serve.registry: `{name}` is no host of a registry, as in registry.example:5000"));
             name.clone()
         };
+        for text in &self.leads_to {
+            if !is_place(text) {
+                fault(format!(
+                    "serve.registry: leads-to: `{text}` is no host, address or network, as in 10.0.0.0/8"
+                ));
+            }
+        }
         Allowed { name, aliases: aliases.clone(), repositories: repositories.clone() }
     }
+}
+
+/// Whether `text` is a network, an address or the name of a host.
+fn is_place(text: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    text.parse::<Network>().is_ok() || (!text.is_empty() && text.bytes().all(is_name))
+}
+
+/// Where registries may lead on to.
+pub(super) fn reach(tables: &[RegistryTable], registries: &[Allowed]) -> Reach {
+    let host = |allowed: &Allowed| match allowed.name.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host.to_owned(),
+        _ => allowed.name.clone(),
+    };
+    let mut reach = Reach { registries: registries.iter().map(host).collect(), ..Reach::default() };
+    for text in tables.iter().flat_map(|table| &table.leads_to) {
+        match text.parse() {
+            Ok(network) => reach.networks.push(network),
+            Err(_) => reach.hosts.push(text.clone()),
+        }
+    }
+    reach
 }

@@ -8,6 +8,7 @@ fn variable(name: &str) -> Option<OsString> {
     match name {
         "GOOD" => Some("0123456789abcdef\n".into()),
         "SHORT" => Some("0123".into()),
+        "URL" => Some("https://chat.example/hidden".into()),
         _ => None,
     }
 }
@@ -52,6 +53,7 @@ fn each_fault_is_told() {
         (hook("kind = 'harbor'\nsecret-file = '/nowhere'"), "cannot read /nowhere"),
         (hook("kind = 'harbor'\nproof = 'x'\nsecret-env = 'GOOD'"), "there is no proof `x`"),
         (hook("kind = 'harbor'\nproof = 'hmac'\nsecret-env = 'GOOD'"), "name the header"),
+        (hook("kind = 'harbor'\nper-minute = 0\nsecret-env = 'GOOD'"), "at least 1"),
         (hook("kind = 'zot'\nsecret-env = 'GOOD'"), "name no registry"),
         (hook("kind = 'zot'\nregistry = 'x'\nsecret-env = 'GOOD'"), "`x` is not on the list"),
         (hook("kind = 'zot'\nregistry = 'r.example'\nsecret-env = 'GOOD'"), "name the user"),
@@ -61,4 +63,43 @@ fn each_fault_is_told() {
     }
     let open = format!("listen = '0.0.0.0:1'\n{LEAST}[[hook]]\nkind = 'harbor'\nproof = 'none'");
     assert!(check(&open).unwrap_err().contains("only this machine"));
+}
+
+#[test]
+fn each_fault_of_what_the_service_does_by_itself_is_told() {
+    let with = |text: &str| check(&format!("{LEAST}{text}")).unwrap_err();
+    let first = |text: &str| check(&format!("{text}\n{LEAST}")).unwrap_err();
+    let notify = |text: &str| with(&format!("[[notify]]\nname = 'n'\nurl-env = 'URL'\n{text}"));
+    for (told, part) in [
+        (with("sweep = '1w'"), "`1w` is no time"),
+        (with("sweep = '1m'\nleads-to = ['a/b']"), "`a/b` is no host"),
+        (with("[sweep]\nevery = 'often'"), "`often` is no time"),
+        (with("[sweep]\nrequests-per-second = 0"), "from 1 to 1000"),
+        (notify("kind = 'pager'"), "there is no kind `pager`: there are webhook, cloudevents"),
+        (notify("kind = 'webhook'"), "say where its secret is"),
+        (notify("kind = 'slack'\nmin-severity = 'worst'"), "min-severity is low"),
+        (notify("kind = 'slack'\nper-minute = 0"), "per-minute is from 1"),
+        (with("[[notify]]\nname = 'a b'\nkind = 'slack'\nurl-env = 'URL'"), "give it a name"),
+        (with("[[notify]]\nname = 'a'\nkind = 'slack'"), "say where its url is, with url-file or url-env"),
+        (with("[[notify]]\nname = 'a'\nkind = 'slack'\nurl-env = 'GOOD'"), "no address of http"),
+        (notify("kind = 'slack'\n[[notify]]\nname = 'n'"), "two have this name"),
+        (first("tls-key = 'x'"), "only together"),
+        (first("tls-key = '/nowhere'\ntls-certificate = '/nowhere'"), "cannot read /nowhere"),
+        (first("trusted-proxies = ['10.0.0.0/33']"), "`10.0.0.0/33`"),
+        (first("trusted-proxies = ['10.0.0.1']"), "make a token"),
+        (first("public-url = 'layersift.example'"), "`layersift.example` is no address"),
+    ] {
+        assert!(told.contains(part), "{told} / {part}");
+    }
+    let config = check(&format!(
+        "{LEAST}sweep = 'never'\nleads-to = ['auth.corp', '10.7.0.0/16']\n[[registry]]\nname = 's.example:5000'\n\
+        [sweep]\nevery = '2h'\n[[notify]]\nname = 'n'\nkind = 'slack'\nurl-env = 'URL'"
+    ));
+    let config = config.unwrap();
+    let two_hours = Duration::from_secs(7_200);
+    let expected = [("r.example".to_owned(), None), ("s.example:5000".to_owned(), Some(two_hours))];
+    assert_eq!(config.sweeps, expected);
+    assert_eq!((config.reach.hosts.len(), config.reach.networks.len()), (1, 1));
+    assert_eq!(config.reach.registries, ["r.example", "s.example"]);
+    assert!(!format!("{:?}", config.receivers).contains("hidden"));
 }

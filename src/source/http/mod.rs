@@ -28,13 +28,13 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Proxy};
 use zeroize::Zeroizing;
 
-use self::address::{Elsewhere, Near, names_near};
+use self::address::{Elsewhere, Near, may};
 pub(super) use self::line::Line;
 use self::line::Nowhere;
 pub(super) use self::tls::trusted;
 pub(super) use self::url::{Url, escaped, is_loopback};
 use self::watch::{Pace, Watched};
-use super::remote::{Proxies, Remote, RemoteError, RemoteFault};
+use super::remote::{Proxies, Reach, Remote, RemoteError, RemoteFault};
 use crate::secret::Secret;
 
 /// A client. Connections are kept and used again.
@@ -43,6 +43,7 @@ pub(super) struct Http {
     tls: [TlsConfig; 2],
     proxies: Proxies,
     timeout: Duration,
+    reach: Option<Reach>,
     /// Where every request goes, if not to the host that it names.
     line: Option<Line>,
     /// What the server is called, if not by its address.
@@ -139,6 +140,7 @@ impl Http {
             tls: tls::configurations(remote)?,
             proxies: remote.proxies.clone(),
             timeout: remote.timeout,
+            reach: remote.reach.clone(),
             line: None,
             called: None,
             agents: Mutex::default(),
@@ -151,6 +153,7 @@ impl Http {
             tls: [TlsConfig::default(), TlsConfig::default()],
             proxies: Proxies::default(),
             timeout,
+            reach: None,
             line: Some(line),
             called: Some(called.to_owned()),
             agents: Mutex::default(),
@@ -168,6 +171,7 @@ impl Http {
             tls: [own, TlsConfig::default()],
             proxies: remote.proxies.clone(),
             timeout: remote.timeout,
+            reach: None,
             line: None,
             called: Some(called.to_owned()),
             agents: Mutex::default(),
@@ -228,7 +232,7 @@ impl Http {
                 }
                 // Not for good luck on the way back either: what was left behind once is not sent again.
                 next.authorization = None;
-                next.referred = !request.url.is_loopback();
+                next.referred = self.is_referred(&request.url, &target);
             }
             next.url = target;
         }
@@ -236,6 +240,12 @@ impl Http {
             "{} leads from one address to the next, without an end",
             request.url
         )))
+    }
+
+    /// Whether `to` is an address that nobody named but the server at `from`. What leads on from a registry of this machine is
+    /// its user's own, unless others say which images are looked at.
+    pub(super) fn is_referred(&self, from: &Url, to: &Url) -> bool {
+        !from.same_origin(to) && (self.reach.is_some() || !from.is_loopback())
     }
 
     /// Trades a token of an account for one of a scope (token specification, "Getting a token", POST). What the address
@@ -298,8 +308,10 @@ impl Http {
 
     fn route(&self, request: &Request) -> Result<Route, RemoteError> {
         // A proxy would connect to it.
-        if request.referred && names_near(request.url.host()) {
-            return Err(RemoteError::refused(format!("{}: {Near}", request.url.host())));
+        let host = request.url.host();
+        let literal = host.parse().ok().filter(|_| request.referred);
+        if let Some(near) = literal.and_then(|address| may(self.reach.as_ref(), host, address).err()) {
+            return Err(RemoteError::refused(format!("{host}: {near}")));
         }
         Ok(Route { referred: request.referred, proxy: self.proxies.choose(&request.url)? })
     }
@@ -337,7 +349,7 @@ impl Http {
         let agent = if let Some(line) = &self.line {
             Agent::with_parts(config, line.clone(), Nowhere)
         } else if route.referred {
-            Agent::with_parts(config, connector, Elsewhere::default())
+            Agent::with_parts(config, connector, Elsewhere::new(self.reach.clone()))
         } else {
             Agent::with_parts(config, connector, DefaultResolver::default())
         };

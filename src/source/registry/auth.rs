@@ -115,7 +115,7 @@ impl Auth {
 
     /// Fetches a token from `server`.
     fn token(&self, http: &Http, server: &Url, registry: &Url) -> Result<Known, RemoteError> {
-        let referred = !registry.is_loopback() && !server.same_origin(registry);
+        let referred = http.is_referred(registry, server);
         let mut request = Request { referred, ..Request::get(server.clone()) };
         let reply = match &self.login {
             Some(Login::Identity(token)) => http.exchange(&request, token)?,

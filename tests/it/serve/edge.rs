@@ -7,7 +7,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::registry::{certificates, free_address};
+use super::image;
+use crate::support::database::Database;
+use crate::support::front::{Act, Front};
+use crate::support::registry::{Registry, certificates, free_address};
+use crate::support::scanner::Scanner;
 use crate::support::service::{PROOF, Service};
 
 fn service(folder: &Path, more: &str) -> Service {
@@ -153,4 +157,73 @@ fn connections_are_safe_and_a_new_certificate_is_taken() {
     assert_eq!(status(&secure(&address, &own)), 0, "the old authority knows nothing of it");
     let log = service.log();
     assert!(!log.contains("PRIVATE"), "{log}");
+}
+
+/// A front of `registry` that leads to `target` whoever asks for an image.
+fn leading(registry: &Registry, target: String) -> Front {
+    Front::of(&registry.address, move |asked| {
+        let to = format!("http://{target}{}", asked.path);
+        let leads = asked.path.contains("/manifests/") || asked.path.contains("/blobs/");
+        if leads { Act::Answer(307, vec![("Location", to)], String::new()) } else { Act::Pass }
+    })
+}
+
+#[test]
+fn no_registry_leads_to_what_only_this_machine_reaches() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    registry.push(&image("a"), "app:1");
+    let hidden = Front::of(&registry.address, |_| Act::Pass);
+    let (_, port) = hidden.address.split_once(':').unwrap();
+    let targets = ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1.2.3"];
+    let fronts = targets.map(|host| leading(&registry, format!("{host}:{port}")));
+    let names: Vec<&str> = fronts.iter().map(|front| front.address.as_str()).collect();
+    let service = Service::start(folder.path(), &free_address(), &names, "");
+    for name in &names {
+        service.tell(&format!("{name}/app:1"));
+    }
+    let dead =
+        |service: &Service| service.get("/api/v1/jobs?state=dead")["items"].as_array().unwrap().clone();
+    service.wait_for("all to be given up", |service| dead(service).len() == names.len());
+    for job in dead(&service) {
+        assert!(job["reason"].as_str().unwrap().contains("of this machine or of its link"), "{job}");
+    }
+    assert!(hidden.asked().is_empty(), "{:?}", hidden.asked());
+    assert!(service.terminate().success());
+
+    // What the configuration names is followed.
+    let leading_on = format!("[[serve.registry]]\nname = '{}'\nleads-to = ['127.0.0.0/8']", names[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), &free_address(), &[], &leading_on);
+    service.tell(&format!("{}/app:1", names[0]));
+    assert_eq!(service.scanned(1)[0]["gaps"], 0);
+    assert!(!hidden.asked().is_empty());
+}
+
+#[test]
+fn the_database_is_reached_over_tls_and_is_the_one_that_it_should_be() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let database = Database::start();
+    let authority = database.secure();
+    certificates(other.path());
+    let at = |path: &Path| {
+        let file = path.display();
+        format!(
+            "database = '{}?sslmode=verify-full&sslrootcert={file}'\nseal-key-file = 'proof'",
+            database.url
+        )
+    };
+    let service = service(folder.path(), &at(&authority));
+    let safe = "SELECT count(*) > 0 AND bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE application_name = 'layersift'";
+    assert_eq!(database.ask(safe).unwrap(), "t");
+    assert!(service.terminate().success());
+    // Another authority knows nothing of it.
+    let config = fs::read_to_string(folder.path().join("layersift.toml")).unwrap();
+    let config = config.replace(&at(&authority), &at(&other.path().join("ca.pem")));
+    fs::write(folder.path().join("layersift.toml"), config).unwrap();
+    let file = folder.path().join("layersift.toml");
+    let refused = Scanner::of("serve").args(["--check", "--config"]).path(&file).run();
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("certificate"), "{}", refused.stderr);
 }

@@ -76,6 +76,8 @@ pub struct Job {
     pub host: String,
     /// How often that one failed since it last answered.
     pub host_failures: i64,
+    /// For how long it had been there when it was taken. Milliseconds.
+    pub age: i64,
 }
 
 /// The name of a worker: no two processes have the same.
@@ -101,7 +103,7 @@ pub(super) struct New<'n> {
 
 /// The columns of a [`Job`].
 const TAKEN: &str = "id, kind, name, subject, settings, priority, attempts, waited, host,
-    (SELECT failures FROM hosts WHERE hosts.host = jobs.host)";
+    (SELECT failures FROM hosts WHERE hosts.host = jobs.host), {now} - created";
 
 impl Kind {
     /// What the database calls it.
@@ -176,5 +178,6 @@ fn taken(row: &Row) -> Option<Job> {
         waited: row.int(7) != 0,
         host: row.text(8),
         host_failures: row.int(9),
+        age: row.int(10),
     })
 }

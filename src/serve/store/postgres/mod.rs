@@ -4,6 +4,8 @@
 //! answer is thrown away. If it broke before anything was committed, another one is tried at once, so that a server that
 //! was started anew is not told to anybody as a failure.
 
+mod tls;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::Future;
@@ -14,11 +16,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
+use self::tls::Safe;
 use super::engine::{Engine, Mode, Row, Session, StoreError, Value, Work, translate};
 
 /// A database on a server.
 pub(super) struct Postgres {
     config: Config,
+    /// Over what it is reached; none: in the clear.
+    safe: Option<Safe>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -62,11 +67,10 @@ const WORDS: &[(&str, &str)] = &[
 impl Postgres {
     /// The database at `url` (`postgres://USER:PASSWORD@HOST/NAME`, or `host=… dbname=…`).
     pub(super) fn open(url: &str) -> Result<Self, StoreError> {
-        let mut config: Config =
-            url.parse().map_err(|_| StoreError::lasting("its address is none of PostgreSQL"))?;
+        let (mut config, safe) = tls::parse(url)?;
         config.application_name("layersift").connect_timeout(CONNECT).tcp_user_timeout(SILENT);
         config.keepalives(true).keepalives_idle(SILENT).keepalives_interval(SILENT / 3).keepalives_retries(3);
-        let this = Self { config, idle: Mutex::default() };
+        let this = Self { config, safe, idle: Mutex::default() };
         let first = this.connect()?;
         this.put_back(first);
         Ok(this)
@@ -80,9 +84,16 @@ impl Postgres {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| StoreError::passing(error.to_string()))?;
         let client = within(&runtime, CONNECT, async {
-            let (client, connection) = self.config.connect(NoTls).await?;
-            // It ends with its client, and what went wrong is told to who asks next.
-            tokio::spawn(connection);
+            // A connection ends with its client, and what went wrong is told to who asks next.
+            let client = if let Some(safe) = &self.safe {
+                let (client, connection) = self.config.connect(safe.clone()).await?;
+                tokio::spawn(connection);
+                client
+            } else {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(connection);
+                client
+            };
             let patience = STATEMENT.0.as_millis();
             let settings = format!(
                 "SET statement_timeout = {patience}; SET lock_timeout = {patience};
@@ -284,7 +295,10 @@ impl ToSql for Value {
 /// of rows.
 fn why(error: &tokio_postgres::Error) -> Failed {
     let Some(said) = error.as_db_error() else {
-        return Failed { error: StoreError::passing(error.to_string()), again: true, broken: true };
+        // Of a connection and its TLS it is the cause that tells what is wrong.
+        let cause = error.source().filter(|cause| cause.is::<std::io::Error>());
+        let told = cause.map_or(error.to_string(), |cause| format!("{error}: {cause}"));
+        return Failed { error: StoreError::passing(told), again: true, broken: true };
     };
     let code = said.code().code();
     // 08: connection, 53: resources, 57: somebody stopped it, 40: two transactions were in each other's way.
