@@ -87,6 +87,7 @@ mod tests {
             waited: false,
             host: host.to_owned(),
             host_failures: 0,
+            age: 0,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::histogram::Histogram;
 use super::store::Depth;
 
 /// What is counted.
@@ -75,22 +76,33 @@ const COUNTERS: [(Counter, &str, &str); 19] = [
 
 /// The counters of a process.
 #[derive(Debug, Default)]
-pub struct Metrics([AtomicU64; COUNTERS.len()]);
+pub struct Metrics {
+    counters: [AtomicU64; COUNTERS.len()],
+    latency: Histogram,
+}
 
 impl Metrics {
     /// Adds to a counter.
     pub fn add(&self, counter: Counter, number: u64) {
-        self.0[counter as usize].fetch_add(number, Ordering::Relaxed);
+        self.counters[counter as usize].fetch_add(number, Ordering::Relaxed);
+    }
+
+    /// Notes for how long a push has waited for its report, in milliseconds.
+    pub fn reported(&self, millis: u64) {
+        self.latency.note(millis);
     }
 
     /// All of it as text, with how much there is to do.
     pub fn text(&self, depth: &Depth) -> String {
         let mut text = String::new();
         for (counter, name, about) in &COUNTERS {
-            let value = self.0[*counter as usize].load(Ordering::Relaxed);
+            let value = self.counters[*counter as usize].load(Ordering::Relaxed);
             let _ = write!(text, "# HELP layersift_{name} {about}\n# TYPE layersift_{name} counter\n");
             let _ = writeln!(text, "layersift_{name} {value}");
         }
+        let latency =
+            ("layersift_push_to_report_seconds", "From the push that made an image a job to its report");
+        self.latency.write(&mut text, latency);
         text.push_str("# HELP layersift_jobs Jobs by kind and state\n# TYPE layersift_jobs gauge\n");
         for (kind, state, count) in &depth.jobs {
             let _ = writeln!(text, "layersift_jobs{{kind=\"{kind}\",state=\"{state}\"}} {count}");

@@ -10,6 +10,7 @@
 pub mod allowed;
 pub mod config;
 mod held;
+mod histogram;
 pub mod hooks;
 mod http;
 pub mod judge;

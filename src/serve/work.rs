@@ -40,6 +40,9 @@ struct LayerSubject {
     size: u64,
 }
 
+/// How urgent pushes are: more than what is looked for again.
+pub(super) const PUSHED: i64 = 10;
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
@@ -135,6 +138,7 @@ fn tag(service: &Service, job: &Job) -> Done {
 
 /// Sees what an image has, or joins it.
 fn image(service: &Service, job: &Job) -> Done {
+    let taken = Instant::now();
     let reference = named(job)?;
     let input = Input::Registry(reference.clone());
     let (worker, settings) = (&service.crew.worker, &service.crew.settings);
@@ -160,7 +164,13 @@ fn image(service: &Service, job: &Job) -> Done {
     service.metrics.add(Counter::Images, 1);
     service.metrics.add(Counter::Findings, scanned.findings.len() as u64);
     service.metrics.add(Counter::Gaps, scanned.gaps.unsigned_abs());
-    Ok(service.store.scanned((job, worker), &reference, settings, &scanned)?)
+    let done = service.store.scanned((job, worker), &reference, settings, &scanned)?;
+    if done.is_ok() && job.priority >= PUSHED {
+        let waited = u64::try_from(job.age).unwrap_or(0);
+        let took = u64::try_from(taken.elapsed().as_millis()).unwrap_or(u64::MAX);
+        service.metrics.reported(waited.saturating_add(took));
+    }
+    Ok(done)
 }
 
 fn layer_name(service: &Service, digest: &str) -> String {

@@ -23,10 +23,8 @@ use crate::serve::config::Hook;
 use crate::serve::hooks::{AUTO, Delivery, Reading, read};
 use crate::serve::metrics::Counter;
 use crate::serve::store::Wanted;
+use crate::serve::work::PUSHED;
 use crate::source::registry::Reference;
-
-/// Pushes come before what is looked for again.
-const PUSHED: i64 = 10;
 
 type Shared = State<Arc<Service>>;
 

@@ -6,6 +6,7 @@ mod edge;
 mod faults;
 mod fleet;
 mod messages;
+mod operations;
 mod outages;
 mod page;
 mod push;

@@ -1,0 +1,162 @@
+//! The service: what its operators read is what it does. Every key, event and metric is described, and none that there is not.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use layersift::serve::config::Table;
+
+use crate::support::registry::{free_address, run};
+use crate::support::scanner::Scanner;
+use crate::support::service::{PROOF, Service};
+use crate::support::{root, yaml};
+
+fn document() -> String {
+    fs::read_to_string(root().join("docs/serve-operations.md")).unwrap()
+}
+
+/// What stands between backticks in the first column of the table below the heading.
+fn described(heading: &str) -> BTreeSet<String> {
+    let document = document();
+    let (_, rest) = document.split_once(&format!("\n## {heading}\n")).expect("there is such a heading");
+    let part = rest.split("\n## ").next().unwrap();
+    let rows = part.lines().filter(|line| line.starts_with("| `"));
+    let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+fn same(described: &BTreeSet<String>, real: &BTreeSet<String>) {
+    let missing: Vec<_> = real.difference(described).collect();
+    let invented: Vec<_> = described.difference(real).collect();
+    assert!(
+        missing.is_empty() && invented.is_empty(),
+        "not described: {missing:?}; there is no: {invented:?}"
+    );
+    assert!(!real.is_empty());
+}
+
+/// The keys that may stand in the place of `zzz` in `text`, as the parser says.
+fn expected(text: &str) -> Option<Vec<String>> {
+    let error = toml::from_str::<Table>(text).err()?.message().to_owned();
+    let rest = error.strip_prefix("unknown field `zzz`, expected ")?;
+    Some(rest.split('`').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+#[test]
+fn every_key_is_described() {
+    let mut real = BTreeSet::new();
+    for key in expected("zzz = 1").unwrap() {
+        let within = ["[", "[["].iter().find_map(|open| {
+            let close = open.replace('[', "]");
+            expected(&format!("{open}{key}{close}\nzzz = 1"))
+        });
+        match within {
+            Some(inner) => real.extend(inner.iter().map(|inner| format!("{key}.{inner}"))),
+            None => drop(real.insert(key)),
+        }
+    }
+    assert!(real.contains("hook.kind") && real.contains("listen"), "{real:?}");
+    same(&described("Keys"), &real);
+}
+
+/// Every text that stands behind `.info(` or `.warn(` in a file of the service.
+fn told(folder: &Path, events: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            told(&path, events);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let text: String =
+            text.split("#[cfg(test)]").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        for call in [".info(", ".warn("] {
+            for part in text.split(call).skip(1) {
+                let part = part.trim_start().strip_prefix('"');
+                events.extend(part.and_then(|part| part.split('"').next()).map(str::to_owned));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_event_of_the_log_is_described() {
+    let mut real = BTreeSet::new();
+    told(&root().join("src/serve"), &mut real);
+    same(&described("Log"), &real);
+}
+
+#[test]
+fn every_metric_is_described() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], "");
+    let (_, text) = service.ask("GET", "/metrics", None, "").unwrap();
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE layersift_"));
+    let real: BTreeSet<String> = names.filter_map(|rest| rest.split(' ').next()).map(str::to_owned).collect();
+    same(&described("Metrics"), &real);
+    well_formed(&text);
+}
+
+/// Checks the text as a scraper reads it ("Exposition formats", "Text format details"): each metric with its help and type before
+/// its samples and together, each sample a name, labels and a number, and none twice.
+fn well_formed(text: &str) {
+    let (mut current, mut samples, mut known) = (String::new(), BTreeSet::new(), BTreeSet::new());
+    assert!(text.ends_with('\n'));
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, about) = rest.split_once(' ').unwrap();
+            assert!(!about.is_empty() && known.insert(name.to_owned()), "{line}");
+            name.clone_into(&mut current);
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(name == current && ["counter", "gauge", "histogram"].contains(&kind), "{line}");
+        } else {
+            let (sample, value) = line.rsplit_once(' ').unwrap();
+            let name = sample.split('{').next().unwrap();
+            let parts = ["", "_bucket", "_sum", "_count"];
+            assert!(parts.iter().any(|part| name == format!("{current}{part}")), "{line}");
+            assert!(value.parse::<f64>().is_ok() && samples.insert(sample.to_owned()), "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_compose_files_are_such_files_and_the_unit_is_one() {
+    for name in ["serve", "fleet"] {
+        let file = root().join(format!("docs/ci/compose.{name}.yaml"));
+        yaml::check(&file, "vendor.compose-spec");
+        let folder = tempfile::tempdir().unwrap();
+        for beside in ["layersift.toml", "hook-secret", "admin-token", "seal-key"] {
+            fs::write(folder.path().join(beside), "").unwrap();
+        }
+        fs::copy(&file, folder.path().join("compose.yaml")).unwrap();
+        let script = "DATABASE_PASSWORD=x docker-compose --file compose.yaml config --quiet";
+        run("sh", &["-c", script], folder.path());
+        assert!(document().contains(&format!("ci/compose.{name}.yaml")), "{name}");
+    }
+}
+
+/// What stands in the blocks of that kind.
+fn blocks(kind: &str) -> Vec<String> {
+    let (document, fence) = (document(), format!("\n```{kind}\n"));
+    let parts = document.split(&fence).skip(1);
+    parts.map(|part| part.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_configurations_that_are_shown_are_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for name in ["hook-secret", "admin-token", "seal-key"] {
+        fs::write(at(name), PROOF).unwrap();
+    }
+    let shown = blocks("toml");
+    assert!(!shown.is_empty());
+    for config in shown {
+        let here = config.replace("/etc/layersift/", "").replace("/run/secrets/", "");
+        let here = here.replace("/var/lib/layersift", "data");
+        fs::write(at("layersift.toml"), &here).unwrap();
+        let checked = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml")).run();
+        assert_eq!(checked.code, 0, "{here}\n{}", checked.stderr);
+    }
+}
