@@ -20,10 +20,19 @@ pub(super) struct Listed {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct Body {
     /// Null for a repository without tags.
     #[serde(alias = "repositories")]
     tags: Option<Vec<String>>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Repositories or tags, in the order of the registry.
+    pub names: Vec<String>,
+    /// What to ask for to get the next page; none: there is none.
+    pub next: Option<String>,
 }
 
 /// Every name of the list at `path`, which is `tags/list` or `_catalog`.
@@ -31,23 +40,16 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
     let most = limits.get_usize(Limit::Manifests);
     let mut listed = Listed { names: Vec::new(), problem: None };
     let (mut known, mut pages) = (BTreeSet::new(), BTreeSet::new());
-    let mut next = Some(format!("{path}?n=1000"));
-    while let Some(page) = next.take() {
-        if pages.len() >= most || !pages.insert(page.clone()) {
+    let mut next = Some("n=1000".to_owned());
+    while let Some(query) = next.take() {
+        if pages.len() >= most || !pages.insert(query.clone()) {
             let message = "its pages lead on without an end; what they did not name was not looked at";
             let remedy = Limit::Manifests.remedy();
             listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
             return Ok(listed);
         }
-        let query = Query::get(&page, "application/json");
-        let found = document(repository, &query, limits.get(Limit::DocumentBytes))?;
-        let parsed = found.and_then(|(bytes, reply)| {
-            Some((serde_json::from_slice::<Page>(&bytes).ok()?, reply.header("link").and_then(query_of)))
-        });
-        let Some((page, link)) = parsed else {
-            return Err(RemoteError::refused(format!("{} gives no list of names", repository.name())));
-        };
-        for name in page.tags.unwrap_or_default() {
+        let found = page(repository, (path, &query), limits.get(Limit::DocumentBytes))?;
+        for name in found.names {
             if known.len() >= most {
                 let message = format!("there are more than {most}; the others were not looked at");
                 let remedy = Limit::Manifests.remedy();
@@ -58,10 +60,26 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
                 listed.names.push(name);
             }
         }
-        // A page may be empty, and the next one not.
-        next = link.map(|query| format!("{path}?{query}"));
+        next = found.next;
     }
     Ok(listed)
+}
+
+/// The page of the list at `path` that `query` asks for, which has at most so many bytes. A page may be empty, and the next one
+/// not.
+pub(super) fn page(
+    repository: &Repository,
+    (path, query): (&str, &str),
+    most: u64,
+) -> Result<Page, RemoteError> {
+    let path = format!("{path}?{query}");
+    let found = document(repository, &Query::get(&path, "application/json"), most)?;
+    let page = found.and_then(|(bytes, reply)| {
+        let body = serde_json::from_slice::<Body>(&bytes).ok()?;
+        let next = reply.header("link").and_then(query_of);
+        Some(Page { names: body.tags.unwrap_or_default(), next })
+    });
+    page.ok_or_else(|| RemoteError::refused(format!("{} gives no list of names", repository.name())))
 }
 
 /// Bytes of the query of a page: names of repositories and tags have 255 and 128 at most, and every page is remembered.

@@ -4,23 +4,12 @@
 //! a manifest only its digest is asked for.
 
 use super::client::{Client, Query, Repository, document};
-use super::list::query_of;
+use super::list::{Page, page};
 use super::pull::MANIFESTS;
 use super::reference::{Reference, RepositoryName, is_digest};
 use crate::digest::Digest;
 use crate::source::http::Method;
 use crate::source::remote::{Remote, RemoteError};
-
-use serde::Deserialize;
-
-/// Names of a list, in the order of the registry, and where it goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Repositories or tags.
-    pub names: Vec<String>,
-    /// What to ask for to get the next page; none: there is none.
-    pub next: Option<String>,
-}
 
 /// A registry, or a repository of it, through which somebody walks.
 pub struct Walk(Repository);
@@ -30,13 +19,6 @@ const PAGE: u64 = 16 << 20;
 
 /// Bytes of a manifest whose digest no header says.
 const MANIFEST: u64 = 8 << 20;
-
-#[derive(Deserialize)]
-struct Body {
-    /// Null for a repository without tags.
-    #[serde(alias = "repositories")]
-    tags: Option<Vec<String>>,
-}
 
 impl Walk {
     /// Through the repositories of the registry `domain`.
@@ -61,17 +43,9 @@ impl Walk {
 
     fn page(&self, path: &str, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
         let first = format!("n={most}");
-        let path = format!("{path}?{}", next.unwrap_or(&first));
-        let found = document(&self.0, &Query::get(&path, "application/json"), PAGE)?;
-        let parsed = found.and_then(|(bytes, reply)| {
-            let body = serde_json::from_slice::<Body>(&bytes).ok()?;
-            Some((body.tags.unwrap_or_default(), reply.header("link").and_then(query_of)))
-        });
-        let (names, next_one) = parsed
-            .ok_or_else(|| RemoteError::refused(format!("{} gives no list of names", self.0.name())))?;
-        // A page that leads to itself would never end.
-        let next_one = next_one.filter(|query| next != Some(query));
-        Ok(Page { names, next: next_one })
+        let page = page(&self.0, (path, next.unwrap_or(&first)), PAGE)?;
+        // One that leads to itself would never end.
+        Ok(Page { next: page.next.filter(|query| next != Some(query)), ..page })
     }
 
     /// The image that `tag` names now; none if it cannot be the name of one.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::image;
 use crate::support::database::Database;
 use crate::support::front::{Act, Front};
-use crate::support::registry::{Registry, certificates, free_address};
+use crate::support::registry::{Registry, certificates, free_address, run};
 use crate::support::scanner::Scanner;
 use crate::support::service::{PROOF, Service};
 
@@ -81,6 +81,30 @@ fn no_address_takes_all_connections() {
         let closing = "GET /api/v1/images HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
         status(&service.converse(closing)) == 200
     });
+}
+
+#[test]
+fn a_machine_without_room_for_connections_does_not_spin() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let service = Service::start(folder.path(), &address, &["registry.example"], "");
+    let pid = service.pid();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let few = format!("--nofile={0}:{0}", open + 8);
+    run("prlimit", &["--pid", &pid.to_string(), &few], folder.path());
+    let held: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    service.wait_for("nobody to get in", |service| service.log().contains("nobody can connect"));
+    // Ticks of its time, of which there are a hundred in a second.
+    let worked = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let (_, rest) = stat.rsplit_once(')').unwrap();
+        rest.split(' ').skip(12).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let before = worked();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(worked() - before < 50, "it spins");
+    drop(held);
+    service.wait_for("an answer", |service| service.status("GET", "/healthz", None, "") == Some(200));
 }
 
 #[test]
