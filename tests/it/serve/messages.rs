@@ -1,5 +1,6 @@
 //! The service: who is told of new findings, once, by whom, and what of them.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
@@ -13,6 +14,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
 use super::{image, token};
+use crate::support::database::Database;
 use crate::support::front::{Act, Asked, Front};
 use crate::support::registry::{Registry, free_address};
 use crate::support::service::Service;
@@ -215,4 +217,36 @@ fn who_leads_elsewhere_or_hangs_holds_nobody_up() {
     assert_ne!(of("silent")["state"], "dead");
     assert!(elsewhere.asked().is_empty());
     assert!(!service.log().contains("hidden-") && !format!("{jobs:?}").contains("hidden-"));
+}
+
+#[test]
+fn several_servers_look_through_a_registry_and_tell_of_it_once() {
+    let database = Database::start();
+    let registry = Registry::plain();
+    for number in 0..5 {
+        registry.push(&image(&format!("image {number}")), &format!("app{}:{number}", number % 2));
+    }
+    let receiver = Front::of(&registry.address, |_| took());
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let servers = [0, 1].map(|server: usize| {
+        let folder = folders[server].path();
+        // So few in a minute that they have to wait for each other.
+        let config = receivers(folder, &receiver.address, &["webhook"]).replace("6000", "120");
+        let config = format!(
+            "database = '{}'\nseal-key-file = 'proof'\n{config}[serve.sweep]\nevery = '24h'\nrequests-per-second = 1000",
+            database.url
+        );
+        Service::start(folder, &free_address(), &[&registry.address], &config)
+    });
+    let all = |name: &str| servers.iter().map(|server| server.metric(name)).sum::<u64>();
+    servers[0].wait_for("five messages", |_| all("messages_sent_total") >= 5);
+    let idle = |service: &Service| service.get("/api/v1/jobs")["items"].as_array().unwrap().is_empty();
+    servers[0].wait_for("the queue to be empty", idle);
+    assert_eq!((all("sweeps_total"), all("sweep_tags_total"), all("images_scanned_total")), (1, 5, 5));
+    let asked = receiver.asked();
+    let ids: BTreeSet<&str> = asked.iter().map(|asked| asked.header("webhook-id").unwrap()).collect();
+    assert_eq!((asked.len(), ids.len()), (5, 5));
+    // What both images of a repository have is told of one of them.
+    let findings = |asked: &Asked| body(asked)["data"]["findings"].as_array().unwrap().len();
+    assert_eq!(asked.iter().map(findings).sum::<usize>(), 2 + 5);
 }
