@@ -47,12 +47,14 @@ pub enum Counter {
     Sent,
     /// Messages that did not, each time.
     Unsent,
+    /// What was forgotten because its time had come.
+    Forgotten,
 }
 
 use Counter as C;
 
 /// Every counter, in the order of the enumeration: its name and what it is.
-const COUNTERS: [(Counter, &str, &str); 19] = [
+const COUNTERS: [(Counter, &str, &str); 20] = [
     (C::Deliveries, "hook_deliveries_total", "Deliveries that were understood"),
     (C::Unproven, "hook_unproven_total", "Deliveries whose sender did not prove itself"),
     (C::Refused, "hook_refused_total", "Deliveries and pushes that were refused"),
@@ -72,6 +74,7 @@ const COUNTERS: [(Counter, &str, &str); 19] = [
     (C::Swept, "sweep_tags_total", "Tags that sweeps saw"),
     (C::Sent, "messages_sent_total", "Messages that arrived"),
     (C::Unsent, "messages_failed_total", "Messages that did not arrive, each time"),
+    (C::Forgotten, "forgotten_total", "Rows and reports that were forgotten because their time had come"),
 ];
 
 /// The counters of a process.

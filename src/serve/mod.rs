@@ -9,6 +9,7 @@
 
 pub mod allowed;
 pub mod config;
+mod forget;
 mod held;
 mod histogram;
 pub mod hooks;
@@ -262,6 +263,7 @@ impl Service {
                 let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 kept = kept.and(self.store.forget_orphans(&self.crew.settings, &fleets).map(drop));
                 kept = kept.and(self.store.reopen());
+                kept = kept.and(self.store.want_forgotten(&self.config.retention));
                 kept = kept.and(self.store.want_judged(self.judge.today().name()).map(drop));
             }
             kept = kept.and(self.arm());

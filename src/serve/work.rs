@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Service;
+use super::forget;
 use super::judge::NotKept;
 use super::messages;
 use super::metrics::Counter;
@@ -87,6 +88,7 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Image => image(service, job),
         Kind::Layer => layer(service, job),
         Kind::Judge => judge(service, job),
+        Kind::Forget => forget::forget(service, job),
         Kind::Sweep => sweep::sweep(service, job),
         Kind::Message => messages::send(service, job),
     });

@@ -6,6 +6,7 @@
 mod hook;
 mod notify;
 mod registry;
+mod retention;
 mod secrets;
 mod sweep;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use serde::Deserialize;
 pub use self::hook::{Hook, HookTable};
 pub use self::notify::{NotifyTable, Receiver};
 pub use self::registry::RegistryTable;
+pub use self::retention::{Retention, RetentionTable};
 use self::secrets::Secrets;
 pub use self::sweep::SweepTable;
 pub use self::token::{Role, Token, TokenTable};
@@ -61,6 +63,8 @@ pub struct Table {
     pub public_url: Option<String>,
     /// How often registries are looked through.
     pub sweep: SweepTable,
+    /// What is forgotten, and when.
+    pub retention: RetentionTable,
     /// The registries that events may be about.
     pub registry: Vec<RegistryTable>,
     /// The hooks.
@@ -100,6 +104,8 @@ pub struct Config {
     pub sweeps: Vec<(String, Option<Duration>)>,
     /// The time between two requests of a sweep.
     pub pause: Duration,
+    /// What is forgotten, and when.
+    pub retention: Retention,
     /// Where people reach the service.
     pub public_url: Option<String>,
     /// Who is told of new findings.
@@ -182,6 +188,7 @@ impl Table {
         let reach = registry::reach(&self.registry, &registries);
         let sweeps = self.sweeps(&registries, &mut fault);
         let pause = self.sweep.pause(&mut fault);
+        let retention = self.retention.checked(&mut fault);
         let receivers = self.receivers(&secrets, &mut fault);
         if let Some(url) = self.public_url.as_ref().filter(|url| !is_address(url)) {
             fault(format!("serve.public-url: `{url}` is no address, as in https://layersift.example"));
@@ -207,6 +214,7 @@ impl Table {
             reach,
             sweeps,
             pause,
+            retention,
             public_url: self.public_url.clone(),
             receivers,
             hooks,

@@ -43,6 +43,8 @@ fn each_fault_is_told() {
         (check("").unwrap_err(), "serve.data"),
         (check("").unwrap_err(), "serve.registry"),
         (check("data = 'd'\n[[registry]]\nname = 'a b'").unwrap_err(), "`a b` is no host"),
+        (check(&format!("{LEAST}[retention]\naudit-days = 0")).unwrap_err(), "retention.audit-days"),
+        (check(&format!("{LEAST}[retention]\nopen-too = true")).unwrap_err(), "with untagged-days"),
         (check("lisen = 'x'").unwrap_err(), "unknown field `lisen`"),
         (check(&format!("listen = 'x'\n{LEAST}")).unwrap_err(), "serve.listen"),
         (check(&format!("listen = '0.0.0.0:1'\n{LEAST}")).unwrap_err(), "make a token"),

@@ -181,7 +181,7 @@ pub(super) fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, Stor
 }
 
 /// The key of an image of that number.
-fn key(session: &mut dyn Session, id: i64) -> Result<Option<ImageKey>, StoreError> {
+pub(super) fn key(session: &mut dyn Session, id: i64) -> Result<Option<ImageKey>, StoreError> {
     let query = "SELECT id, registry, repository, digest, gaps FROM images WHERE id = $1 {lock}";
     let key = |row: Row| ImageKey {
         id: row.int(0),

@@ -144,6 +144,9 @@ const SECOND: &[&str] = &[
     "CREATE INDEX occurrences_by_reference ON occurrences (registry, repository, reference)",
     "CREATE INDEX occurrences_by_image ON occurrences (image)",
     "CREATE INDEX findings_closed ON findings (closed_until) WHERE closed_until > 0",
+    "CREATE INDEX occurrences_fixed ON occurrences (fixed, fingerprint) WHERE fixed IS NOT NULL",
+    // What is done once in a while.
+    "CREATE TABLE chores (name TEXT PRIMARY KEY, due BIGINT NOT NULL)",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

@@ -16,6 +16,7 @@ mod overview;
 mod postgres;
 mod queue;
 mod reports;
+mod retention;
 mod secrets;
 mod sessions;
 mod sqlite;
@@ -38,6 +39,7 @@ pub use self::overview::{Glance, Open, Running};
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };
+pub use self::retention::Forgotten;
 pub use self::secrets::{SecretFilter, SecretRow};
 pub use self::sweeps::{Gone, Seen, SweepRow};
 use super::config::Receiver;

@@ -1,3 +1,4 @@
+mod retention;
 mod triage;
 
 use std::time::Duration;

@@ -147,3 +147,52 @@ fn what_cannot_be_decided_says_what_is_missing() {
     }
     assert!(service.get("/api/v1/audit")["items"].as_array().unwrap().is_empty());
 }
+
+#[test]
+fn what_nobody_needs_is_forgotten_and_what_is_open_is_not() {
+    let database = Database::start();
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    registry.push(&image("a"), "app:1");
+    let more = format!(
+        "database = '{}'\nseal-key-file = 'proof'\n[serve.retention]\nuntagged-days = 30\nlayers-days = 30\n",
+        database.url
+    );
+    let start = || Service::start(folder.path(), &free_address(), &[&registry.address], &more);
+    let service = start();
+    let report = Scanner::of("scan").args([format!("{}/app:1", registry.address)]).report();
+    let digest = report.json["image"]["manifests"][0]["manifest"].as_str().unwrap().to_owned();
+    service.tell(&format!("{}/app@{digest}", registry.address));
+    service.scanned(1);
+    let later = |service: Service| {
+        assert!(service.terminate().success());
+        database
+            .ask("UPDATE images SET last_seen = 0; UPDATE blobs SET kept = 0; UPDATE chores SET due = 0")
+            .unwrap();
+        let service = start();
+        let done = |_: &Service| database.ask("SELECT count(*) FROM chores WHERE due > 1").unwrap() == "1";
+        service.wait_for("what is forgotten to be looked for", done);
+        let idle = |service: &Service| service.get("/api/v1/jobs")["items"].as_array().unwrap().is_empty();
+        service.wait_for("the queue to be empty", idle);
+        service
+    };
+    let service = later(service);
+    let images = |service: &Service| service.get("/api/v1/images")["items"].as_array().unwrap().len();
+    assert_eq!(
+        (images(&service), service.metric("forgotten_total")),
+        (1, 0),
+        "it is open, and its layers are in use"
+    );
+    for finding in service.get("/api/v1/findings")["items"].as_array().unwrap() {
+        let fixed = json!({"fingerprint": finding["fingerprint"], "kind": "fixed", "reason": "revoked"});
+        assert_eq!(decide(&service, &fixed).0, 201);
+    }
+    let service = later(service);
+    assert_eq!((images(&service), service.metric("forgotten_total")), (0, 1));
+    let audit = service.get("/api/v1/audit");
+    assert_eq!(
+        (&audit["items"][0]["action"], &audit["items"][0]["was"]["images"]),
+        (&json!("forget"), &json!(1))
+    );
+    assert_eq!(service.get("/api/v1/decisions")["items"].as_array().unwrap().len(), 2, "decisions stay");
+}

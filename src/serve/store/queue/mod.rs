@@ -37,6 +37,8 @@ pub enum Kind {
     Layer,
     /// To judge images anew by the lists and the policy of today.
     Judge,
+    /// To forget what is of no use any more.
+    Forget,
     /// To look through a registry.
     Sweep,
     /// To tell somebody of new findings.
@@ -49,6 +51,7 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Image, "image"),
     (Kind::Layer, "layer"),
     (Kind::Judge, "judge"),
+    (Kind::Forget, "forget"),
     (Kind::Sweep, "sweep"),
     (Kind::Message, "message"),
 ];
