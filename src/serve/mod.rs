@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod store;
 mod sweep;
 pub mod tls;
+mod watched;
 mod work;
 
 use std::net::TcpListener;
@@ -37,6 +38,7 @@ use self::judge::Judge;
 use self::log::Log;
 use self::metrics::Metrics;
 use self::store::{Avoid, Crew, Depth, Job, Store, StoreError, WorkerId};
+use self::watched::Watched;
 use crate::report::ReportOptions;
 use crate::scan::Scanner;
 
@@ -52,6 +54,7 @@ pub struct Service {
     log: Log,
     metrics: Metrics,
     held: Held,
+    watched: Watched,
     /// What others scan with. Held while a job is taken, so that workers do so one after another.
     fleets: Mutex<Vec<String>>,
     /// How much there is to do, and when that was asked.
@@ -133,6 +136,7 @@ impl Service {
             log,
             metrics: Metrics::default(),
             held: Held::default(),
+            watched: Watched::default(),
             fleets: Mutex::default(),
             depth: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -249,6 +253,10 @@ impl Service {
         let between = self.config.lease / RENEWALS;
         let (mut beat, mut orphans) = (Instant::now() + between, None);
         while self.wait_until(Instant::now() + PAUSE.0.min(between)) {
+            if let Some(steps) = self.watched.due() {
+                // It is for people who look, and comes again.
+                let _ = self.store.note_progress(&self.crew.worker, &steps);
+            }
             let ripe = self.store.ripen();
             if matches!(ripe, Ok(1..)) {
                 self.ring();

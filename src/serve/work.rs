@@ -16,6 +16,7 @@ use super::messages;
 use super::metrics::Counter;
 use super::store::{Failed, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
 use super::sweep;
+use super::watched::Watch;
 use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
 use crate::source::registry::{Reference, RepositoryName};
 use crate::source::{Input, RemoteError, RemoteFault, SourceError};
@@ -191,17 +192,26 @@ fn layer(service: &Service, job: &Job) -> Done {
     let subject: LayerSubject = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;
     let first = RepositoryName::at(&subject.registry, &subject.repository).map_err(|_| broken(job))?;
     let layer = Layer { digest: subject.digest, size: subject.size };
-    let mapped = layer_of(service, &first, &layer).or_else(|failure| {
+    let watch = service.watched.watch(&service.metrics, job.id, layer.size);
+    let mapped = layer_of(service, &first, &layer, &watch).or_else(|failure| {
         let others = service.store.sources(job)?.into_iter().filter(|name| *name != first);
         // What is told is what the first one said.
-        others.map(|name| layer_of(service, &name, &layer)).find(Result::is_ok).unwrap_or(Err(failure))
+        others
+            .map(|name| layer_of(service, &name, &layer, &watch))
+            .find(Result::is_ok)
+            .unwrap_or(Err(failure))
     });
     mapped?;
     Ok(service.store.done(job, &service.crew.worker)?)
 }
 
-fn layer_of(service: &Service, name: &RepositoryName, layer: &Layer) -> Result<(), Failure> {
-    let mapping = service.scanner.map_layer(name, layer, &service.metrics)?;
+fn layer_of(
+    service: &Service,
+    name: &RepositoryName,
+    layer: &Layer,
+    watch: &Watch<'_>,
+) -> Result<(), Failure> {
+    let mapping = service.scanner.map_layer(name, layer, watch)?;
     if let Mapping::Cut { why, remote: error } = mapping {
         return Err(match error {
             Some(error) => remote(why, &error),

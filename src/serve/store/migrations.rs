@@ -90,6 +90,11 @@ const SECOND: &[&str] = &[
     "CREATE TABLE sessions (
         id TEXT PRIMARY KEY, proof TEXT NOT NULL, begun BIGINT NOT NULL, used BIGINT NOT NULL
     )",
+    // How far workers are with layers that take long.
+    "CREATE TABLE progress (
+        job BIGINT PRIMARY KEY, worker TEXT NOT NULL, done BIGINT NOT NULL, total BIGINT NOT NULL, took BIGINT NOT NULL,
+        noted BIGINT NOT NULL
+    )",
     // What the overview asks for.
     "CREATE INDEX findings_by_severity ON findings (severity, fingerprint, first_seen)",
     "CREATE INDEX findings_by_age ON findings (first_seen DESC)",

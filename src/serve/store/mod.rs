@@ -14,6 +14,7 @@ mod migrations;
 mod occurrences;
 mod overview;
 mod postgres;
+mod progress;
 mod queue;
 mod reports;
 mod retention;
@@ -36,6 +37,7 @@ pub use self::images::{ImageFilter, ImageRow, Scanned, Totals, Wanted};
 pub use self::messages::Turn;
 pub use self::occurrences::Occurrence;
 pub use self::overview::{Glance, Open, Running};
+pub use self::progress::Step;
 pub use self::queue::{
     Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
 };

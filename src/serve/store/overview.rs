@@ -8,6 +8,7 @@ use super::Store;
 use super::engine::{Row, StoreError, values};
 use super::findings::{FOUND, Found, found};
 use super::images::{ImageRow, ROW, row};
+use super::progress::{STALE, Step};
 use super::secrets::OPEN;
 
 /// What is known, at a glance.
@@ -44,6 +45,8 @@ pub struct Running {
     pub what: String,
     pub worker: String,
     pub attempts: i64,
+    /// How far it is, if it takes long.
+    pub step: Option<Step>,
 }
 
 /// The worst first.
@@ -86,14 +89,18 @@ impl Store {
 
     /// Jobs that workers do, the first `most` of them.
     pub fn running(&self, most: usize) -> Result<Vec<Running>, StoreError> {
-        let running =
-            "SELECT kind, subject, worker, attempts FROM jobs WHERE state = 'running' ORDER BY id LIMIT $1";
-        self.reading(|session| Ok(session.query(running, values![most])?.iter().map(doing).collect()))
+        let running = "SELECT kind, subject, jobs.worker, attempts, jobs.id, done, total, took
+            FROM jobs LEFT JOIN progress ON progress.job = jobs.id AND progress.worker = jobs.worker
+                AND progress.noted > {now} - $2
+            WHERE state = 'running' ORDER BY jobs.id LIMIT $1";
+        self.reading(|session| Ok(session.query(running, values![most, STALE])?.iter().map(doing).collect()))
     }
 }
 
 fn doing(row: &Row) -> Running {
-    Running { kind: row.text(0), what: named(&row.text(1)), worker: row.text(2), attempts: row.int(3) }
+    let step =
+        row.maybe_int(5).map(|done| Step { job: row.int(4), done, total: row.int(6), took: row.int(7) });
+    Running { kind: row.text(0), what: named(&row.text(1)), worker: row.text(2), attempts: row.int(3), step }
 }
 
 /// What a job is about: all kinds have a registry and a repository, and a digest or a tag.

@@ -5,14 +5,15 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{image, token};
+use super::{Hanging, image, token};
 use crate::support::browser::Browser;
 use crate::support::bundle::Bundle;
 use crate::support::compression::Compression;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
-use crate::support::registry::{Registry, free_address};
+use crate::support::registry::{Registry, free_address, run};
 use crate::support::service::Service;
+use layersift::signature::template::expand;
 use serde_json::json;
 
 const READER: &str = "a reader of this test";
@@ -292,4 +293,115 @@ fn it_works_by_keys_and_without_a_script() {
         0,
         "what needs a script is not shown"
     );
+}
+
+#[test]
+fn what_is_scanned_is_shown_as_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    registry.push(&image("a"), "app:1");
+    let hanging = Hanging::before(&registry);
+    let front = &hanging.front.address;
+    let service = Service::start(folder.path(), &free_address(), &[front], "");
+    let mut browser = Browser::start();
+    browser.go(&format!("http://{}/", service.address()));
+    assert_eq!(text(&mut browser, "#live"), "Nothing waits to be scanned.");
+    service.tell(&format!("{front}/app:1"));
+    hanging.wait_for_a_layer(&service);
+    let mut shown = json!(null);
+    for _ in 0..600 {
+        shown = browser
+            .evaluate("document.querySelector('.running progress')?.parentElement.textContent ?? null");
+        if !shown.is_null() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    let shown = shown.as_str().expect("the page shows it without being loaded anew");
+    assert!(shown.contains(" of ") && shown.contains(" a second"), "{shown}");
+    assert!(text(&mut browser, ".running").contains("/app@sha256:"), "what it is");
+    assert_eq!(browser.errors, [""; 0]);
+}
+
+/// Images as a company has them: clean ones, some that share a leak, an old one with hundreds.
+fn company(desk: &Desk) {
+    let slack =
+        |name: &str| expand("https://hooks.slack.com/services/T{ALNUM:10}/B{ALNUM:10}/{base62:24}", name);
+    let leaves: [(&str, &[&str]); 9] = [
+        ("shop/web:2.4.1", &["shared"]),
+        ("shop/api:1.0.3", &["shared", "api"]),
+        ("shop/worker:1.0.3", &["shared"]),
+        ("platform/gateway:edge", &[]),
+        ("platform/identity-provider-with-a-rather-long-name:2026.11.26-rc.1", &["identity"]),
+        ("data/etl:nightly", &["slack"]),
+        ("data/notebook:3", &["slack", "notebook"]),
+        ("infra/runner:7", &[]),
+        ("infra/backup:2", &["backup"]),
+    ];
+    for (name, leaks) in leaves {
+        let mut image = ImageBuilder::new()
+            .step("RUN apt-get update && apt-get install -y ca-certificates # buildkit", |layer| {
+                layer.file("etc/motd", name.repeat(500))
+            });
+        for leak in leaks {
+            let content = if *leak == "slack" { slack("alerts") } else { token(leak) };
+            let path = format!("app/config/{leak}.env");
+            image = image.step("COPY config /app/config # buildkit", |layer| {
+                layer.file(&path, format!("TOKEN={content}\n"))
+            });
+        }
+        desk.scan(&(named("oci-archive").write)(&[image], Compression::Gzip), name);
+    }
+    let mut old = ImageBuilder::new();
+    for step in 0..5 {
+        old = old.step(&format!("COPY services/{step} /srv/services/{step} # buildkit"), |layer| {
+            (0..100).fold(layer, |layer, file| {
+                let path = format!("srv/services/{step}/module-{file:02}/settings.env");
+                layer.file(&path, format!("GITHUB_TOKEN={}\n", token(&format!("{step}-{file}"))))
+            })
+        });
+    }
+    let old = old.step("RUN rm -rf /srv/services/0 # buildkit", |layer| layer.whiteout("srv/services/0"));
+    desk.scan(&(named("oci-archive").write)(&[old], Compression::Gzip), "legacy/monolith:2019");
+    let layout = tempfile::tempdir().unwrap();
+    let demonstration = crate::support::root().join("testdata/demo/leaky.tar.gz");
+    run("tar", &["-xzf", demonstration.to_str().unwrap()], layout.path());
+    desk.registry.copy(&format!("oci:{}", layout.path().display()), "shop/shop:1.4.2", &[]);
+    desk.told("shop/shop:1.4.2");
+}
+
+#[test]
+fn pages_fit_phones_and_desktops_in_light_and_dark() {
+    let desk = Desk::start();
+    company(&desk);
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, ADMIN), "Overview");
+    let pages = [
+        ("overview", "/"),
+        ("images", "/images"),
+        ("none", "/images?repository=nothing"),
+        ("jobs", "/jobs"),
+        ("absent", "/images/999999"),
+    ];
+    let mut backgrounds = Vec::new();
+    for scheme in ["light", "dark"] {
+        browser.media("screen", scheme);
+        for (size, width, height) in [("phone", 390, 844), ("desktop", 1440, 900)] {
+            browser.resize(width, height);
+            for (name, path) in pages {
+                browser.go(&desk.url(path));
+                let wide = browser.evaluate("document.documentElement.scrollWidth").as_u64().unwrap();
+                assert!(wide <= u64::from(width), "{path}: {wide} is wider than the screen");
+                browser.picture(&format!("{name}-{size}-{scheme}"));
+            }
+        }
+        backgrounds.push(browser.evaluate("getComputedStyle(document.body).backgroundColor"));
+    }
+    assert_ne!(backgrounds[0], backgrounds[1]);
+    browser.evaluate("document.getElementById('theme').click()");
+    browser.go(&desk.url("/images"));
+    let kept = browser.evaluate("getComputedStyle(document.body).backgroundColor");
+    assert_eq!(kept, backgrounds[0], "what was chosen is remembered");
+    browser.errors.retain(|error| !error.contains("404"));
+    check_quiet(&browser, &desk);
 }

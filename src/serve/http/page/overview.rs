@@ -44,7 +44,11 @@ fn now(service: &Service) -> Result<Value, StoreError> {
     let running = service.store.running(RUNNING)?;
     let running = running.iter().map(|job| {
         let machine = job.worker.split('/').next();
-        json!({"kind": job.kind, "what": job.what, "worker": machine, "tries": job.attempts})
+        let step = job.step.map(|step| {
+            let rate = step.done.saturating_mul(1_000).checked_div(step.took).unwrap_or(0);
+            json!({"done": step.done, "total": step.total, "rate": rate})
+        });
+        json!({"kind": job.kind, "what": job.what, "worker": machine, "tries": job.attempts, "step": step})
     });
     Ok(json!({
         "states": states.collect::<Vec<_>>(),
