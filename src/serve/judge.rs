@@ -14,8 +14,8 @@ use crate::findings::policy::Policy;
 use crate::findings::suppress::{Baseline, Date, Suppressions, day_of};
 use crate::findings::{Finding, Outcome};
 use crate::image::Image;
-use crate::report::describe;
 use crate::report::kept::{Kept, KeptError};
+use crate::report::{Format, describe};
 use crate::scan::unread;
 
 /// The lists and the policy of a configuration.
@@ -99,8 +99,11 @@ pub(super) enum NotKept {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What is kept cannot be read.
-    #[error(transparent)]
+    #[error("what is kept of this image cannot be read: {0}; have it scanned again")]
     Kept(#[from] KeptError),
+    /// A format cannot be written.
+    #[error("the report cannot be written: {0}")]
+    Written(#[from] std::io::Error),
 }
 
 impl Service {
@@ -112,6 +115,14 @@ impl Service {
         let decided = (!decided.is_empty()).then(|| Baseline::with(DECISIONS, decided));
         self.judge.today().apply(&mut kept.outcome, decided);
         Ok(Some(kept))
+    }
+
+    /// The report of the image of that number.
+    pub(super) fn report_of(&self, image: i64, format: &Format) -> Result<Option<Vec<u8>>, NotKept> {
+        let Some(kept) = self.kept(image)? else { return Ok(None) };
+        let mut out = Vec::new();
+        (format.write)(&mut out, std::slice::from_ref(&kept.outcome), &kept.options(&self.report))?;
+        Ok(Some(out))
     }
 
     /// What is kept of what a scan yielded, and what is searched for of it.

@@ -235,9 +235,9 @@ fn judge(service: &Service, job: &Job) -> Done {
         match service.judge_anew(image, &today) {
             Ok(_) => {}
             Err(NotKept::Store(error)) => return Err(error.into()),
-            Err(NotKept::Kept(error)) => {
+            Err(error) => {
                 let fields = json!({"image": image, "reason": error.to_string()});
-                service.log.warn("what is kept of an image cannot be read; have it scanned again", fields);
+                service.log.warn("an image cannot be judged anew", fields);
             }
         }
     }

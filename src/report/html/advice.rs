@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::findings::Outcome;
+use crate::findings::Finding;
 
 /// Bytes of a line that may be repeated.
 const SHORT: usize = 160;
@@ -23,10 +23,9 @@ pub(super) struct Shared<'a> {
 }
 
 impl<'a> Shared<'a> {
-    /// Those of the first `findings` findings of the outcome of that index; of each line, `most` characters are shown.
-    pub(super) fn new(prefix: usize, outcome: &'a Outcome, (findings, most): (usize, usize)) -> Self {
+    /// Those of `findings`, which are of the outcome of that index; of each line, `most` characters are shown.
+    pub(super) fn new(prefix: usize, findings: impl Iterator<Item = &'a Finding>, most: usize) -> Self {
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-        let findings = outcome.findings.iter().take(findings);
         for line in findings.flat_map(|finding| &finding.fix).filter(|line| line.len() > SHORT) {
             *seen.entry(line).or_default() += 1;
         }

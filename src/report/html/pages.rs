@@ -24,11 +24,12 @@ const TEXT: usize = 4_000;
 pub const STYLE: &str = super::STYLE;
 
 /// What `parts.html` shows of an outcome: `images` with their rows, the chosen `findings`, how many are `fitting`, the `advice` that
-/// several share, and `problems`.
+/// several share, `problems`, and what is `suppressed`.
 pub fn outcome_values(outcome: &Outcome, options: &ReportOptions, choice: Choice<'_>) -> Value {
     let mut values = view::chosen((0, outcome), options, super::ROOMS[0], choice);
     values["problems"] = view::problems(&outcome.problems).into();
     values["coverage"] = view::coverage(outcome).into();
+    values["suppressed"] = view::suppressed(outcome);
     values["verdict"] = words::verdict(outcome).into();
     values
 }

@@ -21,8 +21,8 @@ const IMAGES: usize = 50;
 pub struct Choice<'c> {
     /// Only those of this row of the stack.
     pub row: Option<&'c str>,
-    /// Only the one with this anchor.
-    pub finding: Option<&'c str>,
+    /// Only the one with this anchor or fingerprint.
+    pub only: Option<&'c str>,
     /// Behind so many of them.
     pub from: usize,
     /// At most so many.
@@ -31,13 +31,12 @@ pub struct Choice<'c> {
 
 /// The outcome of that index.
 pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions, room: Room) -> Value {
-    let all = Choice { row: None, finding: None, from: 0, most: FINDINGS };
+    let all = Choice { row: None, only: None, from: 0, most: FINDINGS };
     let tone = match (outcome.findings.is_empty(), outcome.has_gaps() || outcome.coverage.blobs.is_empty()) {
         (false, _) => "leaks",
         (true, true) => "unsure",
         (true, false) => "clean",
     };
-    let suppressed = outcome.suppression.findings.iter().take(SUPPRESSED).map(suppressed);
     let mut values = chosen((index, outcome), options, room, all);
     values["source"] = json!(words::source(outcome));
     values["tone"] = json!(tone);
@@ -46,7 +45,7 @@ pub(super) fn report(index: usize, outcome: &Outcome, options: &ReportOptions, r
     values["policy"] = json!(words::policy(outcome));
     values["more_findings"] = json!(outcome.findings.len().saturating_sub(FINDINGS));
     values["problems"] = json!(problems(&outcome.problems));
-    values["suppressed"] = json!(suppressed.collect::<Vec<_>>());
+    values["suppressed"] = suppressed(outcome);
     values["coverage"] = json!(coverage(outcome));
     values
 }
@@ -61,14 +60,16 @@ pub(super) fn chosen(
     let anchors: Vec<_> =
         (0..outcome.findings.len()).map(|finding| format!("finding-{index}-{finding}")).collect();
     let stacks = Stacks::new(index, outcome, &anchors);
-    let shared = Shared::new(index, outcome, (FINDINGS, room.text));
     let fits = |(found, anchor): &(&Finding, &String)| {
         let on_row = choice.row.is_none_or(|row| rows(found, &stacks).any(|key| key == row));
-        on_row && choice.finding.is_none_or(|finding| finding == anchor.as_str())
+        let is = |only: &str| only == anchor.as_str() || only == found.fingerprint.to_string();
+        on_row && choice.only.is_none_or(is)
     };
     let fitting: Vec<_> = outcome.findings.iter().zip(&anchors).filter(fits).collect();
-    let shown = fitting.iter().skip(choice.from).take(choice.most);
+    let shown: Vec<_> = fitting.iter().skip(choice.from).take(choice.most).collect();
+    let shared = Shared::new(index, shown.iter().map(|(found, _)| *found), room.text);
     let findings: Vec<_> = shown
+        .into_iter()
         .map(|&(found, anchor)| {
             let mut shown = finding((outcome, found), anchor, &stacks, options);
             shown["fix"] = found.fix.iter().map(|line| shared.line(line)).collect();
@@ -109,12 +110,20 @@ fn finding(
         "known": words::known(finding),
         "revoke": revoke,
         "facts": facts.chain(parts).collect::<Vec<_>>(),
+        "first": finding.places.first().map(first),
         "places_about": words::count(finding.places.len() as u64, "place"),
         "states": words_of(finding.places.iter().map(|place| state(place).to_owned())),
         "rows": words_of(rows(finding, stacks)),
         "timeline": timeline::events(finding),
         "track": timeline::track(finding, outcome, stacks),
     })
+}
+
+/// A place, and what became of it.
+fn first(place: &Place) -> String {
+    let mut parts = vec![words::place(place), words::fate(place)];
+    parts.retain(|part| !part.is_empty());
+    parts.join(", ")
 }
 
 /// By what the filter of states goes.
@@ -158,7 +167,12 @@ pub(super) fn problems(all: &[Problem]) -> Vec<Value> {
     lists.map(list).collect()
 }
 
-fn suppressed(suppressed: &Suppressed) -> Value {
+/// What is not shown, and why.
+pub(super) fn suppressed(outcome: &Outcome) -> Value {
+    outcome.suppression.findings.iter().take(SUPPRESSED).map(one_suppressed).collect()
+}
+
+fn one_suppressed(suppressed: &Suppressed) -> Value {
     let finding = &suppressed.finding;
     let causes = suppressed.causes.iter().map(|cause| {
         let reason = cause.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
@@ -168,8 +182,10 @@ fn suppressed(suppressed: &Suppressed) -> Value {
     json!({
         "severity": finding.severity.as_str(),
         "name": finding.name,
+        "fingerprint": finding.fingerprint.to_string(),
         "secret": finding.secret.redacted(),
         "place": words::places(finding),
+        "known": words::known(finding),
         "causes": causes.collect::<Vec<_>>().join("; "),
     })
 }

@@ -13,6 +13,7 @@ use super::Store;
 use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, values};
 use super::findings::count;
+use super::standing::{There, restate};
 use crate::findings::suppress::{Date, Item, day, day_of, end_of};
 use crate::source::registry::fits;
 
@@ -293,6 +294,7 @@ impl Store {
             };
             made.in_force = made.kind != DecisionKind::Open;
             spread(session, &made)?;
+            restate(session, There::One(&fingerprint))?;
             count(
                 session,
                 "id IN (SELECT image FROM findings WHERE fingerprint = $1)",

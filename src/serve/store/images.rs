@@ -198,8 +198,10 @@ impl ImageFilter {
     fn conditions(&self) -> (String, Vec<Value>) {
         let Self { repository, tag, severity, verdict, since, layer } = self;
         let open = "EXISTS (SELECT 1 FROM findings f WHERE f.image = images.id AND f.closed_until <= {now}";
-        let asked: [(String, Option<Value>); 6] = [
-            ("registry || '/' || repository = ?".to_owned(), repository.as_ref().map(Into::into)),
+        let name = repository.as_ref().map(|name| name.split_once('/').unwrap_or((name, "")));
+        let asked: [(String, Option<Value>); 7] = [
+            ("registry = ?".to_owned(), name.map(|(registry, _)| registry.into())),
+            ("repository = ?".to_owned(), name.map(|(_, path)| path.into())),
             (
                 "EXISTS (SELECT 1 FROM tags t WHERE t.registry = images.registry AND t.repository = images.repository
                     AND t.digest = images.digest AND t.tag = ?)"

@@ -96,8 +96,6 @@ const SECOND: &[&str] = &[
         noted BIGINT NOT NULL
     )",
     // What the overview asks for.
-    "CREATE INDEX findings_by_severity ON findings (severity, fingerprint, first_seen)",
-    "CREATE INDEX findings_by_age ON findings (first_seen DESC)",
     "CREATE INDEX images_by_leaks ON images (critical DESC, high DESC, medium DESC, low DESC, id DESC)",
     "CREATE INDEX images_with_gaps ON images (gaps) WHERE gaps > 0",
     // When registries are looked through, and what the last sweep saw.
@@ -136,10 +134,13 @@ const SECOND: &[&str] = &[
     // Every credential once, and how bad it is as a number.
     "CREATE TABLE secrets (
         fingerprint TEXT PRIMARY KEY, rule TEXT NOT NULL, name TEXT NOT NULL, severity TEXT NOT NULL, worst BIGINT NOT NULL,
-        redacted TEXT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL
+        redacted TEXT NOT NULL, first_seen BIGINT NOT NULL, last_seen BIGINT NOT NULL, closed_until BIGINT
     )",
     "CREATE INDEX secrets_by_age ON secrets (first_seen DESC, fingerprint)",
     "CREATE INDEX secrets_by_severity ON secrets (worst DESC, fingerprint)",
+    "CREATE INDEX secrets_closed ON secrets (worst, closed_until, first_seen)",
+    "DROP INDEX findings_by_fingerprint",
+    "CREATE INDEX findings_by_fingerprint ON findings (fingerprint, closed_until)",
     // Where a credential is and was: a tag, or the digest of an image that no tag names.
     "CREATE TABLE occurrences (
         fingerprint TEXT NOT NULL, registry TEXT NOT NULL, repository TEXT NOT NULL, reference TEXT NOT NULL,
@@ -147,7 +148,7 @@ const SECOND: &[&str] = &[
         reopened BIGINT, PRIMARY KEY (fingerprint, registry, repository, reference)
     )",
     "CREATE INDEX occurrences_by_reference ON occurrences (registry, repository, reference)",
-    "CREATE INDEX occurrences_by_image ON occurrences (image)",
+    "CREATE INDEX occurrences_by_image ON occurrences (image, fingerprint)",
     "CREATE INDEX findings_closed ON findings (closed_until) WHERE closed_until > 0",
     "CREATE INDEX occurrences_fixed ON occurrences (fixed, fingerprint) WHERE fixed IS NOT NULL",
     // What is done once in a while.

@@ -21,6 +21,7 @@ mod retention;
 mod secrets;
 mod sessions;
 mod sqlite;
+mod standing;
 mod sweeps;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use self::queue::{
 };
 pub use self::retention::Forgotten;
 pub use self::secrets::{SecretFilter, SecretRow};
+pub use self::standing::Standing;
 pub use self::sweeps::{Gone, Seen, SweepRow};
 use super::config::Receiver;
 

@@ -8,6 +8,7 @@
 use super::Store;
 use super::engine::{Row, Session, StoreError, values};
 use super::images::ImageKey;
+use super::standing::{There, restate};
 
 /// A credential at one reference, over time.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -60,13 +61,14 @@ fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> R
     session.execute(there, values![registry, repository, reference, *id])?;
     if *gaps > 0 {
         // What was not looked at may have it still.
-        return Ok(());
+        return restate(session, There::At(registry, repository, reference));
     }
     let gone = "UPDATE occurrences SET fixed = {now},
             why = CASE WHEN image = $4 THEN 'newer-rules' ELSE 'newer-image' END
         WHERE registry = $1 AND repository = $2 AND reference = $3 AND fixed IS NULL
             AND fingerprint NOT IN (SELECT fingerprint FROM findings WHERE image = $4)";
-    session.execute(gone, values![registry, repository, reference, *id]).map(drop)
+    session.execute(gone, values![registry, repository, reference, *id])?;
+    restate(session, There::At(registry, repository, reference))
 }
 
 /// Forgets the tags of a repository that were last seen before that time, in milliseconds since 1970: they are not there any
@@ -80,6 +82,7 @@ pub(super) fn untag(
         WHERE registry = $1 AND repository = $2 AND fixed IS NULL AND reference IN
             (SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3)";
     session.execute(gone, values![registry, repository, before])?;
+    restate(session, There::In(registry, repository))?;
     let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND seen < $3";
     session.execute(tags, values![registry, repository, before]).map(drop)
 }
@@ -87,7 +90,8 @@ pub(super) fn untag(
 /// Notes that an image is not there any more, before it is forgotten.
 pub(super) fn deleted(session: &mut dyn Session, image: i64) -> Result<(), StoreError> {
     let gone = "UPDATE occurrences SET fixed = {now}, why = 'deleted' WHERE image = $1 AND fixed IS NULL";
-    session.execute(gone, values![image]).map(drop)
+    session.execute(gone, values![image])?;
+    restate(session, There::Of(image))
 }
 
 fn occurrence(row: &Row) -> Occurrence {

@@ -6,18 +6,18 @@ use serde_json::Value;
 
 use super::Store;
 use super::engine::{Row, StoreError, values};
-use super::findings::{FOUND, Found, found};
+use super::findings::rank;
 use super::images::{ImageRow, ROW, row};
 use super::progress::{STALE, Step};
-use super::secrets::OPEN;
+use super::secrets::{OPEN, SecretFilter, SecretRow};
 
 /// What is known, at a glance.
 #[derive(Debug, Clone, Default)]
 pub struct Glance {
     /// The worst first.
     pub severities: Vec<Open>,
-    /// Credentials that were found last.
-    pub newest: Vec<Found>,
+    /// Open credentials that were found last.
+    pub newest: Vec<SecretRow>,
     /// Images that leak most.
     pub worst: Vec<ImageRow>,
     /// Whether there is any image.
@@ -59,27 +59,27 @@ impl Store {
     /// What is known, with lists of at most `most` rows; new is what was first found within so many `days`.
     pub fn glance(&self, days: i64, most: usize) -> Result<Glance, StoreError> {
         let open = format!(
-            "SELECT severity, count(*), coalesce(sum(CASE WHEN first_seen > {{now}} - $1 THEN 1 ELSE 0 END), 0)
-            FROM secrets s WHERE {OPEN} GROUP BY severity"
+            "SELECT worst, count(*), coalesce(sum(CASE WHEN first_seen > {{now}} - $1 THEN 1 ELSE 0 END), 0)
+            FROM secrets WHERE {OPEN} GROUP BY worst"
         );
-        let newest =
-            format!("SELECT {FOUND} WHERE closed_until <= {{now}} ORDER BY first_seen DESC LIMIT $1");
+        let open_ones = SecretFilter { state: Some("open".to_owned()), ..SecretFilter::default() };
+        let newest = self.secrets(&open_ones, None, most)?;
         let worst = format!(
             "SELECT {ROW} FROM images WHERE critical + high + medium + low > 0
+                AND EXISTS (SELECT 1 FROM occurrences o WHERE o.image = images.id AND o.fixed IS NULL)
             ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
         );
         let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS some";
         self.reading(|session| {
             let counts = session.query(&open, values![days.saturating_mul(DAY)])?;
             let count = |name: &'static str| {
-                let row = counts.iter().find(|row| row.text(0) == name);
+                let row = counts.iter().find(|row| row.int(0) == rank(name));
                 Open { name, open: row.map_or(0, |row| row.int(1)), new: row.map_or(0, |row| row.int(2)) }
             };
-            let rows = session.query(&newest, values![most])?;
             let images = session.query(&worst, values![most])?;
             Ok(Glance {
                 severities: SEVERITIES.map(count).to_vec(),
-                newest: rows.iter().map(found).collect(),
+                newest: newest.clone(),
                 worst: images.iter().map(|image| row(session, image)).collect::<Result<_, _>>()?,
                 images: session.first("SELECT 1 FROM images LIMIT 1", &[])?.is_some(),
                 gaps: session.first(gaps, &[])?.map_or(0, |row| row.int(0)),

@@ -50,30 +50,29 @@ pub struct SecretFilter {
     pub by_severity: bool,
 }
 
-/// Whether it is at a place of today, and whether that is to be dealt with.
-const THERE: &str =
-    "EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = s.fingerprint AND o.fixed IS NULL)";
-pub(super) const OPEN: &str = "EXISTS (SELECT 1 FROM occurrences o JOIN findings f ON f.image = o.image AND f.fingerprint = o.fingerprint
-    WHERE o.fingerprint = s.fingerprint AND o.fixed IS NULL AND f.closed_until <= {now})";
+/// Whether it is at a place of today where it is to be dealt with: see `standing`.
+pub(super) const OPEN: &str = "closed_until <= {now}";
+
+/// What is told of each, which is asked only of those that are listed.
+const COLUMNS: &str = "s.fingerprint, s.rule, s.name, s.severity, s.redacted, s.first_seen, s.last_seen,
+    (SELECT count(*) FROM findings f WHERE f.fingerprint = s.fingerprint),
+    (SELECT count(*) FROM (SELECT DISTINCT o.registry, o.repository FROM occurrences o WHERE o.fingerprint = s.fingerprint) d),
+    CASE WHEN s.closed_until <= {now} THEN 'open' WHEN s.closed_until IS NOT NULL THEN 'closed' ELSE 'fixed' END,
+    (SELECT max(o.fixed) FROM occurrences o WHERE o.fingerprint = s.fingerprint),
+    (SELECT max(o.reopened) FROM occurrences o WHERE o.fingerprint = s.fingerprint)";
 
 /// A query that is put together of what was asked for.
 struct Query {
+    /// Which are listed.
     text: String,
     values: Vec<Value>,
+    order: &'static str,
 }
 
 impl Query {
     fn new() -> Self {
-        let state = format!("CASE WHEN {OPEN} THEN 'open' WHEN {THERE} THEN 'closed' ELSE 'fixed' END");
-        let of = "FROM occurrences o WHERE o.fingerprint = s.fingerprint";
-        let text = format!(
-            "SELECT s.fingerprint, s.rule, s.name, s.severity, s.redacted, s.first_seen, s.last_seen,
-                (SELECT count(*) FROM findings f WHERE f.fingerprint = s.fingerprint),
-                (SELECT count(*) FROM (SELECT DISTINCT o.registry, o.repository {of}) d), {state},
-                (SELECT max(o.fixed) {of}), (SELECT max(o.reopened) {of})
-            FROM secrets s WHERE s.fingerprint <> ''"
-        );
-        Self { text, values: Vec::new() }
+        let text = "SELECT * FROM secrets s WHERE s.fingerprint <> ''".to_owned();
+        Self { text, values: Vec::new(), order: "s.fingerprint" }
     }
 
     fn put(&mut self, parts: &[&str]) {
@@ -98,9 +97,9 @@ impl Query {
             self.and("s.rule = ?", rule);
         }
         if let Some(repository) = repository {
-            let at = "EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = s.fingerprint
-                AND o.registry || '/' || o.repository = ?)";
-            self.and(at, repository);
+            let (registry, path) = repository.split_once('/').unwrap_or((repository, ""));
+            self.and("s.fingerprint IN (SELECT fingerprint FROM occurrences WHERE registry = ?", registry);
+            self.and("repository = ?)", path);
         }
         if let Some(text) = text {
             let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -109,16 +108,22 @@ impl Query {
             self.and(like, &format!("%{escaped}%"));
         }
         match state.as_deref() {
-            Some("open") => self.put(&[" AND ", OPEN]),
-            Some("closed") => self.put(&[" AND ", THERE, " AND NOT ", OPEN]),
-            Some(_) => self.put(&[" AND NOT ", THERE]),
+            // Not by an index: that of the order is the better one.
+            Some("open") => self.put(&[" AND +s.", OPEN]),
+            Some("closed") => self.put(&[" AND +s.closed_until > {now}"]),
+            Some(_) => self.put(&[" AND +s.closed_until IS NULL"]),
             None => {}
         }
     }
 
     /// The page behind `after`, in the order that is wanted.
     fn page(&mut self, by_severity: bool, after: Option<(i64, &str)>, most: usize) {
-        let column = if by_severity { "s.worst" } else { "s.first_seen" };
+        let (column, order) = if by_severity {
+            ("s.worst", "s.worst DESC, s.fingerprint")
+        } else {
+            ("s.first_seen", "s.first_seen DESC, s.fingerprint")
+        };
+        self.order = order;
         if let Some((number, fingerprint)) = after {
             self.values.push(fingerprint.into());
             let second = self.values.len();
@@ -127,11 +132,13 @@ impl Query {
         }
         self.values.push(most.into());
         let limit = self.values.len();
-        self.put(&[" ORDER BY ", column, " DESC, s.fingerprint LIMIT $", &limit.to_string()]);
+        self.put(&[" ORDER BY ", order, " LIMIT $", &limit.to_string()]);
     }
 
     fn rows(&self, session: &mut dyn Session) -> Result<Vec<SecretRow>, StoreError> {
-        Ok(session.query(&self.text, &self.values)?.iter().map(secret).collect())
+        let Self { text, values, order } = self;
+        let query = format!("SELECT {COLUMNS} FROM ({text}) s ORDER BY {order}");
+        Ok(session.query(&query, values)?.iter().map(secret).collect())
     }
 }
 
@@ -184,11 +191,12 @@ impl Store {
 
     /// How many credentials of each severity are open, the worst first.
     pub fn open_secrets(&self) -> Result<super::Totals, StoreError> {
-        let query = format!("SELECT severity, count(*) FROM secrets s WHERE {OPEN} GROUP BY severity");
+        let query = format!("SELECT worst, count(*) FROM secrets WHERE {OPEN} GROUP BY worst");
         self.reading(|session| {
             let rows = session.query(&query, values![])?;
-            let of =
-                |severity: &str| rows.iter().find(|row| row.text(0) == severity).map_or(0, |row| row.int(1));
+            let of = |severity: &str| {
+                rows.iter().find(|row| row.int(0) == rank(severity)).map_or(0, |row| row.int(1))
+            };
             let [critical, high, medium, low] = ["critical", "high", "medium", "low"].map(of);
             Ok(super::Totals { critical, high, medium, low })
         })

@@ -108,7 +108,9 @@ fn text(browser: &mut Browser, selector: &str) -> String {
 /// Nothing went wrong on any page, and nothing but the service was asked for anything.
 fn check_quiet(browser: &Browser, desk: &Desk) {
     assert_eq!(browser.errors, [""; 0]);
-    let others: Vec<_> = browser.requests.iter().filter(|url| !url.starts_with(&desk.url("/"))).collect();
+    // What a browser draws itself, such as the sign of a calendar, it asks itself for.
+    let own = |url: &&String| url.starts_with(&desk.url("/")) || url.starts_with("data:");
+    let others: Vec<_> = browser.requests.iter().filter(|url| !own(url)).collect();
     assert!(others.is_empty(), "{others:?}");
 }
 
@@ -123,7 +125,7 @@ fn whoever_shows_a_token_sees_what_is_there() {
     browser.errors.clear();
 
     assert_eq!(desk.sign_in(&mut browser, READER), "Overview");
-    assert_eq!(text(&mut browser, ".empty h2"), "Nothing was scanned yet");
+    assert_eq!(text(&mut browser, ".nothing h2"), "Nothing was scanned yet");
     assert_eq!(browser.evaluate("document.cookie"), "", "no script sees the session");
     desk.scan(&image("a"), "team/a:1");
     browser.go(&desk.url("/"));
@@ -142,7 +144,7 @@ fn whoever_shows_a_token_sees_what_is_there() {
         "/images?repository=x",
         "back to what was asked for"
     );
-    assert_eq!(text(&mut browser, ".empty"), "No image fits.");
+    assert_eq!(text(&mut browser, ".nothing"), "No image fits.");
     check_quiet(&browser, &desk);
 }
 
@@ -238,6 +240,11 @@ fn what_images_are_called_is_shown_and_not_obeyed() {
     for page in [
         "/",
         "/images",
+        "/images/1",
+        "/images/1?row=<script>window.owned=6</script>",
+        "/secrets",
+        "/secrets?text=<script>window.owned=7</script>\"&severity=<b>&state=<b>&repository=<b>",
+        "/audit",
         "/jobs",
         "/images?repository=%3Cscript%3Ewindow.owned%3D5%3C%2Fscript%3E%22%27",
         "/jobs?state=%3Cb%3E",
@@ -251,8 +258,8 @@ fn what_images_are_called_is_shown_and_not_obeyed() {
             "{page}"
         );
     }
-    browser.go(&desk.url("/"));
-    assert!(text(&mut browser, ".halves").contains("<script>window.owned=4<!--"));
+    browser.go(&desk.url("/images/1"));
+    assert!(text(&mut browser, "main").contains("<script>window.owned=4<!--"));
     check_quiet(&browser, &desk);
 }
 
@@ -270,7 +277,7 @@ fn it_works_by_keys_and_without_a_script() {
     assert_eq!(text(&mut browser, "h1"), "Overview");
     browser.press("Tab");
     assert_eq!(browser.evaluate("document.activeElement.className"), "skip");
-    for _ in 0..3 {
+    for _ in 0..4 {
         browser.press("Tab");
     }
     assert_eq!(browser.evaluate("document.activeElement.textContent"), "Images");
@@ -282,7 +289,7 @@ fn it_works_by_keys_and_without_a_script() {
         browser.press(&letter.to_string());
     }
     browser.press_and_follow("Enter");
-    assert_eq!(text(&mut browser, ".empty"), "No image fits.");
+    assert_eq!(text(&mut browser, ".nothing"), "No image fits.");
     check_quiet(&browser, &desk);
 
     let mut browser = Browser::start();
@@ -293,6 +300,10 @@ fn it_works_by_keys_and_without_a_script() {
         0,
         "what needs a script is not shown"
     );
+    browser.follow("document.querySelector('.halves a[href^=\"/images/\"]').click()");
+    assert!(text(&mut browser, "h1").contains("team/a:1"));
+    browser.follow("document.querySelector('.stack a.row').click()");
+    assert_eq!(browser.evaluate("document.querySelectorAll('details.card').length"), 1, "those of one step");
 }
 
 #[test]
@@ -376,10 +387,26 @@ fn pages_fit_phones_and_desktops_in_light_and_dark() {
     company(&desk);
     let mut browser = Browser::start();
     assert_eq!(desk.sign_in(&mut browser, ADMIN), "Overview");
+    browser.go(&desk.url("/images"));
+    let address = |browser: &mut Browser, name: &str| {
+        let find = format!(
+            "[...document.querySelectorAll('a.name')].find(link => link.textContent.includes({name:?})).getAttribute('href')"
+        );
+        browser.evaluate(&find).as_str().unwrap().to_owned()
+    };
+    let (old, shop) = (address(&mut browser, "monolith"), address(&mut browser, "shop/shop"));
+    browser.go(&desk.url("/secrets"));
+    let secret = browser.evaluate("document.querySelector('tbody a.name').getAttribute('href')");
+    let secret = secret.as_str().unwrap().to_owned();
     let pages = [
         ("overview", "/"),
         ("images", "/images"),
         ("none", "/images?repository=nothing"),
+        ("old", &old),
+        ("shop", &shop),
+        ("secrets", "/secrets"),
+        ("secret", &secret),
+        ("audit", "/audit"),
         ("jobs", "/jobs"),
         ("absent", "/images/999999"),
     ];
@@ -404,4 +431,170 @@ fn pages_fit_phones_and_desktops_in_light_and_dark() {
     assert_eq!(kept, backgrounds[0], "what was chosen is remembered");
     browser.errors.retain(|error| !error.contains("404"));
     check_quiet(&browser, &desk);
+}
+
+#[test]
+fn a_credential_is_decided_about_and_opened_again() {
+    let desk = Desk::start();
+    desk.scan(&image("a"), "team/a:1");
+    desk.scan(&image("b"), "team/b:1");
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, DECIDER), "Overview");
+    assert_eq!(text(&mut browser, ".tile.critical strong"), "3");
+    browser.follow("document.querySelector('.tile.critical').click()");
+    assert_eq!(browser.evaluate("document.querySelectorAll('table.list tbody tr').length"), 3);
+    // The one that both images have.
+    browser.follow("[...document.querySelectorAll('tbody tr')].find(row => row.textContent.includes('2 images')).querySelector('a').click()");
+    let page = browser.evaluate("location.pathname").as_str().unwrap().to_owned();
+    assert!(text(&mut browser, "main").contains("in 2 images of 2 repositories"));
+    assert!(text(&mut browser, "[aria-label='What to do']").contains("What to do"));
+    let decide = |browser: &mut Browser, kind: &str, more: &str| {
+        let fill = format!(
+            "document.querySelector('[name=kind][value={kind}]').checked = true; \
+             document.getElementById('reason').value = 'Because of <b>reasons</b>.'; {more}; \
+             document.querySelector('form.triage button').click()"
+        );
+        browser.follow(&fill);
+    };
+    decide(&mut browser, "accepted", "document.getElementById('until').value = '2001-01-01'");
+    assert!(text(&mut browser, "[role=alert]").contains("one to come"));
+    assert_eq!(
+        browser.evaluate("document.getElementById('reason').value"),
+        "Because of <b>reasons</b>.",
+        "what was written is kept"
+    );
+    browser.errors.retain(|error| !error.contains("422"));
+    decide(&mut browser, "accepted", "document.getElementById('until').value = '2999-12-31'");
+    assert_eq!(browser.evaluate("location.pathname"), page.as_str());
+    let told = text(&mut browser, "main");
+    for part in
+        ["accepted until 2999-12-31", "Because of <b>reasons</b>.", "the triage", "everywhere", "closed"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    browser.go(&desk.url("/"));
+    assert_eq!(text(&mut browser, ".tile.critical strong"), "2");
+    browser.go(&desk.url("/images/1"));
+    assert_eq!(browser.evaluate("document.querySelectorAll('details.card').length"), 1);
+    let past = text(&mut browser, ".past");
+    assert!(past.contains("accepted until 2999-12-31"), "{past}");
+
+    browser.go(&desk.url(&page));
+    let scope = format!("document.getElementById('scope').value = '{}/team/a'", desk.registry.address);
+    decide(&mut browser, "open", &scope);
+    assert!(text(&mut browser, "main").contains("open"));
+    browser.go(&desk.url("/"));
+    assert_eq!(text(&mut browser, ".tile.critical strong"), "3", "open in one repository is open");
+    browser.go(&desk.url("/audit"));
+    assert_eq!(text(&mut browser, "h1"), "Forbidden");
+    browser.errors.retain(|error| !error.contains("403"));
+
+    let mut admin = Browser::start();
+    assert_eq!(desk.sign_in(&mut admin, ADMIN), "Overview");
+    admin.go(&desk.url("/audit"));
+    assert_eq!(admin.evaluate("document.querySelectorAll('tbody tr').length"), 2);
+    assert!(text(&mut admin, "tbody").contains("the triage"));
+    check_quiet(&browser, &desk);
+    check_quiet(&admin, &desk);
+
+    let (reader, own) = desk.session(READER);
+    let (_, _, shown) = desk.raw("GET", &page, &[("cookie", &reader)], "");
+    assert!(!shown.contains("class=\"triage\""), "who only reads has no form");
+    let sent = format!("mark={own}&kind=fixed&reason=x&scope=*");
+    assert_eq!(desk.raw("POST", &format!("{page}/decide"), &[("cookie", &reader)], &sent).0, 403);
+    let (decider, mark) = desk.session(DECIDER);
+    for (fields, status) in [
+        ("kind=fixed&reason=&scope=*", 422),
+        ("kind=nothing&reason=x&scope=*", 422),
+        ("kind=fixed&reason=x&scope=<b>", 422),
+        ("kind=accepted&reason=x&scope=*&until=tomorrow", 422),
+        ("kind=fixed&reason=x&scope=*", 303),
+    ] {
+        let sent = format!("mark={mark}&{fields}");
+        assert_eq!(
+            desk.raw("POST", &format!("{page}/decide"), &[("cookie", &decider)], &sent).0,
+            status,
+            "{fields}"
+        );
+    }
+    let unknown = format!("/secrets/{}/decide", "0".repeat(32));
+    let sent = format!("mark={mark}&kind=fixed&reason=x&scope=*");
+    assert_eq!(desk.raw("POST", &unknown, &[("cookie", &decider)], &sent).0, 404);
+}
+
+#[test]
+fn an_image_is_shown_step_by_step_and_its_report_is_to_be_had() {
+    let mut many = ImageBuilder::new();
+    for step in 0..3 {
+        many = many.step(&format!("COPY part{step} / # buildkit"), |layer| {
+            (0..40).fold(layer, |layer, file| {
+                layer.file(
+                    &format!("part{step}/{file}.env"),
+                    format!("TOKEN={}\n", token(&format!("{step}-{file}"))),
+                )
+            })
+        });
+    }
+    let desk = Desk::start();
+    desk.scan(&(named("oci-archive").write)(&[many], Compression::Gzip), "many:1");
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, READER), "Overview");
+    browser.follow("document.querySelector('.halves a[href^=\"/images/\"]').click()");
+    let cards = "document.querySelectorAll('details.card').length";
+    assert_eq!(browser.evaluate(cards), 50);
+    assert!(text(&mut browser, "#findings").contains("120 credentials in all, of which 1 to 50 are here"));
+    browser.follow("document.querySelector('a.next').click()");
+    browser.follow("document.querySelector('a.next').click()");
+    assert_eq!(browser.evaluate(cards), 20);
+    assert_eq!(browser.evaluate("document.querySelector('a.next')"), json!(null));
+    browser.follow("document.querySelector('.stack a.row').click()");
+    assert_eq!(browser.evaluate(cards), 40, "those of one step");
+    assert_eq!(browser.evaluate("document.querySelectorAll('.stack [aria-current]').length"), 1);
+    browser.follow("document.querySelector('.files a').click()");
+    assert_eq!(browser.evaluate(cards), 1, "the one of a path");
+    assert_eq!(browser.evaluate("document.querySelector('details.card').open"), true);
+    check_quiet(&browser, &desk);
+    let (reader, _) = desk.session(READER);
+    for format in layersift::report::FORMATS {
+        let path = format!("/images/1/report?format={}", format.name);
+        let (status, _, ours) = desk.raw("GET", &path, &[("cookie", &reader)], "");
+        let bearer = format!("Bearer {READER}");
+        let (_, theirs) = desk.service.ask("GET", &format!("/api/v1{path}"), Some(&bearer), "").unwrap();
+        assert_eq!((status, ours.len()), (200, theirs.len()), "{}", format.name);
+    }
+    for (path, status) in [
+        ("/images/1/report?format=x", 404),
+        ("/images/2/report?format=json", 404),
+        ("/images/x", 404),
+        ("/secrets/x", 404),
+    ] {
+        assert_eq!(desk.raw("GET", path, &[("cookie", &reader)], "").0, status, "{path}");
+    }
+}
+
+#[test]
+fn a_screen_reader_finds_its_way() {
+    let desk = Desk::start();
+    desk.scan(&image("a"), "team/a:1");
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, ADMIN), "Overview");
+    browser.go(&desk.url("/secrets"));
+    let secret = browser.evaluate("document.querySelector('tbody a.name').getAttribute('href')");
+    let secret = secret.as_str().unwrap().to_owned();
+    let nameless = "[...document.querySelectorAll('button, a, input:not([type=hidden]), select, summary, textarea')].filter(e => \
+                    !(e.textContent.trim() || e.getAttribute('aria-label') || \
+                      e.closest('label') || (e.id && document.querySelector(`label[for=${e.id}]`)))).map(e => e.outerHTML)";
+    for page in ["/", "/secrets", &secret, "/images", "/images/1", "/jobs", "/audit"] {
+        browser.go(&desk.url(page));
+        assert_eq!(browser.evaluate(nameless), json!([]), "{page}");
+        for selector in ["h1", "main", "header", "nav [aria-current=page]"] {
+            let count = browser.evaluate(&format!("document.querySelectorAll('{selector}').length"));
+            assert!(
+                count == 1 || (page == "/jobs" && selector.starts_with("nav") && count == 2),
+                "{page} {selector} {count}"
+            );
+        }
+        let ids = "[...document.querySelectorAll('[id]')].length - new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size";
+        assert_eq!(browser.evaluate(ids), 0, "{page}: no name is given twice");
+    }
 }

@@ -51,10 +51,7 @@ impl From<NotKept> for Failure {
     fn from(error: NotKept) -> Self {
         match error {
             NotKept::Store(error) => Self::Store(error),
-            NotKept::Kept(error) => Self::Refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                format!("what is kept of this image cannot be read: {error}; have it scanned again"),
-            ),
+            error => Self::Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }
 }

@@ -10,14 +10,8 @@ use crate::report::{FORMATS, Format};
 
 pub(super) fn report(call: &Call) -> Answer {
     let format = format(call)?;
-    let service = &call.service;
-    let kept = service.kept(call.id()?)?.ok_or_else(|| absent("report; it may not be scanned yet"))?;
-    let mut out = Vec::new();
-    let written =
-        (format.write)(&mut out, std::slice::from_ref(&kept.outcome), &kept.options(&service.report));
-    written.map_err(|error| {
-        Failure::Refused(StatusCode::INTERNAL_SERVER_ERROR, format!("the report cannot be written: {error}"))
-    })?;
+    let out = call.service.report_of(call.id()?, format)?;
+    let out = out.ok_or_else(|| absent("report; it may not be scanned yet"))?;
     Ok(answer(format, out))
 }
 

@@ -5,9 +5,13 @@
 //! the business of `session`; what they may do is what their token may do at the API.
 
 mod assets;
+mod audit;
+mod image;
 mod images;
 mod jobs;
 mod overview;
+mod secret;
+mod secrets;
 mod session;
 mod sign;
 mod time;
@@ -45,6 +49,10 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("overview.html", include_str!("templates/overview.html")),
     ("live.html", include_str!("templates/live.html")),
     ("images.html", include_str!("templates/images.html")),
+    ("image.html", include_str!("templates/image.html")),
+    ("secrets.html", include_str!("templates/secrets.html")),
+    ("secret.html", include_str!("templates/secret.html")),
+    ("audit.html", include_str!("templates/audit.html")),
     ("jobs.html", include_str!("templates/jobs.html")),
 ];
 
@@ -73,6 +81,12 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/", get(overview::overview))
         .route("/live", get(overview::live))
         .route("/images", get(images::list))
+        .route("/images/{id}", get(image::image))
+        .route("/images/{id}/report", get(image::report))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{fingerprint}", get(secret::secret))
+        .route("/secrets/{fingerprint}/decide", post(secret::decide))
+        .route("/audit", get(audit::list))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}/retry", post(jobs::retry))
         .route("/sign-in", get(sign::form).post(sign::enter))
@@ -180,6 +194,7 @@ fn unanswered(visitor: Option<&Visitor>, refused: &Response) -> Response {
 /// A form that somebody sent who may.
 struct Sent {
     visitor: Visitor,
+    fields: Fields,
 }
 
 impl FromRequest<Arc<Service>> for Sent {
@@ -194,7 +209,7 @@ impl FromRequest<Arc<Service>> for Sent {
                 "This form was made for another session. Go back, load the page anew, and send it again.";
             return Err(wrong(Some(&visitor), StatusCode::FORBIDDEN, why));
         }
-        Ok(Self { visitor })
+        Ok(Self { visitor, fields })
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::images::image_values;
 use super::jobs::STATES;
-use super::time::{span, when};
+use super::secrets::secret_values;
+use super::time::span;
 use super::{Answer, Shared, Visitor, asked, shown, with};
 use crate::serve::Service;
 use crate::serve::store::{Glance, StoreError};
@@ -62,15 +63,9 @@ fn glance_values(glance: &Glance) -> Value {
         .severities
         .iter()
         .map(|severity| json!({"name": severity.name, "open": severity.open, "new": severity.new}));
-    let newest = glance.newest.iter().map(|found| {
-        json!({
-            "fingerprint": found.fingerprint, "name": found.name, "rule": found.rule, "severity": found.severity,
-            "redacted": found.redacted, "place": found.place, "image": found.image, "first_seen": when(found.first_seen),
-        })
-    });
     json!({
         "severities": severities.collect::<Vec<_>>(),
-        "newest": newest.collect::<Vec<_>>(),
+        "newest": glance.newest.iter().map(secret_values).collect::<Vec<_>>(),
         "worst": glance.worst.iter().map(image_values).collect::<Vec<_>>(),
         "images": glance.images,
         "gaps": glance.gaps,

@@ -34,6 +34,7 @@ fn the_newest_decision_that_covers_a_repository_counts() {
     assert_eq!(open(&store, "f"), [false, false, false]);
     decide(DecisionKind::Open, "*/team/*");
     assert_eq!(open(&store, "f"), [true, false, true]);
+    assert_eq!(state(&store, "f"), "open");
     let row = &store.images(&ImageFilter::default(), 0, 9).unwrap()[1];
     assert_eq!((row.totals.high, row.closed, row.verdict.as_deref()), (1, 1, Some("fail")));
     let known = |repository| {
@@ -62,8 +63,10 @@ fn what_is_accepted_is_open_again_when_its_day_has_passed() {
     store.decide("me", &accepted).unwrap().unwrap();
     assert_eq!(open(&store, "f"), [false]);
     assert_eq!(store.open_secrets().unwrap().high, 0);
-    let pass = "UPDATE findings SET closed_until = closed_until - 2 * 86400000";
-    store.within(|session| session.execute(pass, &[])).unwrap();
+    for table in ["findings", "secrets"] {
+        let pass = format!("UPDATE {table} SET closed_until = closed_until - 2 * 86400000");
+        store.within(|session| session.execute(&pass, &[])).unwrap();
+    }
     assert_eq!((open(&store, "f"), store.open_secrets().unwrap().high), (vec![true], 1));
 }
 
@@ -91,6 +94,13 @@ fn places(store: &Store, fingerprint: &str) -> Vec<(String, Option<String>, bool
 }
 
 fn state(store: &Store, fingerprint: &str) -> String {
+    // What stands ready says what all findings and places together say.
+    let wrong = "SELECT fingerprint FROM secrets s WHERE coalesce(closed_until, -1) <> coalesce((
+            SELECT min(f.closed_until) FROM findings f JOIN occurrences o
+            ON o.image = f.image AND o.fingerprint = f.fingerprint AND o.fixed IS NULL
+            WHERE f.fingerprint = s.fingerprint), -1)";
+    let wrong = store.reading(|session| session.query(wrong, &[])).unwrap();
+    assert!(wrong.is_empty(), "{wrong:?}");
     store.secret(fingerprint).unwrap().unwrap().state
 }
 
