@@ -117,6 +117,12 @@ pub(super) fn list<T: serde::Serialize>(items: &[T]) -> Value {
     serde_json::to_string(items).unwrap_or_else(|_| "[]".to_owned()).as_str().into()
 }
 
+/// What `LIKE … ESCAPE '\'` takes for a text that has `part` in it, in small letters.
+pub(super) fn like(part: &str) -> String {
+    let part = part.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{part}%")
+}
+
 impl Row {
     pub(super) fn int(&self, column: usize) -> i64 {
         match self.0.get(column) {

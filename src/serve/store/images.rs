@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::audit::{Change, record};
-use super::engine::{Row, Session, StoreError, Value, values};
+use super::engine::{Row, Session, StoreError, Value, like, values};
 use super::findings::{Found, keep};
 use super::messages::tell;
 use super::occurrences::{deleted, settle};
@@ -93,6 +93,12 @@ pub struct ImageFilter {
     pub since: Option<i64>,
     /// That have the layer with this digest or `diff_id`.
     pub layer: Option<String>,
+    /// That have this text in their repository.
+    pub text: Option<String>,
+    /// That could not be looked at as a whole.
+    pub gaps: bool,
+    /// Those that were told of last come first.
+    pub newest_first: bool,
 }
 
 /// Findings by severity.
@@ -196,10 +202,10 @@ pub(super) fn key(session: &mut dyn Session, id: i64) -> Result<Option<ImageKey>
 impl ImageFilter {
     /// The conditions, and what they are compared with.
     fn conditions(&self) -> (String, Vec<Value>) {
-        let Self { repository, tag, severity, verdict, since, layer } = self;
+        let Self { repository, tag, severity, verdict, since, layer, text, gaps, .. } = self;
         let open = "EXISTS (SELECT 1 FROM findings f WHERE f.image = images.id AND f.closed_until <= {now}";
         let name = repository.as_ref().map(|name| name.split_once('/').unwrap_or((name, "")));
-        let asked: [(String, Option<Value>); 7] = [
+        let asked: [(String, Option<Value>); 9] = [
             ("registry = ?".to_owned(), name.map(|(registry, _)| registry.into())),
             ("repository = ?".to_owned(), name.map(|(_, path)| path.into())),
             (
@@ -216,15 +222,20 @@ impl ImageFilter {
                     .to_owned(),
                 layer.as_ref().map(Into::into),
             ),
+            (
+                r"lower(registry || '/' || repository) LIKE ? ESCAPE '\'".to_owned(),
+                text.as_ref().map(|text| like(text).as_str().into()),
+            ),
+            ("gaps > ?".to_owned(), gaps.then(|| 0_i64.into())),
         ];
-        let (mut text, mut values) = (String::new(), Vec::new());
+        let (mut all, mut values) = (String::new(), Vec::new());
         for (condition, value) in asked.into_iter().filter_map(|(condition, value)| Some((condition, value?)))
         {
             values.push(value);
-            text.push_str(" AND ");
-            text.push_str(&condition.replace('?', &format!("${}", values.len())));
+            all.push_str(" AND ");
+            all.push_str(&condition.replace('?', &format!("${}", values.len())));
         }
-        (text, values)
+        (all, values)
     }
 }
 
@@ -350,13 +361,16 @@ impl Store {
         })
     }
 
-    /// Images that `filter` wants with a number above `after`; at most `most`.
+    /// Images that `filter` wants, behind the one with the number `after` or from the start if that is 0; at most `most`.
     pub fn images(&self, filter: &ImageFilter, after: i64, most: usize) -> Result<Vec<ImageRow>, StoreError> {
         let (conditions, mut values) = filter.conditions();
-        values.extend([after.into(), most.into()]);
+        let start = if filter.newest_first && after == 0 { i64::MAX } else { after };
+        values.extend([start.into(), most.into()]);
         let (after, limit) = (values.len() - 1, values.len());
-        let query =
-            format!("SELECT {ROW} FROM images WHERE id > ${after}{conditions} ORDER BY id LIMIT ${limit}");
+        let (behind, order) = if filter.newest_first { ("<", "id DESC") } else { (">", "id") };
+        let query = format!(
+            "SELECT {ROW} FROM images WHERE id {behind} ${after}{conditions} ORDER BY {order} LIMIT ${limit}"
+        );
         self.reading(|session| {
             let found = session.query(&query, &values)?;
             found.iter().map(|found| row(session, found)).collect()

@@ -59,7 +59,7 @@ impl Store {
     /// What is known, with lists of at most `most` rows; new is what was first found within so many `days`.
     pub fn glance(&self, days: i64, most: usize) -> Result<Glance, StoreError> {
         let open = format!(
-            "SELECT worst, count(*), coalesce(sum(CASE WHEN first_seen > {{now}} - $1 THEN 1 ELSE 0 END), 0)
+            "SELECT worst, count(*), count(CASE WHEN first_seen > (SELECT {{now}}) - $1 THEN 1 END)
             FROM secrets WHERE {OPEN} GROUP BY worst"
         );
         let open_ones = SecretFilter { state: Some("open".to_owned()), ..SecretFilter::default() };
@@ -69,7 +69,7 @@ impl Store {
                 AND EXISTS (SELECT 1 FROM occurrences o WHERE o.image = images.id AND o.fixed IS NULL)
             ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
         );
-        let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS some";
+        let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS counted";
         self.reading(|session| {
             let counts = session.query(&open, values![days.saturating_mul(DAY)])?;
             let count = |name: &'static str| {

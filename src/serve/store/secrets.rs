@@ -1,7 +1,7 @@
 //! Every credential that was ever found, once over all images.
 
 use super::Store;
-use super::engine::{Row, Session, StoreError, Value, values};
+use super::engine::{Row, Session, StoreError, Value, like, values};
 use super::findings::rank;
 
 /// A credential over all images.
@@ -51,7 +51,7 @@ pub struct SecretFilter {
 }
 
 /// Whether it is at a place of today where it is to be dealt with: see `standing`.
-pub(super) const OPEN: &str = "closed_until <= {now}";
+pub(super) const OPEN: &str = "closed_until <= (SELECT {now})";
 
 /// What is told of each, which is asked only of those that are listed.
 const COLUMNS: &str = "s.fingerprint, s.rule, s.name, s.severity, s.redacted, s.first_seen, s.last_seen,
@@ -102,15 +102,14 @@ impl Query {
             self.and("repository = ?)", path);
         }
         if let Some(text) = text {
-            let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            let like = "(lower(s.name) LIKE ? ESCAPE '\\' OR lower(s.rule) LIKE ? ESCAPE '\\'
+            let has = "(lower(s.name) LIKE ? ESCAPE '\\' OR lower(s.rule) LIKE ? ESCAPE '\\'
                 OR lower(s.redacted) LIKE ? ESCAPE '\\' OR s.fingerprint LIKE ? ESCAPE '\\')";
-            self.and(like, &format!("%{escaped}%"));
+            self.and(has, &like(text));
         }
         match state.as_deref() {
             // Not by an index: that of the order is the better one.
             Some("open") => self.put(&[" AND +s.", OPEN]),
-            Some("closed") => self.put(&[" AND +s.closed_until > {now}"]),
+            Some("closed") => self.put(&[" AND +s.closed_until > (SELECT {now})"]),
             Some(_) => self.put(&[" AND +s.closed_until IS NULL"]),
             None => {}
         }

@@ -9,6 +9,7 @@ use super::{Hanging, image, token};
 use crate::support::browser::Browser;
 use crate::support::bundle::Bundle;
 use crate::support::compression::Compression;
+use crate::support::database::Database;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
 use crate::support::registry::{Registry, free_address, run};
@@ -161,6 +162,14 @@ fn a_session_is_one_of_a_token_until_it_is_ended() {
     let (status_, gone, _) = desk.raw("POST", "/sign-out", &[("cookie", &cookie)], &format!("mark={mark}"));
     assert_eq!((status_, gone.contains("Max-Age=0")), (303, true), "{gone}");
     assert_eq!((status(&cookie), status(&set)), (303, 200));
+    // A guess is told from a session that has ended.
+    for _ in 0..40 {
+        desk.raw("POST", "/sign-in", &[], "token=a+guess+of+somebody");
+    }
+    let (slowed, _, _) = desk.raw("POST", "/sign-in", &[], &format!("token={}", READER.replace(' ', "+")));
+    assert_eq!(slowed, 429, "who guesses waits");
+    let desk = Desk::start();
+    let (set, _) = desk.session(DECIDER);
     // The API is for tokens, and the pages are for sessions.
     assert_eq!(desk.raw("GET", "/api/v1/images", &[("cookie", &set)], "").0, 401);
     assert_eq!(desk.raw("GET", "/images", &[("authorization", &format!("Bearer {READER}"))], "").0, 303);
@@ -284,7 +293,7 @@ fn it_works_by_keys_and_without_a_script() {
     browser.press_and_follow("Enter");
     assert_eq!(text(&mut browser, "h1"), "Images");
     browser.press("/");
-    assert_eq!(browser.evaluate("document.activeElement.id"), "repository");
+    assert_eq!(browser.evaluate("document.activeElement.id"), "text");
     for letter in "nothing".chars() {
         browser.press(&letter.to_string());
     }
@@ -496,8 +505,16 @@ fn a_credential_is_decided_about_and_opened_again() {
     assert!(text(&mut admin, "tbody").contains("the triage"));
     check_quiet(&browser, &desk);
     check_quiet(&admin, &desk);
+}
 
+#[test]
+fn who_may_not_decide_does_not_and_what_makes_no_sense_is_refused() {
+    let desk = Desk::start();
+    desk.scan(&image("a"), "team/a:1");
     let (reader, own) = desk.session(READER);
+    let (_, _, list) = desk.raw("GET", "/secrets", &[("cookie", &reader)], "");
+    let (_, page) = list.split_once("href=\"/secrets/").unwrap();
+    let page = format!("/secrets/{}", &page[..32]);
     let (_, _, shown) = desk.raw("GET", &page, &[("cookie", &reader)], "");
     assert!(!shown.contains("class=\"triage\""), "who only reads has no form");
     let sent = format!("mark={own}&kind=fixed&reason=x&scope=*");
@@ -529,7 +546,7 @@ fn an_image_is_shown_step_by_step_and_its_report_is_to_be_had() {
         many = many.step(&format!("COPY part{step} / # buildkit"), |layer| {
             (0..40).fold(layer, |layer, file| {
                 layer.file(
-                    &format!("part{step}/{file}.env"),
+                    format!("part{step}/{file}.env"),
                     format!("TOKEN={}\n", token(&format!("{step}-{file}"))),
                 )
             })
@@ -596,5 +613,44 @@ fn a_screen_reader_finds_its_way() {
         }
         let ids = "[...document.querySelectorAll('[id]')].length - new Set([...document.querySelectorAll('[id]')].map(e => e.id)).size";
         assert_eq!(browser.evaluate(ids), 0, "{page}: no name is given twice");
+    }
+}
+
+#[test]
+fn what_is_in_postgresql_is_shown_too() {
+    let database = Database::start();
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    let more = format!("database = '{}'\nseal-key-file = 'proof'", database.url);
+    let service = Service::start(folder.path(), &free_address(), &[&registry.address], &more);
+    let desk = Desk { service, registry, _folder: folder };
+    desk.scan(&image("a"), "team/a:1");
+    desk.service.tell(&format!("{}/absent:1", desk.registry.address));
+    let (_, cookie, first) = desk.raw("GET", "/", &[], "");
+    let cookie = cookie.split(';').next().unwrap().to_owned();
+    assert!(first.contains("<strong>2</strong> <span>critical</span>"), "{first}");
+    let (_, secret) = first.split_once("href=\"/secrets/").unwrap();
+    let secret = format!("/secrets/{}", &secret[..32]);
+    let (_, mark) = first.split_once("name=\"mark\" value=\"").unwrap_or(("", ""));
+    assert_eq!(mark, "", "nobody signs out who never signed in");
+    let (_, _, page) = desk.raw("GET", &secret, &[("cookie", &cookie)], "");
+    let (_, mark) = page.split_once("name=\"mark\" value=\"").unwrap();
+    let sent = format!("mark={}&kind=fixed&reason=x&scope=*", &mark[..64]);
+    assert_eq!(desk.raw("POST", &format!("{secret}/decide"), &[("cookie", &cookie)], &sent).0, 303);
+    let (_, _, first) = desk.raw("GET", "/", &[], "");
+    assert!(first.contains("<strong>1</strong> <span>critical</span>"), "{first}");
+    for path in [
+        "/live",
+        "/secrets",
+        "/secrets?state=closed&severity=critical&sort=severity&text=git&repository=a/b",
+        &secret,
+        "/images",
+        "/images?text=team&tag=1&severity=critical&gaps=1&repository=a/b&after=9",
+        "/images/1",
+        "/jobs?state=dead",
+        "/audit",
+    ] {
+        let (status, _, page) = desk.raw("GET", path, &[], "");
+        assert_eq!(status, 200, "{path}: {page}");
     }
 }

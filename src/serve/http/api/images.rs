@@ -17,6 +17,7 @@ pub(super) fn list(call: &Call) -> Answer {
         verdict: call.one_of("verdict", VERDICTS)?,
         since: call.asked("since").map(since).transpose()?,
         layer: None,
+        ..ImageFilter::default()
     };
     listed(call, &filter)
 }

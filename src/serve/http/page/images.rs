@@ -1,5 +1,7 @@
 //! The list of images.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -7,6 +9,7 @@ use serde_json::{Value, json};
 use super::time::when;
 use super::{Answer, Asked, ROWS, Shared, Visitor, asked, field, shown, wrong};
 use crate::serve::store::{ImageFilter, ImageRow};
+use crate::signature::Severity;
 
 /// Images, a page of them.
 pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields): Asked) -> Answer {
@@ -14,13 +17,29 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
     let after = after.map_err(|_| {
         wrong(Some(&visitor), StatusCode::BAD_REQUEST, "This address leads to no page of the list.")
     })?;
-    let repository = field(&fields, "repository").map(str::to_owned);
-    let asked_for = repository.clone();
-    let filter = ImageFilter { repository, ..ImageFilter::default() };
+    let owned = |name: &str| field(&fields, name).map(str::to_owned);
+    let filter = ImageFilter {
+        text: owned("text"),
+        repository: owned("repository"),
+        tag: owned("tag"),
+        severity: owned("severity"),
+        gaps: field(&fields, "gaps").is_some(),
+        newest_first: true,
+        ..ImageFilter::default()
+    };
     let rows = asked(&service, &visitor, move |service| service.store.images(&filter, after, ROWS)).await?;
     let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.id);
-    let images: Vec<_> = rows.iter().map(image_values).collect();
-    let values = json!({"title": "Images", "images": images, "next": next, "repository": asked_for, "first": after == 0});
+    let severities: Vec<_> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
+    let shown_of = |name: &str| field(&fields, name).unwrap_or_default();
+    let names = ["text", "repository", "tag", "severity", "gaps"];
+    let values = json!({
+        "title": "Images",
+        "images": rows.iter().map(image_values).collect::<Vec<_>>(),
+        "next": next,
+        "filtered": after != 0 || names.iter().any(|name| field(&fields, name).is_some()),
+        "severities": severities,
+        "asked": names.iter().map(|name| (*name, shown_of(name))).collect::<BTreeMap<_, _>>(),
+    });
     Ok(shown(&visitor, "images", "images.html", values))
 }
 

@@ -31,7 +31,7 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
     };
     let rows = asked(&service, &visitor, look).await?;
     let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.cursor(by_severity));
-    let severities: Vec<_> = Severity::ALL.iter().rev().map(|severity| severity.as_str()).collect();
+    let severities: Vec<_> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
     let values = json!({
         "title": "Credentials",
         "secrets": rows.iter().map(secret_values).collect::<Vec<_>>(),
