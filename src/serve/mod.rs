@@ -310,9 +310,10 @@ impl Service {
         self.store.arm(&sweeps.collect::<Vec<_>>())
     }
 
-    /// Has every registry looked through now.
+    /// Has every registry looked through now, as whoever begins this process wants it.
     pub fn sweep_now(&self) -> Result<(), StoreError> {
-        self.store.sweep_now(&self.config.sweeps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
+        self.store
+            .sweep_now("local", &self.config.sweeps.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>())
     }
 
     /// Wakes whoever waits for work.

@@ -52,6 +52,9 @@ pub(super) struct Message {
     pub(super) made: i64,
     /// Whether it has had its turn to be sent.
     pub(super) turn: bool,
+    /// Whether it is to show that messages arrive, and nothing was found.
+    #[serde(default)]
+    pub(super) test: bool,
     pub(super) image: Subject,
     /// The worst of them, the worst first.
     pub(super) findings: Vec<Told>,
@@ -111,14 +114,18 @@ impl Message {
     /// What programs are told, in every form for them.
     fn data(&self, address: Option<&str>) -> serde_json::Value {
         let Subject { id, registry, repository, tag, digest } = &self.image;
-        json!({
+        let mut data = json!({
             "image": {
                 "id": id, "name": self.image.name(), "registry": registry, "repository": repository, "tag": tag,
                 "digest": digest, "page": self.image.page(address),
             },
             "findings": self.findings,
             "more": self.more,
-        })
+        });
+        if self.test {
+            data["test"] = true.into();
+        }
+        data
     }
 
     /// When the scan was stored (RFC 3339).

@@ -19,6 +19,11 @@ const NAMED: usize = 10;
 const SHOWN: usize = 200;
 
 fn write(message: &Message, address: Option<&str>) -> Written {
+    let headers = vec![("content-type", "application/json".to_owned())];
+    if message.test {
+        let text = "*layersift*: this is a test, and nothing was found";
+        return Written { headers, body: json!({"text": text}).to_string().into_bytes() };
+    }
     let all = message.findings.len() + message.more;
     let noun = if all == 1 { "a new finding".to_owned() } else { format!("{all} new findings") };
     let mut text = format!("*layersift*: {noun} in {}", code(&message.image.called()));
@@ -32,7 +37,6 @@ fn write(message: &Message, address: Option<&str>) -> Written {
     if let Some(page) = message.image.page(address) {
         let _ = write!(text, "\n{page}");
     }
-    let headers = vec![("content-type", "application/json".to_owned())];
     Written { headers, body: json!({"text": text}).to_string().into_bytes() }
 }
 

@@ -20,6 +20,7 @@ fn message(findings: usize) -> Message {
         receiver: "r".into(),
         made: 1_764_000_000_000,
         turn: false,
+        test: false,
         image: Subject {
             id: 7,
             registry: "r.example".into(),
@@ -51,6 +52,15 @@ fn every_form_tells_of_the_image_and_its_findings() {
     assert_eq!((&own["type"], &own["timestamp"]), (&json!("image.findings"), &json!("2025-11-24T16:00:00Z")));
     assert_eq!(own["data"]["image"]["page"], "https://l.example/images/7");
     assert_eq!((own["data"]["findings"].as_array().unwrap().len(), &own["data"]["more"]), (2, &json!(3)));
+}
+
+#[test]
+fn a_test_says_that_it_is_one() {
+    for form in FORMS {
+        let body = |test| (form.write)(&Message { test, ..message(1) }, None).body;
+        let (test, real) = (String::from_utf8(body(true)).unwrap(), String::from_utf8(body(false)).unwrap());
+        assert!(test.contains("test") && !real.contains("test"), "{}: {test}", form.name);
+    }
 }
 
 #[test]

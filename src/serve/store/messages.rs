@@ -1,6 +1,7 @@
 //! Which findings are new to a repository, and the messages that tell of them.
 
 use super::Store;
+use super::audit::{Change, record};
 use super::engine::{Session, StoreError, values};
 use super::findings::Found;
 use super::queue::{Job, Kind, Lost, New, WorkerId, go_on, push};
@@ -66,6 +67,7 @@ pub(super) fn tell(
             receiver: receiver.name.clone(),
             made,
             turn: false,
+            test: false,
             image: Subject {
                 id,
                 registry: registry.to_owned(),
@@ -76,20 +78,25 @@ pub(super) fn tell(
             findings: told.iter().take(LISTED).map(|found| Told::from(*found)).collect(),
             more: told.len().saturating_sub(LISTED),
         };
-        let subject = serde_json::json!(message).to_string();
-        let name = format!("message {} {}", receiver.name, message.id);
-        let host = host(receiver);
-        let new = New {
-            kind: Kind::Message,
-            name: &name,
-            subject: &subject,
-            settings: None,
-            priority: PRIORITY,
-            host: &host,
-        };
-        push(session, new)?;
+        send(session, receiver, &message)?;
     }
     Ok(())
+}
+
+/// Makes a message a job.
+fn send(session: &mut dyn Session, receiver: &Receiver, message: &Message) -> Result<(), StoreError> {
+    let subject = serde_json::json!(message).to_string();
+    let name = format!("message {} {}", receiver.name, message.id);
+    let host = host(receiver);
+    let new = New {
+        kind: Kind::Message,
+        name: &name,
+        subject: &subject,
+        settings: None,
+        priority: PRIORITY,
+        host: &host,
+    };
+    push(session, new)
 }
 
 fn severity(found: &Found) -> Option<Severity> {
@@ -108,6 +115,35 @@ fn drawn() -> String {
 }
 
 impl Store {
+    /// Sends `receiver` a message that says that it is a test, as `who` wants it; its id.
+    pub fn test_receiver(&self, who: &str, receiver: &Receiver) -> Result<String, StoreError> {
+        let id = drawn();
+        self.within(|session| {
+            let made = session.first("SELECT {now}", &[])?.map_or(0, |row| row.int(0));
+            let sample = Subject {
+                id: 0,
+                registry: "registry.example".to_owned(),
+                repository: "test".to_owned(),
+                tag: Some("test".to_owned()),
+                digest: crate::digest::Digest::of(b"").to_string(),
+            };
+            let message = Message {
+                id: id.clone(),
+                receiver: receiver.name.clone(),
+                made,
+                turn: false,
+                test: true,
+                image: sample,
+                findings: Vec::new(),
+                more: 0,
+            };
+            send(session, receiver, &message)?;
+            let subject = &receiver.name;
+            record(session, &Change { who, action: "test message", subject, was: None, became: None })
+        })?;
+        Ok(id)
+    }
+
     /// Gives the message of `job` its turn among those of its receiver, of which one is sent every `pause` milliseconds. If that
     /// is not now, the job comes back as `subject`, which says that it has had it.
     pub fn turn(

@@ -1,6 +1,9 @@
 //! When registries are looked through, and what that changes.
 
+use std::collections::BTreeSet;
+
 use super::Store;
+use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, values};
 use super::images::{Wanted, want};
 use super::occurrences::untag;
@@ -118,9 +121,14 @@ impl Store {
         })
     }
 
-    /// Begins sweeps of `registries` now.
-    pub fn sweep_now(&self, registries: &[&str]) -> Result<(), StoreError> {
-        self.within(|session| registries.iter().try_for_each(|registry| begin(session, registry)))
+    /// Begins sweeps of `registries` now, as `who` wants it.
+    pub fn sweep_now(&self, who: &str, registries: &[&str]) -> Result<(), StoreError> {
+        self.within(|session| {
+            registries.iter().try_for_each(|registry| {
+                begin(session, registry)?;
+                record(session, &Change { who, action: "sweep", subject: registry, was: None, became: None })
+            })
+        })
     }
 
     /// Every registry that is looked through, and what the last sweep saw.
@@ -140,9 +148,10 @@ impl Store {
         next: &dyn Fn(i64) -> String,
     ) -> Result<Result<i64, Lost>, StoreError> {
         self.within(|session| {
-            let mut queued = 0;
+            let (mut queued, mut counted) = (0, BTreeSet::new());
             for wanted in wanted {
-                queued += i64::from(want(session, wanted)?);
+                // Many tags may name one image.
+                queued += i64::from(want(session, wanted)? && counted.insert(wanted.image.digest()));
             }
             if let Some(Gone { registry, repository, before }) = gone {
                 untag(session, (registry, repository), *before)?;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::image;
+use crate::support::front::{Act, Front};
 use crate::support::registry::{Registry, free_address};
 use crate::support::scanner::{Scanner, scanner};
 use crate::support::service::Service;
@@ -157,7 +158,10 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
 fn every_answer_is_as_described() {
     let folder = tempfile::tempdir().unwrap();
     let registry = Registry::plain();
-    let (service, _) = scanned(folder.path(), &registry, "");
+    let receiver = Front::of(&registry.address, |_| Act::Answer(204, Vec::new(), String::new()));
+    fs::write(folder.path().join("receiver"), format!("http://{}/", receiver.address)).unwrap();
+    let more = "[[serve.notify]]\nname = 'people'\nkind = 'slack'\nurl-file = 'receiver'";
+    let (service, _) = scanned(folder.path(), &registry, more);
     let mut document = service.get("/api/v1/openapi.json");
     // Clients should bear new fields; here each has to be described.
     for schema in document["components"]["schemas"].as_object_mut().unwrap().values_mut() {
@@ -182,6 +186,7 @@ fn every_answer_is_as_described() {
             path if path.contains("/jobs/{id}") => path.replace("{id}", "99"),
             path => path
                 .replace("{id}", "1")
+                .replace("{name}", "people")
                 .replace("{fingerprint}", one["fingerprint"].as_str().unwrap())
                 .replace("{digest}", layer.as_str().unwrap()),
         };

@@ -202,8 +202,14 @@ fn who_leads_elsewhere_or_hangs_holds_nobody_up() {
         let _ = write!(config, "[[serve.notify]]\nname = '{name}'\nkind = 'slack'\nurl-file = '{name}'\n");
     }
     let service = Service::start(folder.path(), &free_address(), &[&registry.address], &config);
+    assert_eq!(service.status("POST", "/api/v1/receivers/nobody/test", None, "").unwrap(), 404);
+    assert_eq!(service.status("POST", "/api/v1/receivers/good/test", None, "").unwrap(), 202);
+    service.wait_for("the test", |_| !good.asked().is_empty());
+    assert!(good.asked()[0].body.contains("this is a test"));
+    let listed = service.get("/api/v1/receivers").to_string();
+    assert!(listed.contains("leading") && !listed.contains("hidden-"), "{listed}");
     service.tell(&format!("{}/app:1", registry.address));
-    service.wait_for("the good one", |service| service.metric("messages_sent_total") == 1);
+    service.wait_for("the good one", |service| service.metric("messages_sent_total") == 2);
     service.wait_for("both others", |service| service.metric("messages_failed_total") >= 2);
     let jobs = service.get("/api/v1/jobs");
     let jobs = jobs["items"].as_array().unwrap();

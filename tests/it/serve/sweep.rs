@@ -127,3 +127,28 @@ fn a_registry_that_does_not_list_itself_is_told_and_can_be_named() {
     sweep(&service);
     assert_eq!(service.scanned(1)[0]["tags"], json!(["1"]));
 }
+
+#[test]
+fn who_is_killed_in_the_middle_of_a_sweep_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    for number in 0..5 {
+        registry.push(&image("a"), &format!("app{number}:1"));
+    }
+    let front = Front::of(&registry.address, |_| Act::Pass);
+    let address = free_address();
+    let slowly = "workers = 1\n[serve.sweep]\nrequests-per-second = 1\n";
+    let service = Service::start(folder.path(), &address, &[&front.address], slowly);
+    assert_eq!(service.status("POST", "/api/v1/sweeps", None, "").unwrap(), 202);
+    service.wait_for("some of it", |service| service.metric("sweep_tags_total") >= 2);
+    service.kill();
+    let service = Service::start(folder.path(), &address, &[&front.address], OFTEN);
+    service.wait_for("the rest of it", |service| service.metric("sweeps_total") == 1);
+    let asked = front.asked();
+    let catalogs = asked.iter().filter(|asked| asked.path.contains("_catalog")).count();
+    assert_eq!(catalogs, 1, "it did not begin anew");
+    assert!(service.metric("sweep_tags_total") <= 3, "what was seen is not seen again");
+    let row = &service.get("/api/v1/sweeps")["items"][0];
+    assert_eq!((&row["repositories"], &row["tags"]), (&json!(5), &json!(5)), "{row}");
+    assert_eq!(service.scanned(5).len(), 5);
+}

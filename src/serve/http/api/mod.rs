@@ -11,6 +11,7 @@ mod changes;
 mod findings;
 mod images;
 mod openapi;
+mod receivers;
 mod reports;
 mod routes;
 mod sweeps;

@@ -3,7 +3,7 @@
 use schemars::{Schema, SchemaGenerator};
 
 use super::call::{Answer, Call};
-use super::{changes, findings, images, openapi, reports, sweeps};
+use super::{changes, findings, images, openapi, receivers, reports, sweeps};
 use crate::serve::config::Role;
 use crate::serve::store::{
     AuditRow, Decision, Found, ImageRow, NewDecision, Occurrence, SecretRow, SweepRow, Totals, Waiting,
@@ -265,6 +265,22 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[parameter("registry", "only this one")],
         answer: (202, Given::One(of::<sweeps::Begun>)),
         run: sweeps::begin,
+        ..GET
+    },
+    Route {
+        path: "/api/v1/receivers",
+        about: "Who is told of new findings.",
+        answer: (200, Given::Page(of::<receivers::ReceiverRow>)),
+        run: receivers::list,
+        ..GET
+    },
+    Route {
+        method: "POST",
+        path: "/api/v1/receivers/{name}/test",
+        role: Role::Admin,
+        about: "Sends a receiver a message that says that it is a test.",
+        answer: (202, Given::One(of::<receivers::Told>)),
+        run: receivers::test,
         ..GET
     },
     Route {

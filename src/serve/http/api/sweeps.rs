@@ -26,7 +26,7 @@ pub(super) fn begin(call: &Call) -> Answer {
     if begun.is_empty() {
         return Err(absent("registry on the list"));
     }
-    call.service.store.sweep_now(&begun.iter().map(String::as_str).collect::<Vec<_>>())?;
+    call.service.store.sweep_now(&call.who.name, &begun.iter().map(String::as_str).collect::<Vec<_>>())?;
     call.service.ring();
     Ok(reply(StatusCode::ACCEPTED, &json!(Begun { begun })))
 }
