@@ -89,7 +89,7 @@ impl Store {
 
     /// Jobs that workers do, the first `most` of them.
     pub fn running(&self, most: usize) -> Result<Vec<Running>, StoreError> {
-        let running = "SELECT kind, subject, jobs.worker, attempts, jobs.id, done, total, took
+        let running = "SELECT kind, subject, jobs.worker, attempts, jobs.id, done, total, took, name
             FROM jobs LEFT JOIN progress ON progress.job = jobs.id AND progress.worker = jobs.worker
                 AND progress.noted > {now} - $2
             WHERE state = 'running' ORDER BY jobs.id LIMIT $1";
@@ -100,16 +100,44 @@ impl Store {
 fn doing(row: &Row) -> Running {
     let step =
         row.maybe_int(5).map(|done| Step { job: row.int(4), done, total: row.int(6), took: row.int(7) });
-    Running { kind: row.text(0), what: named(&row.text(1)), worker: row.text(2), attempts: row.int(3), step }
+    Running {
+        kind: row.text(0),
+        what: named(&row.text(1), &row.text(8)),
+        worker: row.text(2),
+        attempts: row.int(3),
+        step,
+    }
 }
 
-/// What a job is about: all kinds have a registry and a repository, and a digest or a tag.
-fn named(subject: &str) -> String {
+/// What a job is about: a registry, a repository there, an image or a layer; if it is none of those, its name.
+fn named(subject: &str, name: &str) -> String {
     let subject: Value = serde_json::from_str(subject).unwrap_or_default();
-    let part = |name: &str| subject.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let tag = part("tag");
-    let tag = if tag.is_empty() { String::new() } else { format!(":{tag}") };
-    let digest: String = part("digest").chars().take(19).collect();
-    let digest = if digest.is_empty() { String::new() } else { format!("@{digest}") };
-    format!("{}/{}{tag}{digest}", part("registry"), part("repository"))
+    let part = |name: &str| subject.get(name).and_then(Value::as_str).filter(|part| !part.is_empty());
+    let Some(registry) = part("registry") else { return name.to_owned() };
+    let repository = part("repository").map_or_else(String::new, |repository| format!("/{repository}"));
+    let tag = part("tag").map_or_else(String::new, |tag| format!(":{tag}"));
+    let digest =
+        part("digest").map_or_else(String::new, |digest| format!("@{}", digest.get(..19).unwrap_or(digest)));
+    format!("{registry}{repository}{tag}{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_job_is_called_by_what_it_is_about() {
+        let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+        let image = format!(
+            r#"{{"registry": "r.example", "repository": "team/a", "tag": "1", "digest": "{digest}"}}"#
+        );
+        for (subject, expected) in [
+            (image.as_str(), "r.example/team/a:1@sha256:0123456789ab"),
+            (r#"{"registry": "r.example", "repository": "a", "tag": null}"#, "r.example/a"),
+            (r#"{"registry": "r.example"}"#, "r.example"),
+            ("something else", "its name"),
+        ] {
+            assert_eq!(named(subject, "its name"), expected);
+        }
+    }
 }

@@ -325,7 +325,6 @@ fn what_is_scanned_is_shown_as_it_goes_on() {
     let service = Service::start(folder.path(), &free_address(), &[front], "");
     let mut browser = Browser::start();
     browser.go(&format!("http://{}/", service.address()));
-    assert_eq!(text(&mut browser, "#live"), "Nothing waits to be scanned.");
     service.tell(&format!("{front}/app:1"));
     hanging.wait_for_a_layer(&service);
     let mut shown = json!(null);

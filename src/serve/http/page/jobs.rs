@@ -24,13 +24,21 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
     let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.id);
     let jobs = rows.iter().map(|job| {
         json!({
-            "id": job.id, "kind": job.kind, "name": job.name, "state": job.state, "attempts": job.attempts,
+            "id": job.id, "kind": job.kind, "name": name(&job.name), "state": job.state, "attempts": job.attempts,
             "reason": job.reason, "created": when(job.created), "due": job.due.map(when),
         })
     });
     let jobs: Vec<_> = jobs.collect();
     let values = json!({"title": "Jobs", "state": state, "states": STATES, "jobs": jobs, "next": next});
     Ok(shown(&visitor, "jobs", "jobs.html", values))
+}
+
+/// The name of a job without what its layer is to be scanned with, which is the same for all.
+fn name(name: &str) -> String {
+    match name.split(' ').collect::<Vec<_>>()[..] {
+        ["layer", _, digest] => format!("layer {digest}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Has a dead job tried again.

@@ -25,7 +25,7 @@ const NEW: i64 = 7;
 pub(super) async fn overview(State(service): Shared, visitor: Visitor) -> Answer {
     let look = |service: &Service| Ok((service.store.glance(NEW, ROWS)?, now(service)?));
     let (glance, now) = asked(&service, &visitor, look).await?;
-    let values = json!({"title": "Overview", "hooks": hooks(&service), "days": NEW});
+    let values = json!({"title": "Overview", "hooks": hooks(&service), "listen": service.config.listen.to_string(), "days": NEW});
     Ok(shown(&visitor, "overview", "overview.html", with(with(values, glance_values(&glance)), now)))
 }
 
