@@ -68,7 +68,7 @@ const COUNTERS: [(Counter, &str, &str); 20] = [
     (C::Bytes, "stored_bytes_total", "Stored bytes that were read"),
     (C::Findings, "findings_total", "Findings of finished reports"),
     (C::Gaps, "gaps_total", "What was not looked at, of finished reports"),
-    (C::Busy, "job_milliseconds_total", "Milliseconds that jobs took"),
+    (C::Busy, "job_seconds_total", "Seconds that jobs took"),
     (C::Limited, "requests_limited_total", "Requests that were told to come again later"),
     (C::Sweeps, "sweeps_total", "Sweeps of registries that are done"),
     (C::Swept, "sweep_tags_total", "Tags that sweeps saw"),
@@ -101,7 +101,11 @@ impl Metrics {
         for (counter, name, about) in &COUNTERS {
             let value = self.counters[*counter as usize].load(Ordering::Relaxed);
             let _ = write!(text, "# HELP layersift_{name} {about}\n# TYPE layersift_{name} counter\n");
-            let _ = writeln!(text, "layersift_{name} {value}");
+            // Counted in milliseconds, and told in seconds as every time is.
+            let _ = match counter {
+                C::Busy => writeln!(text, "layersift_{name} {}.{:03}", value / 1_000, value % 1_000),
+                _ => writeln!(text, "layersift_{name} {value}"),
+            };
         }
         let latency =
             ("layersift_push_to_report_seconds", "From the push that made an image a job to its report");
@@ -131,7 +135,8 @@ mod tests {
         }
         let text = metrics.text(&Depth { jobs: vec![("layer".into(), "ready".into(), 7)], oldest: 1_234 });
         for (number, (_, name, about)) in COUNTERS.iter().enumerate() {
-            assert!(text.contains(&format!("\nlayersift_{name} {}\n", number + 100)), "{name}");
+            let value = if name.ends_with("_seconds_total") { "0." } else { "" };
+            assert!(text.contains(&format!("\nlayersift_{name} {value}{}\n", number + 100)), "{name}");
             assert!(text.contains(&format!("# HELP layersift_{name} {about}\n")), "{name}");
         }
         assert!(text.contains("\nlayersift_jobs{kind=\"layer\",state=\"ready\"} 7\n"), "{text}");

@@ -110,6 +110,9 @@ fn well_formed(text: &str) {
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').unwrap();
             assert!(name == current && ["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            // What is counted ends with `_total`, and times are in seconds ("Metric and label naming").
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
+            assert!(!name.contains("milliseconds"), "{line}");
         } else {
             let (sample, value) = line.rsplit_once(' ').unwrap();
             let name = sample.split('{').next().unwrap();
