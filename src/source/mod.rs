@@ -28,7 +28,7 @@ pub use self::input::{ImageName, Input, ParseInputError};
 pub use self::network::{Network, NoNetwork};
 pub use self::reader::Reader;
 use self::registry::{Reference, RemoteBlob, RepositoryName, Search};
-pub use self::remote::{Engines, Proxies, Reach, Remote, RemoteError, RemoteFault};
+pub use self::remote::{Engines, KnownCertificates, Proxies, Reach, Remote, RemoteError, RemoteFault};
 use crate::image::Selection;
 use crate::limits::{Limit, Limits};
 use crate::problem::{Problem, ProblemKind};

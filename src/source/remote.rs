@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+pub use super::http::KnownCertificates;
 use super::network::Network;
 use crate::secret::Secret;
 
@@ -44,6 +45,8 @@ pub struct Remote {
     pub retries: u32,
     /// Where engines may be.
     pub engines: Engines,
+    /// Certificates that were read already, which copies of this share.
+    pub known: KnownCertificates,
 }
 
 /// Where registries may lead on to, for a program to which others say which images to look at: to hosts of registries, to
@@ -113,6 +116,7 @@ impl Default for Remote {
             reach: None,
             retries: 5,
             engines: Engines::default(),
+            known: KnownCertificates::default(),
         }
     }
 }

@@ -31,6 +31,7 @@ use zeroize::Zeroizing;
 use self::address::{Elsewhere, Near, may};
 pub(super) use self::line::Line;
 use self::line::Nowhere;
+pub use self::tls::KnownCertificates;
 pub(super) use self::tls::trusted;
 pub(super) use self::url::{Url, escaped, is_loopback};
 use self::watch::{Pace, Watched};

@@ -1,8 +1,10 @@
 //! Whom to trust, and as whom to come: certificates of the system and of files.
 
+use std::fmt;
 use std::fs::File;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
@@ -12,9 +14,43 @@ use crate::stream::read_bounded;
 /// More than any file of certificates needs.
 const LARGEST: u64 = 16 << 20;
 
+/// For how long what was read is believed: certificates are replaced beside a program that runs for long.
+const AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Configurations that were read, for whoever asks again with the same files: the system has a hundred of them and more.
+#[derive(Clone, Default)]
+pub struct KnownCertificates(Arc<Mutex<Option<Read>>>);
+
+struct Read {
+    when: Instant,
+    authorities: Vec<PathBuf>,
+    client: [Option<PathBuf>; 2],
+    configurations: [TlsConfig; 2],
+}
+
+impl fmt::Debug for KnownCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KnownCertificates")
+    }
+}
+
 /// The configuration of TLS that `remote` describes: for servers that the user named, and for those that they name, to which
 /// nobody comes with the user's certificate.
 pub(super) fn configurations(remote: &Remote) -> Result<[TlsConfig; 2], RemoteError> {
+    let mut known = remote.known.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = [remote.certificate.clone(), remote.key.clone()];
+    if let Some(read) = known.as_ref().filter(|read| read.when.elapsed() < AGE)
+        && (&read.authorities, &read.client) == (&remote.authorities, &client)
+    {
+        return Ok(read.configurations.clone());
+    }
+    let configurations = read_all(remote)?;
+    let (authorities, when) = (remote.authorities.clone(), Instant::now());
+    *known = Some(Read { when, authorities, client, configurations: configurations.clone() });
+    Ok(configurations)
+}
+
+fn read_all(remote: &Remote) -> Result<[TlsConfig; 2], RemoteError> {
     // What the system has and cannot be parsed is as good as not there; without any, connections say so.
     let system = rustls_native_certs::load_native_certs();
     let mut trusted: Vec<Certificate<'static>> =
