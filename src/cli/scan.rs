@@ -211,11 +211,21 @@ impl Job {
 
     /// What scans so, with that cache.
     pub(crate) fn scanner(&self, cache: Option<Arc<Cache>>) -> Result<Scanner, Stopped> {
+        self.scanner_for(cache, 1)
+    }
+
+    /// The same for so many scans at a time, which share the memory.
+    pub(crate) fn scanner_for(
+        &self,
+        cache: Option<Arc<Cache>>,
+        scans_at_once: usize,
+    ) -> Result<Scanner, Stopped> {
         let settings = &self.settings;
         let options = Options {
             limits: settings.limits.clone(),
             jobs: settings.jobs,
             max_memory: settings.max_memory,
+            scans_at_once,
             selection: settings.selection.clone(),
             min_confidence: settings.min_confidence,
             fingerprint_key: self.fingerprint_key.clone(),

@@ -24,6 +24,9 @@ use super::output::Output;
 use super::scan::Job;
 use super::suppress::{LARGEST_BASELINE, ignore_files};
 
+/// How often a request is made again while a worker waits for it: what fails then is tried again by the queue.
+const RETRIES: u32 = 2;
+
 /// The file with the database, in the folder of the service.
 const DATABASE: &str = "service-1.sqlite";
 /// The folder with what layers yielded, there.
@@ -124,12 +127,13 @@ fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> 
         job.settings.jobs = 1;
     }
     job.remote.reach = Some(config.reach.clone());
+    job.remote.retries = job.remote.retries.min(RETRIES);
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let folder = current_dir().unwrap_or_default();
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
     report.tool.fingerprint_key = Some(job.fingerprint_key.check());
     let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
-    let scanner = job.scanner(Some(Arc::new(cache)))?;
+    let scanner = job.scanner_for(Some(Arc::new(cache)), config.workers.max(1))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "host".to_owned() } else { host.trim().to_owned() };
     let log = Log::to(std::io::stderr());

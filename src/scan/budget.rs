@@ -4,8 +4,8 @@
 //! finds none helps with the chunks that have theirs, so that waiting is never idle and never for good: such a chunk needs
 //! nothing but a thread.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::memory::{Allowance, Memory};
 use crate::limits::Limits;
@@ -20,8 +20,12 @@ pub(super) struct Budget {
     pub(super) memory: Memory,
     /// Bytes in flight that are left.
     left: AtomicUsize,
-    /// Shares for who needs much that are left.
-    large: AtomicUsize,
+    /// Shares for who needs much that are left to all scans of a scanner.
+    large: Arc<AtomicUsize>,
+    /// The same for what is read by who has such a share himself.
+    own: AtomicUsize,
+    /// Whether one has.
+    exclusive: AtomicBool,
     /// Whether a layer is read alone, because its own window takes what is there for who needs much.
     alone: AtomicBool,
     /// Whether a thread died with a chunk.
@@ -34,11 +38,24 @@ pub(super) struct Watch<'b>(&'b Budget);
 
 /// A share of the memory for who needs much.
 #[must_use]
-pub(super) struct Share<'b>(&'b Budget);
+pub(super) struct Share<'b>(&'b AtomicUsize);
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        self.0.large.fetch_add(1, Ordering::AcqRel);
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// A share that a layer has from its start to its end; what is in it has shares of that one.
+#[must_use]
+pub(super) struct Exclusive<'b> {
+    budget: &'b Budget,
+    _share: Share<'b>,
+}
+
+impl Drop for Exclusive<'_> {
+    fn drop(&mut self) {
+        self.budget.exclusive.store(false, Ordering::Release);
     }
 }
 
@@ -50,14 +67,21 @@ impl Drop for Watch<'_> {
     }
 }
 
+/// The shares for who needs much of `memory`, for all scans that go on at a time.
+pub(super) fn shares(memory: &Memory) -> Arc<AtomicUsize> {
+    Arc::new(AtomicUsize::new(memory.largest))
+}
+
 impl Budget {
-    /// A budget of `memory`.
-    pub(super) fn new(memory: Memory) -> Self {
+    /// A budget of `memory`, with the shares for who needs much that [`shares`] made.
+    pub(super) fn new(memory: Memory, large: Arc<AtomicUsize>) -> Self {
         Self {
             free: Mutex::default(),
             memory,
             left: AtomicUsize::new(memory.in_flight),
-            large: AtomicUsize::new(memory.largest),
+            large,
+            own: AtomicUsize::new(memory.largest),
+            exclusive: AtomicBool::new(false),
             alone: AtomicBool::new(false),
             broken: AtomicBool::new(false),
         }
@@ -83,14 +107,18 @@ impl Budget {
     /// Takes a share for who needs much; until there is one, works on what others wait for. Who calls it must not hold
     /// back anything that one who has a share may need.
     pub(super) fn large(&self) -> Share<'_> {
-        while self
-            .large
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
-            .is_err()
-        {
+        let shares = if self.exclusive.load(Ordering::Acquire) { &self.own } else { &*self.large };
+        while shares.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1)).is_err() {
             self.help();
         }
-        Share(self)
+        Share(shares)
+    }
+
+    /// Takes such a share for a layer, while this scan reads nothing else.
+    pub(super) fn exclusive(&self) -> Exclusive<'_> {
+        let share = self.large();
+        self.exclusive.store(true, Ordering::Release);
+        Exclusive { budget: self, _share: share }
     }
 
     /// Takes `bytes`, or all there is if that is less; until it can, works on what others wait for. Returns what was taken.
@@ -142,7 +170,7 @@ mod tests {
     #[test]
     fn bytes_run_out_and_come_back() {
         let memory = Memory::new(0, 1);
-        let (budget, all) = (Budget::new(memory), memory.in_flight);
+        let (budget, all) = (Budget::new(memory, shares(&memory)), memory.in_flight);
         assert_eq!((budget.take(all - 8), budget.try_take(9)), (all - 8, false));
         budget.put_back(Vec::new(), all - 8);
         assert_eq!(budget.take(all + 1), all, "who wants more than there is waits for all");
@@ -150,7 +178,8 @@ mod tests {
 
     #[test]
     fn who_needs_much_waits_for_who_has_it() {
-        let (budget, limits) = (Budget::new(Memory::new(0, 4)), Limits::default());
+        let (memory, limits) = (Memory::new(0, 4), Limits::default());
+        let budget = Budget::new(memory, shares(&memory));
         assert!(budget.small(&limits).more && !budget.large_allowance(&limits).more);
         let share = budget.large();
         std::thread::scope(|threads| {
@@ -165,8 +194,26 @@ mod tests {
     }
 
     #[test]
+    fn scans_that_go_on_at_a_time_share_what_there_is_for_who_needs_much() {
+        let memory = Memory::new(0, 4);
+        let large = shares(&memory);
+        let budgets = [Budget::new(memory, Arc::clone(&large)), Budget::new(memory, large)];
+        let layer = budgets[0].exclusive();
+        // What is in that layer has the memory of that layer.
+        drop(budgets[0].large());
+        std::thread::scope(|threads| {
+            let waits = threads.spawn(|| drop(budgets[1].large()));
+            std::thread::sleep(PAUSE * 10);
+            assert!(!waits.is_finished());
+            drop(layer);
+        });
+        drop(budgets[0].large());
+    }
+
+    #[test]
     fn nobody_waits_for_a_thread_that_panicked() {
-        let budget = Budget::new(Memory::new(0, 1));
+        let memory = Memory::new(0, 1);
+        let budget = Budget::new(memory, shares(&memory));
         budget.take(usize::MAX);
         let panics = |work: &dyn Fn()| std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err();
         assert!(panics(&|| {

@@ -224,6 +224,11 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
+    fn budget() -> super::super::Budget {
+        let memory = super::super::memory::Memory::new(0, 1);
+        super::super::Budget::new(memory, super::super::budget::shares(&memory))
+    }
+
     /// The files that are copied from `layer` when it passes in pieces of `size` bytes: path, bytes kept, claimed size.
     fn copied(layer: &[u8], size: usize, most: u64) -> Vec<(Vec<u8>, Vec<u8>, u64)> {
         let matcher = Matcher::new(RuleSet::embedded());
@@ -231,7 +236,7 @@ mod tests {
         let context = Context {
             matcher: &matcher,
             limits: &limits,
-            budget: super::super::Budget::new(super::super::memory::Memory::new(0, 1)),
+            budget: budget(),
             progress: &(),
             cache: None,
             trust_digests: false,

@@ -168,10 +168,18 @@ impl Scanner {
             let documents = Documents::default();
             let late = Late::new(&documents, context.limits);
             let remote = Mutex::default();
-            let mapped = blob.open().map(|stored| {
-                let stored = Witness { stored, remote: &remote };
-                map_stored(&context, &late, (&blob.name, blob.size), stored, true)
-            });
+            let map = |alone| {
+                let stored = Witness { stored: blob.open()?, remote: &remote };
+                Ok(map_stored(&context, &late, (&blob.name, blob.size), stored, alone))
+            };
+            let mapped = match map(false) {
+                // It needs more than everybody may have, and so has it in turn with other scans.
+                Ok(None) => {
+                    let _share = context.budget.exclusive();
+                    map(true)
+                }
+                mapped => mapped,
+            };
             let remote = || remote.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let report = match mapped {
                 Ok(Some(Mapped::Report(report, _))) => report,

@@ -51,6 +51,7 @@ pub(super) fn map_all(
     });
     let large = large.into_inner().unwrap_or_else(PoisonError::into_inner);
     for blob in large {
+        let _share = context.budget.exclusive();
         map(blob, true);
     }
     done.into_inner().unwrap_or_else(PoisonError::into_inner)

@@ -92,6 +92,11 @@ impl Memory {
         }
     }
 
+    /// What each of `scans` at a time has in hand; what is for who needs much is for all of them.
+    pub(super) fn each_of(self, scans: usize) -> Self {
+        Self { in_flight: self.in_flight / scans, ..self }
+    }
+
     /// What is left beside a stream around all layers that takes `window` bytes for its own.
     pub(super) fn beside(self, window: u64) -> Self {
         let large = if window > SMALL { self.large.saturating_sub(window).max(SMALL) } else { self.large };

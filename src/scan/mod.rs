@@ -43,6 +43,7 @@ mod whole;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 pub use self::base::GivenBase;
@@ -74,8 +75,10 @@ pub struct Options {
     pub limits: Limits,
     /// Threads; 0 = one for each core.
     pub jobs: usize,
-    /// Bytes of memory that it may use; none: [`default_memory`].
+    /// Bytes of memory that it may use; none: [`default_memory`] of all threads of all scans at a time.
     pub max_memory: Option<u64>,
+    /// How many scans go on at a time, each with as many threads as `jobs` says: they share the memory.
+    pub scans_at_once: usize,
     /// Which platforms of an image.
     pub selection: Selection,
     /// How images are reached that are not on this machine.
@@ -100,13 +103,17 @@ pub struct Options {
 impl Options {
     /// Whether a scan can do with these options.
     pub fn check(&self) -> Result<(), ScanError> {
-        let least = least_memory(self.jobs);
+        let jobs = self.threads();
+        let least = least_memory(jobs);
         match self.max_memory {
-            Some(given) if given < least => {
-                Err(ScanError::Memory { given, jobs: memory::threads(self.jobs), least })
-            }
+            Some(given) if given < least => Err(ScanError::Memory { given, jobs, least }),
             _ => Ok(()),
         }
+    }
+
+    /// Threads of all scans at a time.
+    fn threads(&self) -> usize {
+        memory::threads(self.jobs).saturating_mul(self.scans_at_once.max(1))
     }
 }
 
@@ -116,6 +123,7 @@ impl Default for Options {
             limits: Limits::default(),
             jobs: 0,
             max_memory: None,
+            scans_at_once: 1,
             selection: Selection::default(),
             remote: Remote::default(),
             min_confidence: Confidence::Likely,
@@ -182,7 +190,10 @@ pub enum ScanError {
 /// Scans images with one rule set.
 pub struct Scanner {
     matcher: Matcher,
+    /// What a scan may use.
     memory: Memory,
+    /// Shares of what is for who needs much, of all scans at a time.
+    large: Arc<AtomicUsize>,
     options: Options,
 }
 
@@ -217,15 +228,17 @@ pub(crate) struct Gathered {
 }
 
 fn memory_of(options: &Options) -> Memory {
-    let most = options.max_memory.unwrap_or_else(|| default_memory(options.jobs));
-    Memory::new(most, memory::threads(options.jobs))
+    let threads = options.threads();
+    Memory::new(options.max_memory.unwrap_or_else(|| default_memory(threads)), threads)
 }
 
 impl Scanner {
     /// A scanner for `rules`.
     pub fn new(rules: Arc<RuleSet>, options: Options) -> Self {
         let memory = memory_of(&options);
-        Self { matcher: Matcher::with_scratch(rules, memory.patterns), memory, options }
+        let large = budget::shares(&memory);
+        let matcher = Matcher::with_scratch(rules, memory.patterns);
+        Self { matcher, memory: memory.each_of(options.scans_at_once.max(1)), large, options }
     }
 
     /// The rules.
@@ -275,7 +288,7 @@ impl Scanner {
     /// What the steps of a scan share beside a stream that takes `window` bytes for its own.
     fn context<'s>(&'s self, window: u64, progress: &'s dyn Progress, given_up: &'s GivenUp) -> Context<'s> {
         let limits = &self.options.limits;
-        let budget = Budget::new(self.memory.beside(window));
+        let budget = Budget::new(self.memory.beside(window), Arc::clone(&self.large));
         // What is found depends on the memory only where it bounds windows and rooms.
         let bounds = (limits, &budget.memory.bounds(limits));
         let cache = self.options.cache.as_deref();

@@ -30,6 +30,17 @@ code = subprocess.run(sys.argv[1:]).returncode
 print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 ";
 
+/// The same of a program that is told to end when standard input does, without its exit code.
+#[cfg(feature = "serve")]
+const MEASURE_UNTIL: &str = "
+import resource, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+sys.stdin.read()
+child.terminate()
+child.wait()
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+";
+
 #[test]
 fn a_piped_image_of_two_gigabytes_needs_no_more_than_128_megabytes() {
     let run = Run { jobs: 2, max_memory: None };
@@ -87,6 +98,48 @@ fn windows_of_64_mebibytes_are_had_one_after_another() {
     std::fs::write(file.path(), &tar).unwrap();
     Run { jobs: 2, max_memory: None }.file(file.path());
     Run { jobs: 2, max_memory: None }.piped(|pipe| pipe.write_all(&tar));
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn workers_of_a_service_share_the_memory_of_one_scan_with_as_many_threads() {
+    use crate::support::registry::free_address;
+    use crate::support::service::Service;
+
+    const WORKERS: usize = 4;
+    let registry = Registry::plain();
+    let push = |name: &str, write: &dyn Fn(&mut dyn Write) -> io::Result<()>| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        write(&mut io::BufWriter::with_capacity(1 << 20, &file)).unwrap();
+        registry.copy(&format!("docker-archive:{}", file.path().display()), name, &[]);
+    };
+    push("big:latest", &|mut out| write_archive(&mut out, 512 * MIB / scale()));
+    push("windows:latest", &|mut out| windows(&mut out, 96 * MIB / scale().min(2)));
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), &free_address(), &[&registry.address], "workers = 0");
+    let mut workers = Command::new("python3")
+        .args(["-c", MEASURE_UNTIL])
+        .arg(subject())
+        .args(["worker", "--workers", &WORKERS.to_string()])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 is installed: run tests/install.sh");
+    // All layers of both at a time.
+    for name in ["big", "windows"] {
+        service.tell(&format!("{}/{name}:latest", registry.address));
+    }
+    for image in service.scanned(2) {
+        assert_eq!((&image["totals"]["critical"], &image["gaps"]), (&json!(1), &json!(0)), "{image}");
+    }
+    drop(workers.stdin.take());
+    let told = String::from_utf8(workers.wait_with_output().unwrap().stderr).unwrap();
+    let peak: u64 = told.lines().last().unwrap().parse::<u64>().unwrap() * 1024;
+    let most = default_memory(WORKERS);
+    println!("{WORKERS} workers: {} of {} MB", peak / 1_000_000, most / 1_000_000);
+    let most = most + if scale() > 1 { DEBUG } else { 0 };
+    assert!(peak <= most, "{WORKERS} workers: peak memory is {} MB", peak / 1_000_000);
 }
 
 #[test]
