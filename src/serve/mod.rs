@@ -104,6 +104,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Leases end after so many times the time between two renewals.
 const RENEWALS: u32 = 3;
 
+/// How often in a row is looked for what others left, of which some is taken at a time.
+const ROUNDS: usize = 20;
+
 /// How often is looked for layers that other versions left behind.
 const ORPHANS: Duration = Duration::from_secs(10 * 60);
 
@@ -252,6 +255,7 @@ impl Service {
     fn keep(&self) {
         let between = self.config.lease / RENEWALS;
         let (mut beat, mut orphans) = (Instant::now() + between, None);
+        let mut said = Instant::now();
         while self.wait_until(Instant::now() + PAUSE.0.min(between)) {
             if let Some(steps) = self.watched.due() {
                 // It is for people who look, and comes again.
@@ -265,7 +269,12 @@ impl Service {
                 continue;
             }
             beat = Instant::now() + between;
-            let mut kept = self.beat().and_then(|()| self.look_after());
+            // If nobody could say anything for longer than a lease, nobody is gone for that reason.
+            let silent = said.elapsed() > self.config.lease;
+            let mut kept = self.beat().and_then(|()| {
+                said = Instant::now();
+                if silent { Ok(()) } else { self.look_after() }
+            });
             if orphans.is_none_or(|looked: Instant| looked.elapsed() > ORPHANS) {
                 orphans = Some(Instant::now());
                 let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -293,11 +302,15 @@ impl Service {
         Ok(())
     }
 
-    /// Takes over images that others left waiting, and has those joined again that can be whole now.
+    /// Takes over what others left, and has those images joined again that can be whole now.
     fn look_after(&self) -> Result<(), StoreError> {
         let fleets = self.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let adopted = self.store.adopt(&self.crew.settings, &fleets)?;
-        if adopted > 0 || self.store.heal(&self.crew.settings)? > 0 {
+        self.store.reap()?;
+        for _ in 0..ROUNDS {
+            let adopted = self.store.adopt(&self.crew.settings, &fleets)?;
+            if adopted == 0 && self.store.heal(&self.crew.settings)? == 0 {
+                break;
+            }
             self.ring();
         }
         Ok(())

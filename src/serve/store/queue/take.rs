@@ -76,8 +76,7 @@ impl Store {
         })
     }
 
-    /// Says that a process is there and still works on what it `held`s, and looks after what others left: those who said
-    /// nothing for longer than their leases lost their jobs.
+    /// Says that a process is there and still works on what it `held`s.
     pub fn beat(&self, crew: &Crew, held: &[i64]) -> Result<Beat, StoreError> {
         let renew =
             "UPDATE jobs SET lease = {now} + $2 WHERE worker = $1 AND state = 'running' AND id IN {ids($3)}";
@@ -89,10 +88,15 @@ impl Store {
             let renewed = session.execute(renew, &[worker.into(), crew.lease.into(), list(held)])?;
             session.execute(there, values![worker, &crew.settings, crew.lease.saturating_mul(GONE)])?;
             session.execute("DELETE FROM workers WHERE until < {now}", &[])?;
-            reap(session)?;
             let fleets = session.query(fleets, values![&crew.settings])?;
             Ok(Beat { renewed, fleets: fleets.iter().map(|row| row.text(0)).collect() })
         })
+    }
+
+    /// Takes their jobs from those who said nothing for longer than their leases. Not to be asked by who could not say anything
+    /// himself for so long: then nobody could.
+    pub fn reap(&self) -> Result<(), StoreError> {
+        self.lightly(reap)
     }
 
     /// Has jobs tried again whose time has come; returns how many.

@@ -89,6 +89,7 @@ impl Queue {
             })
             .unwrap();
         self.store.beat(crew, held).unwrap();
+        self.store.reap().unwrap();
         self.store.ripen().unwrap();
         self.store.heal(&crew.settings).unwrap();
     }
