@@ -10,6 +10,7 @@ mod let_through;
 mod matcher;
 mod real;
 mod report;
+mod serve;
 mod stream;
 mod support;
 
@@ -18,6 +19,7 @@ fn main() {
     match arguments.split_first() {
         Some((command, paths)) if command == "let-through" => let_through::run(paths),
         Some((command, paths)) if command == "real" => real::run(paths),
+        Some((command, urls)) if command == "serve" => serve::run(urls),
         Some((command, _)) if command == "literals" => real::literals(),
         Some((command, [path])) if command == "inflate" => real::inflate(path),
         _ => divan::main(),
