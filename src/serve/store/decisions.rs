@@ -4,14 +4,14 @@
 //! it is undone by a newer one and never deleted. Which one counts for a finding stands beside the finding, and until when it
 //! closes it, so that one whose day has passed is open again without anybody doing something.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use serde_json::json;
 
 use super::Store;
 use super::audit::{Change, record};
-use super::engine::{Row, Session, StoreError, values};
+use super::engine::{Mode, Row, Session, StoreError, list, values};
 use super::findings::count;
 use super::standing::{There, restate};
 use crate::findings::suppress::{Date, Item, day, day_of, end_of};
@@ -208,11 +208,18 @@ fn row(row: &Row) -> Decision {
     }
 }
 
-/// All decisions about a credential, the newest first.
-pub(super) fn about(session: &mut dyn Session, fingerprint: &str) -> Result<Vec<Decision>, StoreError> {
-    let query = format!("SELECT {ROW} FROM decisions WHERE fingerprint = $1 ORDER BY id DESC");
-    let mut all: Vec<Decision> = session.query(&query, values![fingerprint])?.iter().map(row).collect();
-    mark(&mut all, day_of(SystemTime::now()));
+/// All decisions about these credentials, the newest first of each, credential by credential.
+fn about<'f>(
+    session: &mut dyn Session,
+    fingerprints: impl Iterator<Item = &'f str>,
+) -> Result<Vec<Decision>, StoreError> {
+    let query = format!(
+        "SELECT {ROW} FROM decisions WHERE fingerprint IN {{texts($1)}} ORDER BY fingerprint, id DESC"
+    );
+    let fingerprints = list(&fingerprints.collect::<Vec<_>>());
+    let mut all: Vec<Decision> = session.query(&query, &[fingerprints])?.iter().map(row).collect();
+    let today = day_of(SystemTime::now());
+    all.chunk_by_mut(|a, b| a.fingerprint == b.fingerprint).for_each(|about| mark(about, today));
     Ok(all)
 }
 
@@ -226,13 +233,17 @@ fn mark(all: &mut [Decision], today: Date) {
     }
 }
 
-/// The decision that counts for a credential in the repository `HOST/PATH`.
-pub(super) fn counting(
+/// The decisions that count for these credentials in the repository `HOST/PATH`, by fingerprint.
+pub(super) fn counting<'f>(
     session: &mut dyn Session,
-    fingerprint: &str,
+    fingerprints: impl Iterator<Item = &'f str>,
     repository: &str,
-) -> Result<Option<Decision>, StoreError> {
-    Ok(about(session, fingerprint)?.into_iter().find(|decision| decision.covers(repository)))
+) -> Result<BTreeMap<String, Decision>, StoreError> {
+    let mut counting = BTreeMap::new();
+    for decision in about(session, fingerprints)?.into_iter().filter(|one| one.covers(repository)) {
+        counting.entry(decision.fingerprint.clone()).or_insert(decision);
+    }
+    Ok(counting)
 }
 
 /// Writes beside all findings of a credential that a decision covers that it is the one that counts.
@@ -263,14 +274,17 @@ impl Store {
             return Ok(Err(refused));
         }
         let fingerprint = new.fingerprint.to_ascii_lowercase();
-        self.within(|session| {
+        // A credential may be in very many images.
+        self.transaction(Mode::Long, |session| {
             // No scan may keep a finding by what was decided before.
             session.query("{decide}", &[])?;
             let known = "SELECT rule, redacted FROM secrets WHERE fingerprint = $1";
             let Some(known) = session.first(known, values![&fingerprint])? else {
                 return Ok(Err(Refused::Unknown));
             };
-            let before = about(session, &fingerprint)?.into_iter().find(|old| old.scope == new.scope);
+            let before = about(session, std::iter::once(&*fingerprint))?
+                .into_iter()
+                .find(|old| old.scope == new.scope);
             let insert = format!(
                 "INSERT INTO decisions (fingerprint, kind, scope, until, reason, who, made, rule, redacted)
                 VALUES ($1, $2, $3, $4, $5, $6, {{now}}, $7, $8) RETURNING {ROW}"
@@ -332,10 +346,12 @@ impl Store {
         self.reading(|session| {
             let rows = session.query(&query, values![before, fingerprint.unwrap_or_default(), most])?;
             let mut page: Vec<Decision> = rows.iter().map(row).collect();
+            // Newer ones may be on another page.
+            let all = about(session, page.iter().map(|decision| &*decision.fingerprint))?;
+            let in_force: BTreeSet<i64> =
+                all.iter().filter(|decision| decision.in_force).map(|decision| decision.id).collect();
             for decision in &mut page {
-                // Newer ones may be on another page.
-                let all = about(session, &decision.fingerprint)?;
-                decision.in_force = all.iter().any(|other| other.id == decision.id && other.in_force);
+                decision.in_force = in_force.contains(&decision.id);
             }
             Ok(page)
         })

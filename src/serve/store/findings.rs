@@ -84,19 +84,18 @@ pub(super) fn found(row: &Row) -> Found {
 }
 
 /// Puts what was found in an image in the place of what was found before, and brings everything that follows from it up to
-/// date. When a finding was first seen stays.
+/// date. When a finding was first seen stays. The transaction began with `{keep}`.
 pub(super) fn keep(
     session: &mut dyn Session,
     image: &ImageKey,
     findings: &[Found],
 ) -> Result<(), StoreError> {
-    // No decision may be made meanwhile: it would be about what is there now.
-    session.query("{keep}", &[])?;
     let repository = image.repository();
     session.execute("UPDATE findings SET last_seen = 0 WHERE image = $1", values![image.id])?;
     // In one order, so that two such transactions do not wait for each other.
     let mut findings: Vec<&Found> = findings.iter().collect();
     findings.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
+    let decisions = counting(session, findings.iter().map(|found| &*found.fingerprint), &repository)?;
     for found in findings {
         let insert = "INSERT INTO findings
                 (image, fingerprint, rule, name, severity, verdict, redacted, place, places, decision, closed_until,
@@ -107,7 +106,7 @@ pub(super) fn keep(
                 place = excluded.place, places = excluded.places, decision = excluded.decision,
                 closed_until = excluded.closed_until, last_seen = excluded.last_seen";
         let Found { fingerprint, rule, name, severity, verdict, redacted, place, places, .. } = found;
-        let decision = counting(session, fingerprint, &repository)?;
+        let decision = decisions.get(fingerprint);
         let (id, until) = decision.map_or((None, 0), |decision| (Some(decision.id), decision.closed_until()));
         session.execute(
             insert,
@@ -158,6 +157,7 @@ impl Store {
             return Ok(());
         }
         self.within(|session| {
+            session.query("{decide}", &[])?;
             let images = "SELECT DISTINCT image FROM findings WHERE closed_until > 0 AND closed_until <= {now} ORDER BY image";
             let images = session.query(images, &[])?;
             let open = "UPDATE findings SET closed_until = 0 WHERE closed_until > 0 AND closed_until <= {now}";

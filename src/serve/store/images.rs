@@ -1,10 +1,10 @@
 //! Images and what was found in them: what is asked to be scanned, what a scan found, and what people ask for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Store;
 use super::audit::{Change, record};
-use super::engine::{Row, Session, StoreError, Value, like, values};
+use super::engine::{Row, Session, StoreError, Value, like, list, values};
 use super::findings::{Found, keep};
 use super::messages::tell;
 use super::occurrences::{deleted, settle};
@@ -155,35 +155,53 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
     Ok(true)
 }
 
-pub(super) fn row(session: &mut dyn Session, row: &Row) -> Result<ImageRow, StoreError> {
-    let (id, registry, repository, digest) = (row.int(0), row.text(1), row.text(2), row.text(3));
+/// Tags that are told of an image.
+const TAGS: usize = 100;
+
+/// The images of these rows, which have the columns of [`ROW`].
+pub(super) fn rows(session: &mut dyn Session, rows: &[Row]) -> Result<Vec<ImageRow>, StoreError> {
+    let ids = list(&rows.iter().map(|row| row.int(0)).collect::<Vec<_>>());
+    let tags = "SELECT images.id, tag FROM images JOIN tags ON tags.registry = images.registry
+            AND tags.repository = images.repository AND tags.digest = images.digest
+        WHERE images.id IN {ids($1)} ORDER BY images.id, tag";
+    let counts =
+        "SELECT image, severity, verdict, count(*), sum(CASE WHEN closed_until <= {now} THEN 1 ELSE 0 END)
+        FROM findings WHERE image IN {ids($1)} GROUP BY image, severity, verdict";
+    let tags = by_image(session.query(tags, std::slice::from_ref(&ids))?);
+    let counts = by_image(session.query(counts, &[ids])?);
+    let of = |all: &BTreeMap<i64, Vec<Row>>, id| all.get(&id).cloned().unwrap_or_default();
+    Ok(rows.iter().map(|row| image(row, &of(&tags, row.int(0)), &of(&counts, row.int(0)))).collect())
+}
+
+fn by_image(rows: Vec<Row>) -> BTreeMap<i64, Vec<Row>> {
+    let mut all: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        all.entry(row.int(0)).or_default().push(row);
+    }
+    all
+}
+
+fn image(row: &Row, tags: &[Row], counts: &[Row]) -> ImageRow {
+    let (registry, repository, digest) = (row.text(1), row.text(2), row.text(3));
     let scanned = row.maybe_int(6);
-    let tags =
-        "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag LIMIT 100";
-    let tags = session.query(tags, values![&registry, &repository, &digest])?;
-    let counts = "SELECT severity, verdict, count(*) FROM findings WHERE image = $1 AND closed_until <= {now}
-        GROUP BY severity, verdict";
-    let counts = session.query(counts, values![id])?;
     let of = |severity: &str| -> i64 {
-        counts.iter().filter(|row| row.text(0) == severity).map(|row| row.int(2)).sum()
+        counts.iter().filter(|row| row.text(1) == severity).map(|row| row.int(4)).sum()
     };
-    let is = |verdict: &&str| counts.iter().any(|row| row.text(1) == **verdict);
+    let is = |verdict: &&str| counts.iter().any(|row| row.text(2) == **verdict && row.int(4) > 0);
     let verdict = ["fail", "warn"].into_iter().find(is).unwrap_or("pass");
-    let closed = "SELECT count(*) FROM findings WHERE image = $1 AND closed_until > {now}";
-    let closed = session.first(closed, values![id])?.map_or(0, |row| row.int(0));
     let [critical, high, medium, low] = ["critical", "high", "medium", "low"].map(of);
-    Ok(ImageRow {
-        id,
+    ImageRow {
+        id: row.int(0),
         name: format!("{registry}/{repository}@{digest}"),
-        tags: tags.iter().map(|row| row.text(0)).collect(),
+        tags: tags.iter().take(TAGS).map(|row| row.text(1)).collect(),
         first_seen: row.int(4),
         last_seen: row.int(5),
         scanned,
         totals: Totals { critical, high, medium, low },
-        closed,
+        closed: counts.iter().map(|row| row.int(3) - row.int(4)).sum(),
         verdict: scanned.map(|_| verdict.to_owned()),
         gaps: row.int(7),
-    })
+    }
 }
 
 /// The key of an image of that number.
@@ -278,6 +296,8 @@ impl Store {
         let whole = scanned.lacks.is_empty() && scanned.unread.is_none();
         let settings = whole.then_some(settings);
         self.within(|session| {
+            // No decision may be made meanwhile: it would be about what is there now.
+            session.query("{keep}", &[])?;
             hold(session, &scanned.lacks)?;
             if !finish_or_repeat(session, job, worker, scanned.unread.as_deref())? {
                 return Ok(Err(Lost));
@@ -306,6 +326,7 @@ impl Store {
     /// Puts what was found in an image in the place of what was found before, when it was judged anew and not scanned.
     pub fn judged(&self, image: i64, scanned: &Scanned) -> Result<(), StoreError> {
         self.within(|session| {
+            session.query("{keep}", &[])?;
             let Some(key) = key(session, image)? else { return Ok(()) };
             let update = "UPDATE images SET judged = $2 WHERE id = $1";
             session.execute(update, values![image, &scanned.judged])?;
@@ -357,7 +378,7 @@ impl Store {
     pub fn image(&self, id: i64) -> Result<Option<ImageRow>, StoreError> {
         self.reading(|session| {
             let found = session.first(&format!("SELECT {ROW} FROM images WHERE id = $1"), values![id])?;
-            found.map(|found| row(session, &found)).transpose()
+            Ok(rows(session, found.as_slice())?.pop())
         })
     }
 
@@ -373,7 +394,7 @@ impl Store {
         );
         self.reading(|session| {
             let found = session.query(&query, &values)?;
-            found.iter().map(|found| row(session, found)).collect()
+            rows(session, &found)
         })
     }
 

@@ -54,6 +54,7 @@ fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> R
     let there = "INSERT INTO occurrences
             (fingerprint, registry, repository, reference, image, first_seen, last_seen)
         SELECT fingerprint, $1, $2, $3, image, first_seen, {now} FROM findings WHERE image = $4
+        ORDER BY fingerprint
         ON CONFLICT (fingerprint, registry, repository, reference) DO UPDATE SET image = excluded.image,
             last_seen = excluded.last_seen,
             reopened = CASE WHEN occurrences.fixed IS NULL THEN occurrences.reopened ELSE excluded.last_seen END,

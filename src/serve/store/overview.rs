@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Store;
 use super::engine::{Row, StoreError, values};
 use super::findings::rank;
-use super::images::{ImageRow, ROW, row};
+use super::images::{ImageRow, ROW, rows};
 use super::progress::{STALE, Step};
 use super::secrets::{OPEN, SecretFilter, SecretRow};
 
@@ -80,7 +80,7 @@ impl Store {
             Ok(Glance {
                 severities: SEVERITIES.map(count).to_vec(),
                 newest: newest.clone(),
-                worst: images.iter().map(|image| row(session, image)).collect::<Result<_, _>>()?,
+                worst: rows(session, &images)?,
                 images: session.first("SELECT 1 FROM images LIMIT 1", &[])?.is_some(),
                 gaps: session.first(gaps, &[])?.map_or(0, |row| row.int(0)),
             })
