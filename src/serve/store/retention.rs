@@ -39,6 +39,9 @@ const PRIORITY: i64 = -10;
 const NAME: &str = "retention";
 const EVERY: i64 = 24 * 60 * 60 * 1_000;
 
+/// How long a database is left alone before that is done for the first time.
+const FIRST: i64 = 10 * 60 * 1_000;
+
 /// Images that no tag names, behind one, and that were last told of before then.
 const UNTAGGED: &str = "id > $1 AND last_seen < {now} - $2 AND NOT EXISTS (SELECT 1 FROM tags t
     WHERE t.registry = images.registry AND t.repository = images.repository AND t.digest = images.digest)";
@@ -65,8 +68,8 @@ impl Store {
         }
         let subject = json!(retention).to_string();
         self.within(|session| {
-            let known = "INSERT INTO chores (name, due) VALUES ($1, 0) ON CONFLICT DO NOTHING";
-            session.execute(known, values![NAME])?;
+            let known = "INSERT INTO chores (name, due) VALUES ($1, {now} + $2) ON CONFLICT DO NOTHING";
+            session.execute(known, values![NAME, FIRST])?;
             let next = "UPDATE chores SET due = {now} + $2 WHERE name = $1 AND due <= {now}";
             if session.execute(next, values![NAME, EVERY])? == 0 {
                 return Ok(());
