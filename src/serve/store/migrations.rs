@@ -138,7 +138,7 @@ const SECOND: &[&str] = &[
     )",
     "CREATE INDEX secrets_by_age ON secrets (first_seen DESC, fingerprint)",
     "CREATE INDEX secrets_by_severity ON secrets (worst DESC, fingerprint)",
-    "CREATE INDEX secrets_closed ON secrets (worst, closed_until, first_seen)",
+    "CREATE INDEX secrets_by_severity_and_age ON secrets (worst, first_seen DESC, fingerprint, closed_until)",
     "DROP INDEX findings_by_fingerprint",
     "CREATE INDEX findings_by_fingerprint ON findings (fingerprint, closed_until)",
     // Where a credential is and was: a tag, or the digest of an image that no tag names.

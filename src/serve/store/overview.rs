@@ -55,34 +55,44 @@ const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 /// Milliseconds of a day.
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
+/// How many images have gaps, up to a number.
+const GAPS: &str = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS counted";
+
+/// How many credentials are open, by severity, and how many of those are younger than so many milliseconds.
+fn open() -> String {
+    format!(
+        "SELECT worst, count(*), count(CASE WHEN first_seen > (SELECT {{now}}) - $1 THEN 1 END)
+        FROM secrets WHERE {OPEN} GROUP BY worst"
+    )
+}
+
+/// So many images of today, those first that leak most.
+fn worst() -> String {
+    format!(
+        "SELECT {ROW} FROM images WHERE critical + high + medium + low > 0
+            AND EXISTS (SELECT 1 FROM occurrences o WHERE o.image = images.id AND o.fixed IS NULL)
+        ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
+    )
+}
+
 impl Store {
     /// What is known, with lists of at most `most` rows; new is what was first found within so many `days`.
     pub fn glance(&self, days: i64, most: usize) -> Result<Glance, StoreError> {
-        let open = format!(
-            "SELECT worst, count(*), count(CASE WHEN first_seen > (SELECT {{now}}) - $1 THEN 1 END)
-            FROM secrets WHERE {OPEN} GROUP BY worst"
-        );
         let open_ones = SecretFilter { state: Some("open".to_owned()), ..SecretFilter::default() };
         let newest = self.secrets(&open_ones, None, most)?;
-        let worst = format!(
-            "SELECT {ROW} FROM images WHERE critical + high + medium + low > 0
-                AND EXISTS (SELECT 1 FROM occurrences o WHERE o.image = images.id AND o.fixed IS NULL)
-            ORDER BY critical DESC, high DESC, medium DESC, low DESC, id DESC LIMIT $1"
-        );
-        let gaps = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS counted";
         self.reading(|session| {
-            let counts = session.query(&open, values![days.saturating_mul(DAY)])?;
+            let counts = session.query(&open(), values![days.saturating_mul(DAY)])?;
             let count = |name: &'static str| {
                 let row = counts.iter().find(|row| row.int(0) == rank(name));
                 Open { name, open: row.map_or(0, |row| row.int(1)), new: row.map_or(0, |row| row.int(2)) }
             };
-            let images = session.query(&worst, values![most])?;
+            let images = session.query(&worst(), values![most])?;
             Ok(Glance {
                 severities: SEVERITIES.map(count).to_vec(),
                 newest: newest.clone(),
                 worst: rows(session, &images)?,
                 images: session.first("SELECT 1 FROM images LIMIT 1", &[])?.is_some(),
-                gaps: session.first(gaps, &[])?.map_or(0, |row| row.int(0)),
+                gaps: session.first(GAPS, &[])?.map_or(0, |row| row.int(0)),
             })
         })
     }
@@ -123,7 +133,28 @@ fn named(subject: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_comes_from_an_index_and_is_not_sorted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::in_file(&folder.path().join("db")).unwrap();
+        for question in [open(), worst(), GAPS.to_owned()] {
+            let values = if question == GAPS { Vec::new() } else { vec![8_i64.into()] };
+            let plan = format!("EXPLAIN QUERY PLAN {question}");
+            let plan = store.reading(|session| session.query(&plan, &values)).unwrap();
+            let steps: Vec<String> = plan.iter().map(|row| row.text(3)).collect();
+            let tables = ["images", "secrets", "occurrences", "o "];
+            let reads = |step: &&String| {
+                let rest = step.strip_prefix("SCAN ").or(step.strip_prefix("SEARCH "));
+                rest.is_some_and(|rest| tables.iter().any(|table| rest.starts_with(table)))
+            };
+            assert!(steps.iter().any(|step| reads(&step)), "{question}: {steps:?}");
+            let slow =
+                |step: &&String| step.contains("TEMP B-TREE") || reads(step) && !step.contains("INDEX");
+            assert!(!steps.iter().any(|step| slow(&step)), "{question}: {steps:?}");
+        }
+    }
 
     #[test]
     fn a_job_is_called_by_what_it_is_about() {
