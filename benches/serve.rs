@@ -7,6 +7,7 @@
 
 mod registry;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -176,24 +177,24 @@ fn want(store: &Store, count: usize) {
 fn do_all(store: &Store, crew: &Crew) -> usize {
     let mut done = 0;
     let mut idle = Instant::now();
+    // What was scanned is not asked for again.
+    let mut known = BTreeSet::new();
     // Others may still bring forth jobs.
     while idle.elapsed() < Duration::from_millis(100) {
         let Some(job) = store.claim(crew, &Avoid::default()).expect("the database works") else { continue };
         let worker = &crew.worker;
         let ended = if job.kind == Kind::Layer {
+            known.insert(job.name.clone());
             store.done(&job, worker)
         } else {
             let image = Reference::from_json(&job.subject).expect("it is a reference");
             if job.waited {
                 store.scanned((&job, worker), &image, "settings", &scanned(0))
             } else {
-                let layer = |name: &str| (name.to_owned(), "{}".to_owned());
-                store.park(
-                    &job,
-                    worker,
-                    "settings",
-                    &[layer("layer shared"), layer(&format!("layer {}", job.id))],
-                )
+                let names = ["layer shared".to_owned(), format!("layer {}", job.id)];
+                let missing = names.into_iter().filter(|name| !known.contains(name));
+                let layers: Vec<_> = missing.map(|name| (name, "{}".to_owned())).collect();
+                store.park(&job, worker, "settings", &layers)
             }
         };
         ended.expect("the database works").expect("nobody else has it");
