@@ -210,7 +210,11 @@ fn who_leads_elsewhere_or_hangs_holds_nobody_up() {
     assert!(listed.contains("leading") && !listed.contains("hidden-"), "{listed}");
     service.tell(&format!("{}/app:1", registry.address));
     service.wait_for("the good one", |service| service.metric("messages_sent_total") == 2);
-    service.wait_for("both others", |service| service.metric("messages_failed_total") >= 2);
+    service.wait_for("both others", |service| {
+        let jobs = service.get("/api/v1/jobs").to_string();
+        jobs.contains("leads elsewhere") && jobs.contains("the receiver silent")
+    });
+    assert!(service.metric("messages_failed_total") >= 2);
     let jobs = service.get("/api/v1/jobs");
     let jobs = jobs["items"].as_array().unwrap();
     let of = |name: &str| {
