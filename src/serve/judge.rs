@@ -135,13 +135,12 @@ impl Service {
         Ok(Scanned { report, ..scanned(&kept.outcome, &today) })
     }
 
-    /// Judges one image anew; false if there is nothing of it any more.
+    /// Judges one image anew; false if there is nothing of it any more, or something newer.
     pub(super) fn judge_anew(&self, image: i64, today: &Today) -> Result<bool, NotKept> {
-        let Some(packed) = self.store.report(image)? else { return Ok(false) };
+        let Some((when, packed)) = self.store.last_scan(image)? else { return Ok(false) };
         let mut kept = Kept::unpack(&packed)?;
         today.apply(&mut kept.outcome, None);
-        self.store.judged(image, &scanned(&kept.outcome, today))?;
-        Ok(true)
+        Ok(self.store.judged((image, when), &scanned(&kept.outcome, today))?)
     }
 }
 

@@ -323,14 +323,18 @@ impl Store {
         })
     }
 
-    /// Puts what was found in an image in the place of what was found before, when it was judged anew and not scanned.
-    pub fn judged(&self, image: i64, scanned: &Scanned) -> Result<(), StoreError> {
+    /// Puts what was found in an image in the place of what was found before, when what its scan of `when` found was judged
+    /// anew. False, and nothing is changed, if it was scanned again since: that one judged it by itself, or the next round does.
+    pub fn judged(&self, (image, when): (i64, i64), scanned: &Scanned) -> Result<bool, StoreError> {
         self.within(|session| {
             session.query("{keep}", &[])?;
-            let Some(key) = key(session, image)? else { return Ok(()) };
-            let update = "UPDATE images SET judged = $2 WHERE id = $1";
-            session.execute(update, values![image, &scanned.judged])?;
-            keep(session, &key, &scanned.findings)
+            let Some(key) = key(session, image)? else { return Ok(false) };
+            let update = "UPDATE images SET judged = $2 WHERE id = $1 AND scanned = $3";
+            if session.execute(update, values![image, &scanned.judged, when])? == 0 {
+                return Ok(false);
+            }
+            keep(session, &key, &scanned.findings)?;
+            Ok(true)
         })
     }
 
@@ -395,6 +399,15 @@ impl Store {
         self.reading(|session| {
             let found = session.query(&query, &values)?;
             rows(session, &found)
+        })
+    }
+
+    /// When the image of that number was last scanned, and the report of that, as it is kept.
+    pub fn last_scan(&self, image: i64) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        let query = "SELECT scanned, report FROM images JOIN reports ON image = id WHERE id = $1";
+        self.reading(|session| {
+            let row = session.first(query, values![image])?;
+            Ok(row.map(|row| (row.int(0), row.bytes(1))))
         })
     }
 

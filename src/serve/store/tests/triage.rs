@@ -216,9 +216,26 @@ fn what_was_judged_by_something_else_is_judged_anew() {
     let id = store.judged_otherwise("k", 0, 9).unwrap()[0];
     let passes = Found { verdict: "warn".into(), ..found("f") };
     let scanned = Scanned { findings: vec![passes], judged: "k".into(), ..Scanned::default() };
-    store.judged(id, &scanned).unwrap();
+    let (when, report) = store.last_scan(id).unwrap().unwrap();
+    assert_eq!(report, [1, 0, 2]);
+    assert!(store.judged((id, when), &scanned).unwrap());
     let row = store.image(id).unwrap().unwrap();
     assert_eq!((row.totals.high, row.verdict.as_deref()), (1, Some("warn")));
     assert_eq!((state(&store, "g"), store.report(id).unwrap()), ("fixed".into(), Some(vec![1, 0, 2])));
     assert!(store.judged_otherwise("k", 0, 9).unwrap().is_empty());
+}
+
+#[test]
+fn what_a_newer_scan_found_stays_when_the_one_before_it_is_judged() {
+    let (_folder, store) = store();
+    let image = image("a", None, Some("a"));
+    scan(&store, &image, "s", &[], 0);
+    let id = store.images(&ImageFilter::default(), 0, 9).unwrap()[0].id;
+    let (when, _) = store.last_scan(id).unwrap().unwrap();
+    std::thread::sleep(Duration::from_millis(5));
+    scan(&store, &image, "t", &["f"], 0);
+    let outdated = Scanned { judged: "k".into(), ..Scanned::default() };
+    assert!(!store.judged((id, when), &outdated).unwrap());
+    assert_eq!((state(&store, "f"), store.findings(&of_image(id), (0, ""), 9).unwrap().len()), ("open".into(), 1));
+    assert_eq!(store.judged_otherwise("k", 0, 9).unwrap(), [id], "it is left to the next round");
 }
