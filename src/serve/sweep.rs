@@ -32,6 +32,9 @@ struct Position {
     current: Option<Current>,
     /// Whether something could not be looked at, so that what was not seen need not be gone.
     missed: bool,
+    /// When this piece was begun: what is told of later is newer than what it sees.
+    #[serde(skip)]
+    asked: i64,
 }
 
 /// A repository that is being looked through.
@@ -65,16 +68,16 @@ pub(super) fn sweep(service: &Service, job: &Job) -> Done {
     let allowed = allowed.ok_or_else(|| {
         final_one(format!("the registry {} is not on the list any more", position.registry))
     })?;
+    position.asked = service.store.now()?;
     if position.seen.began == 0 {
-        position.seen.began = service.store.now()?;
+        position.seen.began = position.asked;
     }
     if position.current.is_some() {
         return tags(service, job, position);
     }
     if let Some(repository) = position.waiting.pop() {
         position.seen.repositories += 1;
-        let began = service.store.now()?;
-        position.current = Some(Current { repository, began, ..Current::default() });
+        position.current = Some(Current { repository, began: position.asked, ..Current::default() });
         return tags(service, job, position);
     }
     if position.listed {
@@ -222,7 +225,7 @@ fn go_on(
         next.seen.queued += queued;
         json!(next).to_string()
     };
-    let noted = service.store.swept((job, &service.crew.worker), &wanted, gone, &next)?;
+    let noted = service.store.swept((job, &service.crew.worker), (&wanted, position.asked), gone, &next)?;
     if let Ok(queued) = noted {
         service.metrics.add(Counter::Swept, images.len() as u64);
         service.metrics.add(Counter::Queued, queued.unsigned_abs());

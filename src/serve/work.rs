@@ -132,11 +132,13 @@ fn named(job: &Job) -> Result<Reference, Failure> {
 /// Finds out which image a tag names.
 fn tag(service: &Service, job: &Job) -> Done {
     let tagged = named(job)?;
+    // What is told of while the registry answers is newer than its answer.
+    let asked = service.store.now()?;
     let digest = service.scanner.resolve(&tagged)?;
     let image = Reference::new(tagged.name().clone(), tagged.tag(), Some(&digest));
     let image = image.map_err(|error| final_one(error.to_string()))?;
     let wanted = Wanted { image: &image, settings: &service.crew.settings, priority: job.priority };
-    Ok(service.store.resolved(job, &service.crew.worker, &wanted)?)
+    Ok(service.store.resolved(job, &service.crew.worker, &wanted, asked)?)
 }
 
 /// Sees what an image has, or joins it.

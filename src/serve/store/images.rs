@@ -7,7 +7,7 @@ use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, Value, like, list, values};
 use super::findings::{Found, keep};
 use super::messages::tell;
-use super::occurrences::{deleted, settle};
+use super::occurrences::{deleted, lead, settle_at};
 use super::queue::{
     Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
 };
@@ -120,8 +120,13 @@ impl ImageKey {
     }
 }
 
-/// Notes that an image is there, and has it scanned unless it was, with the same settings.
-pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<bool, StoreError> {
+/// Notes that an image is there, and has it scanned unless it was, with the same settings. `asked` is when the registry was asked
+/// what the tag names, by the database's clock; none: somebody told of it just now.
+pub(super) fn want(
+    session: &mut dyn Session,
+    wanted: &Wanted<'_>,
+    asked: Option<i64>,
+) -> Result<bool, StoreError> {
     let Wanted { image, settings, priority } = *wanted;
     let (registry, repository) = (image.name().domain(), image.name().path());
     let Some(digest) = image.digest() else {
@@ -140,15 +145,14 @@ pub(super) fn want(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<boo
         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = excluded.last_seen
         RETURNING settings, id, gaps";
     let row = session.first(seen, values![registry, repository, digest])?;
-    if let Some(tag) = image.tag() {
-        let tagged = "INSERT INTO tags (registry, repository, tag, digest, seen) VALUES ($1, $2, $3, $4, {now})
-            ON CONFLICT (registry, repository, tag) DO UPDATE SET digest = excluded.digest, seen = excluded.seen";
-        session.execute(tagged, values![registry, repository, tag, digest])?;
-    }
+    let leads =
+        image.tag().map(|tag| lead(session, (registry, repository, tag), digest, asked)).transpose()?;
     if let Some(row) = row.filter(|row| row.maybe_text(0).as_deref() == Some(settings)) {
         let (registry, repository) = (registry.to_owned(), repository.to_owned());
         let (id, digest, gaps) = (row.int(1), digest.to_owned(), row.int(2));
-        settle(session, &ImageKey { id, registry, repository, digest, gaps })?;
+        if leads != Some(false) {
+            settle_at(session, &ImageKey { id, registry, repository, digest, gaps }, image.tag())?;
+        }
         return Ok(false);
     }
     push_image(session, image, settings, priority)?;
@@ -263,24 +267,25 @@ impl Store {
         self.within(|session| {
             let mut new = 0;
             for wanted in wanted {
-                new += usize::from(want(session, wanted)?);
+                new += usize::from(want(session, wanted, None)?);
             }
             Ok(new)
         })
     }
 
-    /// Notes which image a tag names, and that the job of finding it out is done.
+    /// Notes which image a tag names, as was `asked` at that time ([`Self::now`]), and that the job of finding it out is done.
     pub fn resolved(
         &self,
         job: &Job,
         worker: &WorkerId,
         wanted: &Wanted<'_>,
+        asked: i64,
     ) -> Result<Result<(), Lost>, StoreError> {
         self.within(|session| {
             if !finish(session, job, worker)? {
                 return Ok(Err(Lost));
             }
-            want(session, wanted).map(|_| Ok(()))
+            want(session, wanted, Some(asked)).map(|_| Ok(()))
         })
     }
 

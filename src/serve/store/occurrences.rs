@@ -23,7 +23,7 @@ pub struct Occurrence {
     pub image: i64,
     /// When it was found there first, in milliseconds since 1970.
     pub first_seen: i64,
-    /// When it was last known to be there.
+    /// When that was last found: by a scan, or when the reference came to lead to this image.
     pub last_seen: i64,
     /// Since when it is no longer there; none: it is.
     pub fixed: Option<i64>,
@@ -70,6 +70,44 @@ fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> R
             AND fingerprint NOT IN (SELECT fingerprint FROM findings WHERE image = $4)";
     session.execute(gone, values![registry, repository, reference, *id])?;
     restate(session, There::At(registry, repository, reference))
+}
+
+/// Notes that a tag leads to the image with that digest, as the registry was `asked` at that time, or as is told just now. What was
+/// told of the tag since it was asked is newer, and stays. Whether the tag leads elsewhere than before.
+pub(super) fn lead(
+    session: &mut dyn Session,
+    (registry, repository, tag): (&str, &str, &str),
+    digest: &str,
+    asked: Option<i64>,
+) -> Result<bool, StoreError> {
+    // Held, so that it is compared with what is replaced.
+    let before = "SELECT digest FROM tags WHERE registry = $1 AND repository = $2 AND tag = $3 {lock}";
+    let before = session.first(before, values![registry, repository, tag])?.map(|row| row.text(0));
+    let leads = "INSERT INTO tags (registry, repository, tag, digest, seen) VALUES ($1, $2, $3, $4, coalesce($5, {now}))
+        ON CONFLICT (registry, repository, tag) DO UPDATE SET digest = excluded.digest, seen = excluded.seen
+            WHERE $5 IS NULL OR tags.seen <= $5";
+    let noted = session.execute(leads, values![registry, repository, tag, digest, asked])? > 0;
+    Ok(noted && before.as_deref() != Some(digest))
+}
+
+/// Brings what is known of a tag that leads to an image since now, or of an image that is told of without one, up to date.
+/// Its other tags say what they said.
+pub(super) fn settle_at(
+    session: &mut dyn Session,
+    image: &ImageKey,
+    tag: Option<&str>,
+) -> Result<(), StoreError> {
+    let ImageKey { registry, repository, digest, .. } = image;
+    if let Some(tag) = tag {
+        let unnamed = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3";
+        session.execute(unnamed, values![registry, repository, digest])?;
+        return settle_one(session, image, tag);
+    }
+    let tags = "SELECT 1 FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 LIMIT 1";
+    match session.first(tags, values![registry, repository, digest])? {
+        Some(_) => Ok(()),
+        None => settle_one(session, image, digest),
+    }
 }
 
 /// Forgets the tags of a repository that were last seen before that time, in milliseconds since 1970: they are not there any

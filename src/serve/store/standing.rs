@@ -65,7 +65,11 @@ pub(super) fn restate(session: &mut dyn Session, there: There<'_>) -> Result<(),
         "SELECT fingerprint FROM secrets WHERE fingerprint IN ({those}) ORDER BY fingerprint {{lock}}"
     );
     session.query(&hold, &values)?;
-    let restate = format!("UPDATE secrets SET closed_until = {CLOSED} WHERE fingerprint IN ({those})");
+    // Most stand as they did, and a row that is not written costs nobody anything.
+    let restate = format!(
+        "UPDATE secrets SET closed_until = {CLOSED}
+        WHERE fingerprint IN ({those}) AND closed_until IS DISTINCT FROM {CLOSED}"
+    );
     session.execute(&restate, &values).map(drop)
 }
 

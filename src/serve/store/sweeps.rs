@@ -138,12 +138,12 @@ impl Store {
         self.reading(|session| Ok(session.query(query, &[])?.iter().map(row).collect()))
     }
 
-    /// Notes the images that a piece of a sweep saw, and what is gone, and how it goes on; returns how many of the images are
-    /// to be scanned.
+    /// Notes the images that a piece of a sweep saw since it `asked` the registry, and what is gone, and how it goes on; returns
+    /// how many of the images are to be scanned.
     pub fn swept(
         &self,
         (job, worker): (&Job, &WorkerId),
-        wanted: &[Wanted<'_>],
+        (wanted, asked): (&[Wanted<'_>], i64),
         gone: Option<&Gone<'_>>,
         next: &dyn Fn(i64) -> String,
     ) -> Result<Result<i64, Lost>, StoreError> {
@@ -151,7 +151,8 @@ impl Store {
             let (mut queued, mut counted) = (0, BTreeSet::new());
             for wanted in wanted {
                 // Many tags may name one image.
-                queued += i64::from(want(session, wanted)? && counted.insert(wanted.image.digest()));
+                queued +=
+                    i64::from(want(session, wanted, Some(asked))? && counted.insert(wanted.image.digest()));
             }
             if let Some(Gone { registry, repository, before }) = gone {
                 untag(session, (registry, repository), *before)?;

@@ -149,7 +149,7 @@ fn a_tag_that_is_told_of_again_while_it_is_looked_at_is_looked_at_again() {
     queue.want(&tagged, "s");
     let found = image("app", Some("1"), Some("a"));
     let wanted = Wanted { image: &found, settings: "s", priority: 10 };
-    assert_eq!(queue.store.resolved(&job, &one.worker, &wanted).unwrap(), Ok(()));
+    assert_eq!(queue.store.resolved(&job, &one.worker, &wanted, i64::MAX).unwrap(), Ok(()));
     let kinds: Vec<_> = queue.in_state("ready").into_iter().map(|job| job.kind).collect();
     assert_eq!(kinds, ["tag", "image"]);
 }

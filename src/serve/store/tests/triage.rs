@@ -130,6 +130,66 @@ fn a_tag_has_what_its_newest_image_has() {
 }
 
 #[test]
+fn what_a_sweep_asked_for_before_a_push_does_not_take_the_push_back() {
+    let (_folder, store) = store();
+    let [old, new] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+    scan(&store, &old, "s", &["f"], 0);
+    let asked = store.now().unwrap();
+    std::thread::sleep(Duration::from_millis(5));
+    scan(&store, &new, "s", &[], 0);
+    let one = crew("s");
+    let sweep = |asked| {
+        store.sweep_now("me", &["r.example"]).unwrap();
+        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+        let wanted = [Wanted { image: &old, settings: "s", priority: 0 }];
+        let next = |_| "{}".to_owned();
+        store.swept((&job, &one.worker), (&wanted, asked), None, &next).unwrap().unwrap();
+        let filter = ImageFilter { tag: Some("1".into()), ..ImageFilter::default() };
+        let named = store.images(&filter, 0, 9).unwrap().remove(0).name;
+        store.release(&one.worker).unwrap();
+        (named.ends_with('a'), state(&store, "f"))
+    };
+    assert_eq!(sweep(asked), (false, "fixed".into()));
+    assert_eq!(sweep(store.now().unwrap() + 1), (true, "open".into()), "asked later it is the newer one");
+}
+
+/// References of a credential whose places were written since this was last asked.
+fn written(store: &Store, fingerprint: &str) -> Vec<String> {
+    let all = store.occurrences(fingerprint, ("", ""), 9).unwrap();
+    let back = "UPDATE occurrences SET last_seen = 0";
+    store.within(|session| session.execute(back, &[])).unwrap();
+    all.into_iter().filter(|at| at.last_seen > 0).map(|at| at.reference).collect()
+}
+
+#[test]
+fn a_known_image_changes_only_the_tag_that_comes_to_it() {
+    let (_folder, store) = store();
+    let tagged = |tag| image("app", Some(tag), Some("a"));
+    let want = |image: &Reference| {
+        assert_eq!(store.want(&[Wanted { image, settings: "s", priority: 0 }]).unwrap(), 0);
+    };
+    scan(&store, &tagged("1"), "s", &["f"], 0);
+    want(&tagged("2"));
+    assert_eq!(written(&store, "f"), ["1", "2"]);
+    // Counts what is written of how credentials stand.
+    store
+        .within(|session| {
+            session.execute("CREATE TABLE writes (one BIGINT)", &[])?;
+            let note = "CREATE TRIGGER note AFTER UPDATE OF closed_until ON secrets
+                BEGIN INSERT INTO writes VALUES (1); END";
+            session.execute(note, &[])
+        })
+        .unwrap();
+    want(&tagged("2"));
+    want(&image("app", None, Some("a")));
+    assert_eq!(written(&store, "f"), [""; 0], "nothing is new");
+    want(&tagged("3"));
+    assert_eq!(written(&store, "f"), ["3"]);
+    let writes = store.reading(|session| session.query("SELECT one FROM writes", &[])).unwrap();
+    assert_eq!((writes.len(), state(&store, "f")), (0, "open".into()));
+}
+
+#[test]
 fn an_image_is_known_by_its_digest_until_a_tag_names_it_and_forgotten_when_it_is_deleted() {
     let (_folder, store) = store();
     let (bare, tagged) = (image("app", None, Some("a")), image("app", Some("1"), Some("a")));
@@ -236,6 +296,9 @@ fn what_a_newer_scan_found_stays_when_the_one_before_it_is_judged() {
     scan(&store, &image, "t", &["f"], 0);
     let outdated = Scanned { judged: "k".into(), ..Scanned::default() };
     assert!(!store.judged((id, when), &outdated).unwrap());
-    assert_eq!((state(&store, "f"), store.findings(&of_image(id), (0, ""), 9).unwrap().len()), ("open".into(), 1));
+    assert_eq!(
+        (state(&store, "f"), store.findings(&of_image(id), (0, ""), 9).unwrap().len()),
+        ("open".into(), 1)
+    );
     assert_eq!(store.judged_otherwise("k", 0, 9).unwrap(), [id], "it is left to the next round");
 }
