@@ -1,7 +1,8 @@
 //! What the two engines have in common: transactions, statements with `$1`, rows of a few kinds of values.
 //!
 //! Statements are written once. What the engines write differently stands in them in braces: `{now}` is the time in
-//! milliseconds by the database's clock, which all machines share; `{lock}` holds the rows that are read until the end of
+//! milliseconds by the database's clock, which all machines share (`(SELECT {now})` where many rows are compared with it: once
+//! for all of them, so that an index bounds them); `{lock}` holds the rows that are read until the end of
 //! the transaction, `{skip}` too, and passes by those that another one holds; `{alone}` is passed by one transaction at a
 //! time; `{decide}` by one, and `{keep}` by many as long as that one is not there; `{ids($1)}` and `{texts($1)}` are the rows
 //! of a [`list`]; `{id}` and `{bytes}` are types of columns.

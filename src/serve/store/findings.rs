@@ -152,15 +152,15 @@ pub(super) fn count(session: &mut dyn Session, which: &str, values: &[Value]) ->
 impl Store {
     /// Opens what was accepted up to a day that has passed. It counts as open before that; this is for what was counted.
     pub fn reopen(&self) -> Result<(), StoreError> {
-        let due = "SELECT 1 FROM findings WHERE closed_until > 0 AND closed_until <= {now} LIMIT 1";
+        let due = "SELECT 1 FROM findings WHERE closed_until > 0 AND closed_until <= (SELECT {now}) LIMIT 1";
         if self.reading(|session| session.first(due, &[]))?.is_none() {
             return Ok(());
         }
         self.within(|session| {
             session.query("{decide}", &[])?;
-            let images = "SELECT DISTINCT image FROM findings WHERE closed_until > 0 AND closed_until <= {now} ORDER BY image";
+            let images = "SELECT DISTINCT image FROM findings WHERE closed_until > 0 AND closed_until <= (SELECT {now}) ORDER BY image";
             let images = session.query(images, &[])?;
-            let open = "UPDATE findings SET closed_until = 0 WHERE closed_until > 0 AND closed_until <= {now}";
+            let open = "UPDATE findings SET closed_until = 0 WHERE closed_until > 0 AND closed_until <= (SELECT {now})";
             session.execute(open, &[])?;
             images.iter().try_for_each(|row| count(session, "id = $1", values![row.int(0)]))
         })

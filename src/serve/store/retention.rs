@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Store;
 use super::audit::{Change, record};
 use super::engine::{Session, StoreError, list, values};
-use super::images::{forget, key};
+use super::images::{ImageKey, forget, key};
 use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push};
 use crate::serve::config::Retention;
 
@@ -42,14 +42,17 @@ const EVERY: i64 = 24 * 60 * 60 * 1_000;
 /// How long a database is left alone before that is done for the first time.
 const FIRST: i64 = 10 * 60 * 1_000;
 
-/// Images that no tag names, behind one, and that were last told of before then.
-const UNTAGGED: &str = "id > $1 AND last_seen < {now} - $2 AND NOT EXISTS (SELECT 1 FROM tags t
+/// That no tag names an image, and that it was last told of so long ago.
+const UNTAGGED: &str = "last_seen < (SELECT {now}) - $2 AND NOT EXISTS (SELECT 1 FROM tags t
     WHERE t.registry = images.registry AND t.repository = images.repository AND t.digest = images.digest)";
 
 /// That nothing in an image is to be dealt with.
 const CLOSED: &str = "NOT EXISTS (SELECT 1 FROM occurrences o
     JOIN findings f ON f.image = o.image AND f.fingerprint = o.fingerprint
-    WHERE o.image = images.id AND o.fixed IS NULL AND f.closed_until <= {now})";
+    WHERE o.image = images.id AND o.fixed IS NULL AND f.closed_until <= (SELECT {now}))";
+
+/// That its report is kept.
+const REPORTED: &str = "EXISTS (SELECT 1 FROM reports WHERE image = images.id)";
 
 impl Forgotten {
     /// All of it together.
@@ -85,32 +88,24 @@ impl Store {
         (age, open_too): (i64, bool),
         after: i64,
     ) -> Result<(i64, Option<i64>), StoreError> {
-        let which = if open_too { String::new() } else { format!(" AND {CLOSED}") };
-        let query = format!("SELECT id FROM images WHERE {UNTAGGED}{which} ORDER BY id LIMIT $3");
+        let which = if open_too { UNTAGGED.to_owned() } else { format!("{UNTAGGED} AND {CLOSED}") };
         self.within(|session| {
-            let rows = session.query(&query, values![after, age, PIECE])?;
-            for row in &rows {
-                if let Some(key) = key(session, row.int(0))? {
-                    forget(session, &key)?;
-                }
-            }
-            let last = rows.last().filter(|_| rows.len() == PIECE).map(|row| row.int(0));
-            Ok((i64::try_from(rows.len()).unwrap_or(i64::MAX), last))
+            let (keys, last) = outdated(session, &which, age, after)?;
+            keys.iter().try_for_each(|key| forget(session, key))?;
+            Ok((count(&keys), last))
         })
     }
 
-    /// Forgets the reports of such images, open or not: what was found stays known.
+    /// Forgets the reports of such images, open or not: what was found stays known. Who tells of one again has it scanned
+    /// again, so that there is a report of it.
     pub fn forget_reports(&self, age: i64, after: i64) -> Result<(i64, Option<i64>), StoreError> {
-        let query = format!(
-            "SELECT id FROM images WHERE {UNTAGGED} AND EXISTS (SELECT 1 FROM reports WHERE image = images.id)
-            ORDER BY id LIMIT $3"
-        );
+        let which = format!("{UNTAGGED} AND {REPORTED}");
         self.within(|session| {
-            let rows = session.query(&query, values![after, age, PIECE])?;
-            let ids = list(&rows.iter().map(|row| row.int(0)).collect::<Vec<_>>());
-            session.execute("DELETE FROM reports WHERE image IN {ids($1)}", &[ids])?;
-            let last = rows.last().filter(|_| rows.len() == PIECE).map(|row| row.int(0));
-            Ok((i64::try_from(rows.len()).unwrap_or(i64::MAX), last))
+            let (keys, last) = outdated(session, &which, age, after)?;
+            let ids = [list(&keys.iter().map(|key| key.id).collect::<Vec<_>>())];
+            session.execute("DELETE FROM reports WHERE image IN {ids($1)}", &ids)?;
+            session.execute("UPDATE images SET settings = NULL WHERE id IN {ids($1)}", &ids)?;
+            Ok((count(&keys), last))
         })
     }
 
@@ -119,10 +114,13 @@ impl Store {
     pub fn forget_fixed(&self, age: i64) -> Result<(i64, i64), StoreError> {
         self.within(|session| {
             let query =
-                "SELECT DISTINCT fingerprint FROM occurrences WHERE fixed < {now} - $1 ORDER BY fingerprint LIMIT $2";
+                "SELECT DISTINCT fingerprint FROM occurrences WHERE fixed < (SELECT {now}) - $1 ORDER BY fingerprint LIMIT $2";
             let rows = session.query(query, values![age, PIECE])?;
             let prints = list(&rows.iter().map(|row| row.text(0)).collect::<Vec<_>>());
-            let places = "DELETE FROM occurrences WHERE fixed < {now} - $1 AND fingerprint IN {texts($2)}";
+            // Who finds one of them again meanwhile is waited for, and what they found is seen.
+            let hold = "SELECT fingerprint FROM secrets WHERE fingerprint IN {texts($1)} ORDER BY fingerprint {lock}";
+            session.query(hold, std::slice::from_ref(&prints))?;
+            let places = "DELETE FROM occurrences WHERE fixed < (SELECT {now}) - $1 AND fingerprint IN {texts($2)}";
             let places = session.execute(places, &[age.into(), prints.clone()])?;
             let secrets = "DELETE FROM secrets WHERE fingerprint IN {texts($1)}
                 AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = secrets.fingerprint)
@@ -170,6 +168,31 @@ impl Store {
             Ok(Ok(()))
         })
     }
+}
+
+/// Images behind `after` of which `which` is true for that `age`, and behind which to go on. They are held: who told of one
+/// since they were looked for was waited for, and that one is not among them.
+fn outdated(
+    session: &mut dyn Session,
+    which: &str,
+    age: i64,
+    after: i64,
+) -> Result<(Vec<ImageKey>, Option<i64>), StoreError> {
+    let some = format!("SELECT id FROM images WHERE id > $1 AND {which} ORDER BY id LIMIT $3");
+    let still = format!("SELECT 1 FROM images WHERE id = $1 AND {which}");
+    let rows = session.query(&some, values![after, age, PIECE])?;
+    let mut keys = Vec::new();
+    for row in &rows {
+        let Some(key) = key(session, row.int(0))? else { continue };
+        if session.first(&still, values![key.id, age])?.is_some() {
+            keys.push(key);
+        }
+    }
+    Ok((keys, rows.last().filter(|_| rows.len() == PIECE).map(|row| row.int(0))))
+}
+
+fn count(keys: &[ImageKey]) -> i64 {
+    i64::try_from(keys.len()).unwrap_or(i64::MAX)
 }
 
 fn note(session: &mut dyn Session, counts: &str) -> Result<(), StoreError> {

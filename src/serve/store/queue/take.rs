@@ -102,7 +102,7 @@ impl Store {
     /// Has jobs tried again whose time has come; returns how many.
     pub fn ripen(&self) -> Result<u64, StoreError> {
         let ripe = "UPDATE jobs SET state = 'ready' WHERE id IN (
-            SELECT id FROM jobs WHERE state = 'later' AND due <= {now} ORDER BY due LIMIT $1 {skip})";
+            SELECT id FROM jobs WHERE state = 'later' AND due <= (SELECT {now}) ORDER BY due LIMIT $1 {skip})";
         self.lightly(|session| session.execute(ripe, values![SOME]))
     }
 
@@ -127,7 +127,8 @@ impl Store {
 /// Takes jobs from those who said nothing for too long. The first time somebody else may have them at once, then later and
 /// later, so that a job that takes its workers along does not take along each time what they did beside it.
 fn reap(session: &mut dyn Session) -> Result<(), StoreError> {
-    let gone = "SELECT id, name, crashes FROM jobs WHERE state = 'running' AND lease < {now} ORDER BY id LIMIT $1 {skip}";
+    let gone = "SELECT id, name, crashes FROM jobs WHERE state = 'running' AND lease < (SELECT {now})
+        ORDER BY id LIMIT $1 {skip}";
     for row in session.query(gone, values![SOME])? {
         let (id, name, crashes) = (row.int(0), row.text(1), row.int(2) + 1);
         let wait = if crashes == 1 { 0 } else { pace::backoff(crashes) };

@@ -1,5 +1,8 @@
 //! What is forgotten, and what never is.
 
+use std::sync::{Arc, Mutex};
+
+use super::super::engine::{Row, Value, Work};
 use super::*;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -11,6 +14,64 @@ fn pass(store: &Store, days: i64) {
     {
         let back = format!("UPDATE {table} SET {column} = {column} - $1");
         store.within(|session| session.execute(&back, super::super::engine::values![days * DAY])).unwrap();
+    }
+}
+
+/// An engine in which others come first: what they do is done before a statement that waits for them.
+#[derive(Clone)]
+struct Waits(Arc<Shared>);
+
+struct Shared {
+    engine: super::super::sqlite::Sqlite,
+    /// A part of the statement that waits, and what is done first.
+    others: Mutex<Option<(&'static str, &'static str)>>,
+    asked: Mutex<Vec<String>>,
+}
+
+/// A transaction of it.
+struct Waiting<'w>(&'w mut dyn Session, &'w Shared);
+
+fn store_that_waits() -> (tempfile::TempDir, Store, Waits) {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = super::super::sqlite::Sqlite::open(&folder.path().join("db")).unwrap();
+    let waits = Waits(Arc::new(Shared { engine, others: Mutex::default(), asked: Mutex::default() }));
+    let store = Store::with(Box::new(waits.clone())).unwrap();
+    store.know(&["r.example"]).unwrap();
+    waits.0.asked.lock().unwrap().clear();
+    (folder, store, waits)
+}
+
+impl Waits {
+    /// Has the next statement that holds rows and has this `part` wait until others did something.
+    fn once(&self, part: &'static str, others: &'static str) {
+        *self.0.others.lock().unwrap() = Some((part, others));
+    }
+
+    /// All statements up to now.
+    fn asked(&self) -> Vec<String> {
+        self.0.asked.lock().unwrap().clone()
+    }
+}
+
+impl Engine for Waits {
+    fn transaction(&self, mode: Mode, work: Work<'_>) -> Result<(), StoreError> {
+        self.0.engine.transaction(mode, &mut |session| work(&mut Waiting(session, &self.0)))
+    }
+}
+
+impl Session for Waiting<'_> {
+    fn execute(&mut self, statement: &str, values: &[Value]) -> Result<u64, StoreError> {
+        self.1.asked.lock().unwrap().push(statement.to_owned());
+        self.0.execute(statement, values)
+    }
+
+    fn query(&mut self, statement: &str, values: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.1.asked.lock().unwrap().push(statement.to_owned());
+        let waits = |(part, _): &mut (&str, &str)| statement.contains("{lock}") && statement.contains(*part);
+        if let Some((_, others)) = self.1.others.lock().unwrap().take_if(waits) {
+            self.0.execute(others, &[])?;
+        }
+        self.0.query(statement, values)
     }
 }
 
@@ -48,6 +109,62 @@ fn a_report_goes_and_what_was_found_stays() {
     assert_eq!((store.report(one).unwrap(), store.report(other).unwrap()), (None, Some(vec![1, 0, 2])));
     assert_eq!(store.findings(&of_image(one), (0, ""), 9).unwrap().len(), 1);
     assert!(!store.want_judged("j").unwrap());
+    // Whoever tells of it again wants one.
+    scan(&store, &image("a", None, Some("a")), "s", &["f"], 0);
+    assert_eq!(store.report(one).unwrap(), Some(vec![1, 0, 2]));
+}
+
+#[test]
+fn what_is_told_of_while_it_is_being_forgotten_stays() {
+    let (_folder, store, waits) = store_that_waits();
+    scan(&store, &image("a", None, Some("a")), "s", &[], 0);
+    let told = "UPDATE images SET last_seen = {now}";
+    pass(&store, 31);
+    waits.once("FROM images WHERE id = $1 {lock}", told);
+    assert_eq!((store.forget_images((30 * DAY, true), 0).unwrap(), images(&store)), ((0, None), 1));
+    pass(&store, 31);
+    waits.once("FROM images WHERE id = $1 {lock}", told);
+    assert_eq!(store.forget_reports(30 * DAY, 0).unwrap(), (0, None));
+    assert!(store.report(1).unwrap().is_some());
+    pass(&store, 31);
+    assert_eq!(store.forget_images((30 * DAY, true), 0).unwrap(), (1, None));
+}
+
+#[test]
+fn a_credential_that_is_found_while_it_is_being_forgotten_stays() {
+    let (_folder, store, waits) = store_that_waits();
+    let [leaky, clean] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+    scan(&store, &leaky, "s", &["f"], 0);
+    scan(&store, &clean, "s", &[], 0);
+    let gone = "DELETE FROM findings";
+    store.within(|session| session.execute(gone, &[])).unwrap();
+    pass(&store, 31);
+    waits.once(
+        "FROM secrets",
+        "INSERT INTO findings
+            (image, fingerprint, rule, name, severity, redacted, place, places, first_seen, last_seen)
+        VALUES (2, 'f', 'r', 'n', 'high', '', '', 1, 1, 1)",
+    );
+    assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (1, 0));
+    assert!(store.secret("f").unwrap().is_some());
+}
+
+#[test]
+fn what_has_its_time_is_asked_for_once_a_statement_and_not_for_each_row() {
+    let (_folder, store, waits) = store_that_waits();
+    store.ripen().unwrap();
+    store.reap().unwrap();
+    store.reopen().unwrap();
+    store.forget_fixed(DAY).unwrap();
+    store.forget_images((DAY, false), 0).unwrap();
+    store.forget_reports(DAY, 0).unwrap();
+    let asked = waits.asked();
+    for statement in ["state = 'later'", "lease <", "closed_until > 0", "fixed <", "last_seen <"] {
+        assert!(asked.iter().any(|text| text.contains(statement)), "{statement}: {asked:?}");
+    }
+    // An engine that takes its clock for something that changes with each row looks through all of them.
+    let each_row = |text: &&String| ["< {now}", "<= {now}"].iter().any(|sign| text.contains(sign));
+    assert_eq!(asked.iter().find(each_row), None);
 }
 
 #[test]
