@@ -28,13 +28,23 @@ impl Store {
         })
     }
 
-    /// Removes layers that are to be scanned with settings of nobody who is there, and that no image waits for.
+    /// Removes layers that are to be scanned with settings of nobody who is there, and that no image waits for; piece by piece,
+    /// so that nobody waits long for it. Returns how many.
     pub fn forget_orphans(&self, settings: &str, fleets: &[String]) -> Result<u64, StoreError> {
-        let orphans =
-            "DELETE FROM jobs WHERE kind = 'layer' AND (state = 'ready' OR state = 'later' OR state = 'dead')
-            AND settings <> $1 AND settings NOT IN {texts($2)}
-            AND NOT EXISTS (SELECT 1 FROM needs WHERE needs.name = jobs.name)";
-        self.lightly(|session| session.execute(orphans, &[settings.into(), list(fleets)]))
+        let orphans = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs
+                WHERE kind = 'layer' AND (state = 'ready' OR state = 'later' OR state = 'dead')
+                AND settings <> $1 AND settings NOT IN {texts($2)}
+                AND NOT EXISTS (SELECT 1 FROM needs WHERE needs.name = jobs.name)
+                ORDER BY id LIMIT $3 {skip})";
+        let mut all = 0;
+        loop {
+            let values = [settings.into(), list(fleets), SOME.into()];
+            let piece = self.lightly(|session| session.execute(orphans, &values))?;
+            all += piece;
+            if piece < SOME as u64 {
+                return Ok(all);
+            }
+        }
     }
 
     /// How many processes work, by what they scan with.

@@ -235,3 +235,18 @@ fn it_is_done_once_a_day_and_counted() {
     store.want_forgotten(&retention).unwrap();
     assert!(store.claim(&one, &Avoid::default()).unwrap().is_some());
 }
+
+#[test]
+fn layers_that_nobody_scans_any_more_go_in_pieces() {
+    let (_folder, store, waits) = store_that_waits();
+    let insert = "INSERT INTO jobs (kind, name, subject, settings, priority, host, state, again, attempts, due, lease, created)
+        VALUES ('layer', $1, '', 'old', 0, '', 'ready', 0, 0, 0, 0, 0)";
+    let layer = |session: &mut dyn Session, number: i64| {
+        session.execute(insert, &[number.to_string().as_str().into()])
+    };
+    store.within(|session| (0..450).try_for_each(|number| layer(session, number).map(drop))).unwrap();
+    assert_eq!(store.forget_orphans("new", &["old".to_owned()]).unwrap(), 0);
+    waits.0.asked.lock().unwrap().clear();
+    assert_eq!(store.forget_orphans("new", &[]).unwrap(), 450);
+    assert_eq!((waits.asked().len(), store.jobs(None, 0, 9).unwrap().len()), (3, 0));
+}
