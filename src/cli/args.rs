@@ -89,7 +89,7 @@ pub(crate) struct ServiceArgs {
 const SERVE_MORE: &str = "\
 Examples:
   layersift serve --config layersift.toml --check
-  layersift serve --data /var/lib/layersift
+  layersift serve --config layersift.toml --data /var/lib/layersift
 ";
 
 /// Scan images: saved ones, and those of engines and registries.

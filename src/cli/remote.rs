@@ -204,7 +204,11 @@ pub(super) fn remote(
             registries.sort_unstable();
             registries.dedup();
             if registries.len() > 1 {
-                bail!("one login is for one registry, and these images are of {}", registries.join(" and "));
+                bail!(
+                    "one login is for one registry, and these images are of {}; put a login for each into a file, and name it \
+                     with REGISTRY_AUTH_FILE",
+                    registries.join(" and ")
+                );
             }
             remote.login = Some((user.clone(), password));
         }
@@ -269,7 +273,7 @@ mod tests {
             remote(&settings, Some(Secret::new("b")), &inputs(names)).map(|remote| remote.login)
         };
         assert!(with(&["r.example/a", "r.example/b:1", "x.tar"]).unwrap().is_some());
-        insta::assert_snapshot!(with(&["r.example/a", "alpine"]).unwrap_err(), @"one login is for one registry, and these images are of docker.io and r.example");
+        insta::assert_snapshot!(with(&["r.example/a", "alpine"]).unwrap_err(), @"one login is for one registry, and these images are of docker.io and r.example; put a login for each into a file, and name it with REGISTRY_AUTH_FILE");
         insta::assert_snapshot!(remote(&settings, None, &[]).unwrap_err(), @"--username needs a password: give --password-stdin, or LAYERSIFT_PASSWORD");
         insta::assert_snapshot!(remote(&Settings::default(), Some(Secret::new("b")), &[]).unwrap_err(), @"a password needs a user: give --username");
     }

@@ -55,6 +55,7 @@ const LINKED: &[&str] = &[
     "docs/rules.md",
     "docs/shell.md",
     "docs/serve.md",
+    "docs/serve-hooks.md",
     "docs/serve-operations.md",
     "docs/suppress.md",
     "signatures/README.md",

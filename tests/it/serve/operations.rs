@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use layersift::serve::config::Table;
+use layersift::serve::hooks::DIALECTS;
 
-use crate::support::registry::{free_address, run};
+use crate::support::registry::{certificates, free_address, run};
 use crate::support::scanner::Scanner;
 use crate::support::service::{PROOF, Service};
 use crate::support::{root, yaml};
@@ -129,7 +130,9 @@ fn the_compose_files_are_such_files_and_the_unit_is_one() {
         let file = root().join(format!("docs/ci/compose.{name}.yaml"));
         yaml::check(&file, "vendor.compose-spec");
         let folder = tempfile::tempdir().unwrap();
-        for beside in ["layersift.toml", "hook-secret", "admin-token", "seal-key"] {
+        for beside in
+            ["layersift.toml", "hook-secret", "admin-token", "seal-key", "tls.crt", "tls.key", "login.json"]
+        {
             fs::write(folder.path().join(beside), "").unwrap();
         }
         fs::copy(&file, folder.path().join("compose.yaml")).unwrap();
@@ -147,17 +150,79 @@ fn blocks(kind: &str) -> Vec<String> {
 }
 
 #[test]
+fn what_to_write_into_each_registry_is_told() {
+    let text = fs::read_to_string(root().join("docs/serve-hooks.md")).unwrap();
+    for dialect in DIALECTS {
+        // GitLab has the block of distribution, but for its path.
+        let path = format!("https://layersift.example:8321/hooks/{}", dialect.name);
+        assert!(
+            text.contains(&path) || text.contains(&format!("ends with `{}`", dialect.name)),
+            "{}",
+            dialect.name
+        );
+        let in_path = dialect.scheme.name() == "url";
+        assert_eq!(text.contains(&format!("{path}/SECRET")), in_path, "{}", dialect.name);
+    }
+}
+
+#[test]
+fn every_example_of_the_help_names_a_configuration() {
+    // Without one there is no registry to listen to.
+    let help = Scanner::of("serve").args(["--help"]).run().stdout;
+    let examples = help.lines().filter(|line| line.starts_with("  layersift serve "));
+    let examples: Vec<&str> = examples.collect();
+    assert!(!examples.is_empty() && examples.iter().all(|line| line.contains(" --config ")), "{help}");
+}
+
+/// Where systemd puts what a unit loads.
+const CREDENTIALS: &str = "/run/credentials/layersift.service/";
+
+#[test]
+fn the_unit_and_the_compose_files_bring_every_secret_that_is_shown() {
+    let unit = blocks("ini").into_iter().find(|unit| unit.contains("[Service]")).unwrap();
+    let loaded: BTreeSet<&str> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':'))
+        .map(|(name, _)| name)
+        .collect();
+    let shown = blocks("toml").concat();
+    let mut needed: BTreeSet<&str> =
+        shown.split(CREDENTIALS).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(needed.contains("tls-key") && shown.contains("public-url = \"https://"), "{shown}");
+    // Of the registry, which no key names.
+    needed.insert("login");
+    assert_eq!(loaded, needed);
+    assert!(unit.contains("\nEnvironment=REGISTRY_AUTH_FILE=%d/login\n"), "{unit}");
+    for name in ["serve", "fleet"] {
+        let file = fs::read_to_string(root().join(format!("docs/ci/compose.{name}.yaml"))).unwrap();
+        assert!(file.contains("    REGISTRY_AUTH_FILE: /run/secrets/login\n"), "{name}");
+        let given = file.lines().find_map(|line| line.trim().strip_prefix("secrets: [")).unwrap();
+        let given: BTreeSet<&str> = given.trim_end_matches(']').split(", ").collect();
+        for secret in &needed {
+            assert!(
+                given.contains(secret) && file.contains(&format!("\n  {secret}: {{file: ./")),
+                "{name} {secret}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_configurations_that_are_shown_are_right() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    for name in ["hook-secret", "admin-token", "seal-key"] {
+    certificates(folder.path());
+    fs::rename(at("server.pem"), at("tls-certificate")).unwrap();
+    fs::rename(at("server.key"), at("tls-key")).unwrap();
+    for name in ["hook", "admin"] {
         fs::write(at(name), PROOF).unwrap();
     }
     let shown = blocks("toml");
     assert!(!shown.is_empty());
     for config in shown {
-        let here = config.replace("/etc/layersift/", "").replace("/run/secrets/", "");
+        let here = config.replace(CREDENTIALS, "");
         let here = here.replace("/var/lib/layersift", "data");
+        assert!(!here.contains("= \"/"), "nothing else is of this machine: {here}");
         fs::write(at("layersift.toml"), &here).unwrap();
         let checked = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml")).run();
         assert_eq!(checked.code, 0, "{here}\n{}", checked.stderr);
