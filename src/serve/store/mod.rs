@@ -40,7 +40,8 @@ pub use self::occurrences::Occurrence;
 pub use self::overview::{Glance, Open, Running};
 pub use self::progress::Step;
 pub use self::queue::{
-    Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, Unreachable, Waiting, WorkerId,
+    Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, STATES as JOB_STATES, Unreachable,
+    Waiting, WorkerId,
 };
 pub use self::retention::Forgotten;
 pub use self::secrets::{SecretFilter, SecretRow};

@@ -188,6 +188,15 @@ impl Store {
         self.reading(|session| Ok(query.rows(session)?.pop()))
     }
 
+    /// Fingerprints that begin so, two of them at most. No digit of one comes behind `f`.
+    pub fn secrets_called(&self, begins: &str) -> Result<Vec<String>, StoreError> {
+        let query = "SELECT fingerprint FROM secrets WHERE fingerprint BETWEEN $1 AND $2 ORDER BY fingerprint LIMIT 2";
+        self.reading(|session| {
+            let rows = session.query(query, values![begins, &format!("{begins}g")])?;
+            Ok(rows.iter().map(|row| row.text(0)).collect())
+        })
+    }
+
     /// How many credentials of each severity are open, the worst first.
     pub fn open_secrets(&self) -> Result<super::Totals, StoreError> {
         let query = format!("SELECT worst, count(*) FROM secrets WHERE {OPEN} GROUP BY worst");

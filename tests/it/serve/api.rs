@@ -103,6 +103,11 @@ fn what_is_not_understood_is_refused_and_what_did_not_change_is_not_sent_again()
         ("images/x", "number"),
         ("secrets?state=gone", "open, closed, fixed"),
         ("findings?after=x", "`next`"),
+        ("jobs?state=failed", "ready, running, waiting, later, dead"),
+        ("findings?fingerprint=12", "first 12"),
+        ("decisions?fingerprint=x", "first 12"),
+        ("secrets/12", "first 12"),
+        ("layers/abc/images", "sha256"),
         ("summary?x=1", "nothing"),
     ] {
         let (status, _, body) = service.fetch(&format!("/api/v1/{path}"), &[]);
@@ -142,6 +147,22 @@ fn what_is_not_understood_is_refused_and_what_did_not_change_is_not_sent_again()
     }
     secrets.dedup();
     assert_eq!(secrets.len(), 2, "{secrets:?}");
+    let short = &secrets[0][1..13];
+    for (path, rows) in [
+        (format!("findings?fingerprint={short}"), 1),
+        (format!("secrets/{}/occurrences", short.to_uppercase()), 1),
+        (format!("decisions?fingerprint={short}"), 0),
+        ("findings?fingerprint=000000000000".to_owned(), 0),
+    ] {
+        assert_eq!(
+            service.get(&format!("/api/v1/{path}"))["items"].as_array().unwrap().len(),
+            rows,
+            "{path}"
+        );
+    }
+    let one = service.get(&format!("/api/v1/secrets/{short}"));
+    assert_eq!(one["fingerprint"].to_string(), secrets[0], "{one}");
+    assert_eq!(service.fetch("/api/v1/secrets/000000000000", &[]).0, 404);
 }
 
 /// The routes of the description: method, path, and what stands there.

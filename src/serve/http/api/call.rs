@@ -120,6 +120,20 @@ impl Call {
         }
     }
 
+    /// The fingerprint that `text` is, or that of the known credential whose one begins so: with as many digits as tables show,
+    /// or more.
+    pub(super) fn fingerprint(&self, text: &str) -> Result<String, Failure> {
+        if !(12..=32).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(wrong("a fingerprint is 32 hexadecimal digits, of which the first 12 are enough"));
+        }
+        let text = text.to_ascii_lowercase();
+        let mut known = self.service.store.secrets_called(&text)?;
+        if known.len() > 1 {
+            return Err(wrong(format!("several fingerprints begin with {text}: give more digits")));
+        }
+        Ok(known.pop().unwrap_or(text))
+    }
+
     /// How many rows.
     pub(super) fn most(&self) -> Result<usize, Failure> {
         let number = self.asked("limit").map(str::parse).transpose();

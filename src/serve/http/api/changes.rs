@@ -13,7 +13,8 @@ use crate::serve::store::{NewDecision, Refused};
 
 pub(super) fn decisions(call: &Call) -> Answer {
     let (before, most) = (call.after()?, call.most()?);
-    let rows = call.service.store.decisions(call.asked("fingerprint"), before, most)?;
+    let fingerprint = call.asked("fingerprint").map(|text| call.fingerprint(text)).transpose()?;
+    let rows = call.service.store.decisions(fingerprint.as_deref(), before, most)?;
     Ok(page(&rows, most, |row| row.id.to_string()))
 }
 

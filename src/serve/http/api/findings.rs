@@ -12,7 +12,7 @@ pub(super) const STATES: &[&str] = &["open", "closed", "fixed"];
 pub(super) fn list(call: &Call) -> Answer {
     let filter = FindingFilter {
         image: None,
-        fingerprint: call.owned("fingerprint"),
+        fingerprint: call.asked("fingerprint").map(|text| call.fingerprint(text)).transpose()?,
         severity: call.one_of("severity", SEVERITIES)?,
         rule: call.owned("rule"),
         open: call.one_of("open", &["true", "false"])?.map(|open| open == "true"),
@@ -42,20 +42,20 @@ pub(super) fn secrets(call: &Call) -> Answer {
 }
 
 pub(super) fn secret(call: &Call) -> Answer {
-    let fingerprint = call.part("fingerprint");
-    call.service.store.secret(fingerprint)?.as_ref().map(one).ok_or_else(|| absent("credential"))
+    let fingerprint = call.fingerprint(call.part("fingerprint"))?;
+    call.service.store.secret(&fingerprint)?.as_ref().map(one).ok_or_else(|| absent("credential"))
 }
 
 pub(super) fn occurrences(call: &Call) -> Answer {
-    let fingerprint = call.part("fingerprint");
+    let fingerprint = call.fingerprint(call.part("fingerprint"))?;
     let most = call.most()?;
     // A repository has no space in its name.
     let after = call.asked("after").and_then(|after| after.split_once(' ')).unwrap_or(("", ""));
     let store = &call.service.store;
-    if store.secret(fingerprint)?.is_none() {
+    if store.secret(&fingerprint)?.is_none() {
         return Err(absent("credential"));
     }
-    let rows = store.occurrences(fingerprint, after, most)?;
+    let rows = store.occurrences(&fingerprint, after, most)?;
     Ok(page(&rows, most, |row| format!("{} {}", row.repository, row.reference)))
 }
 

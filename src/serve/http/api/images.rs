@@ -6,8 +6,9 @@ use serde_json::json;
 use super::super::reply;
 use super::call::{Answer, Call, Failure, absent, one, page, wrong};
 use super::findings::{SEVERITIES, VERDICTS};
+use crate::digest::Digest;
 use crate::findings::suppress::{day, start_of};
-use crate::serve::store::{FindingFilter, Found, ImageFilter};
+use crate::serve::store::{FindingFilter, Found, ImageFilter, JOB_STATES};
 
 pub(super) fn list(call: &Call) -> Answer {
     let filter = ImageFilter {
@@ -23,7 +24,10 @@ pub(super) fn list(call: &Call) -> Answer {
 }
 
 pub(super) fn with_layer(call: &Call) -> Answer {
-    let layer = Some(call.part("digest").to_owned());
+    let digest: Digest = call.part("digest").parse().map_err(|why| {
+        wrong(format!("the path has no digest where one should be, as sha256: and 64 digits: {why}"))
+    })?;
+    let layer = Some(digest.to_string());
     listed(call, &ImageFilter { layer, ..ImageFilter::default() })
 }
 
@@ -68,7 +72,8 @@ pub(super) fn findings(call: &Call) -> Answer {
 
 pub(super) fn jobs(call: &Call) -> Answer {
     let (after, most) = (call.after()?, call.most()?);
-    let rows = call.service.store.jobs(call.asked("state"), after, most)?;
+    let state = call.one_of("state", JOB_STATES)?;
+    let rows = call.service.store.jobs(state.as_deref(), after, most)?;
     Ok(page(&rows, most, |row| row.id.to_string()))
 }
 

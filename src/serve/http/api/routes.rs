@@ -69,7 +69,7 @@ const AFTER: Parameter = parameter("after", "where to go on: `next` of the page 
 const SEVERITY: Parameter = parameter("severity", "`critical`, `high`, `medium` or `low`");
 const RULE: Parameter = parameter("rule", "the id of a rule");
 const REPOSITORY: Parameter = parameter("repository", "`HOST/PATH`");
-const FINGERPRINT: Parameter = parameter("fingerprint", "all 32 digits of one");
+const FINGERPRINT: Parameter = parameter("fingerprint", "its 32 digits, or the first 12 or more of them");
 const OPEN: Parameter =
     parameter("open", "`true`: only what is to be dealt with; `false`: only what a decision closes");
 
@@ -183,7 +183,7 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/v1/secrets/{fingerprint}",
-        about: "One credential.",
+        about: "One credential, by its fingerprint or the first 12 digits of it or more.",
         answer: (200, Given::One(of::<SecretRow>)),
         run: findings::secret,
         ..GET
@@ -236,7 +236,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/jobs",
         about: "Jobs: `ready`, `running`, `waiting` for others, `later` to be tried again, or `dead`; with the reason.",
-        parameters: &[parameter("state", "one of them"), LIMIT, AFTER],
+        parameters: &[parameter("state", "`ready`, `running`, `waiting`, `later` or `dead`"), LIMIT, AFTER],
         answer: (200, Given::Page(of::<Waiting>)),
         run: images::jobs,
         ..GET

@@ -35,7 +35,7 @@ pub struct Depth {
 }
 
 /// The states of jobs.
-const STATES: &[&str] = &["ready", "running", "waiting", "later", "dead"];
+pub const STATES: &[&str] = &["ready", "running", "waiting", "later", "dead"];
 
 impl Store {
     /// Jobs in `state`, or in any, with a number above `after`; at most `most`.

@@ -19,7 +19,7 @@ mod wait;
 
 pub use self::end::{Failed, Unreachable};
 pub(super) use self::end::{finish, finish_or_repeat, go_on};
-pub use self::look::{Depth, Waiting};
+pub use self::look::{Depth, STATES, Waiting};
 pub(super) use self::pace::answered;
 pub use self::take::{Avoid, Beat, Crew};
 pub use self::wait::GivenUpLayer;
