@@ -278,18 +278,12 @@ fn coverage(gathered: &Gathered, resolution: &Resolution, unverified: &BTreeSet<
         let verified = !unverified.contains(name);
         blobs.push(Ledger { role: role.into(), verified, ..report.ledger.clone() });
     }
-    for (name, (size, reason)) in &gathered.passed_over {
-        let reason = (*reason).to_owned();
-        let skipped = vec![Skipped { bytes: Some(*size), reason }];
-        let (blob, role) = (name.clone(), "layer".to_owned());
-        blobs.push(Ledger {
-            blob,
-            role,
-            form: "not read".into(),
-            verified: true,
-            skipped,
-            ..Ledger::default()
-        });
+    let passed_over = gathered.passed_over.iter().map(|(name, (size, reason))| (name, size, *reason, true));
+    let unread = gathered.unread.iter().map(|(name, size)| (name, size, "it could not be read", false));
+    for (name, size, reason, verified) in passed_over.chain(unread) {
+        let skipped = vec![Skipped { bytes: Some(*size), reason: reason.to_owned() }];
+        let (blob, role, form) = (name.clone(), "layer".to_owned(), "not read".to_owned());
+        blobs.push(Ledger { blob, role, form, verified, skipped, ..Ledger::default() });
     }
     blobs.sort_by(|a, b| a.blob.cmp(&b.blob));
     Coverage { blobs }

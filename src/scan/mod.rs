@@ -218,6 +218,8 @@ pub(crate) struct Gathered {
     reports: BTreeMap<String, BlobReport>,
     /// Blobs that nobody asked for, with their size and why that is so.
     passed_over: BTreeMap<String, (u64, &'static str)>,
+    /// Blobs of which nothing could be read, with the size that they should have.
+    unread: BTreeMap<String, u64>,
     problems: Vec<Problem>,
     /// How the blobs are held.
     form: Form,
@@ -344,7 +346,11 @@ impl Scanner {
                     gathered.reports.insert(name, *report);
                 }
                 Ok(Mapped::Document(document)) => gathered.documents.insert(name, document),
-                Err(error) => gathered.problems.push(unreadable(&name, &error)),
+                Err(error) => {
+                    gathered.problems.push(unreadable(&name, &error));
+                    let size = queue.iter().find(|blob| blob.name == name).map_or(0, |blob| blob.size);
+                    gathered.unread.insert(name, size);
+                }
             }
         }
         gathered

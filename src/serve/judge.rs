@@ -153,6 +153,7 @@ fn scanned(outcome: &Outcome, today: &Today) -> Scanned {
     Scanned {
         findings: outcome.findings.iter().map(found).collect(),
         layers: outcome.images.iter().flat_map(layers).collect(),
+        manifests: outcome.images.iter().map(|image| digest(image.manifest)).collect(),
         gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
         unread: unread(&outcome.problems).map(|problem| problem.message.clone()),
         judged: today.name().to_owned(),

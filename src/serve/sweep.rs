@@ -94,11 +94,14 @@ fn repositories(service: &Service, job: &Job, allowed: &Allowed, mut position: P
         // All are named, so that nobody has to be asked.
         (position.waiting, position.listed) = (globs.clone(), true);
     } else {
+        thread::sleep(service.config.pause);
         let walk = Walk::through_registry(&position.registry, service.scanner.remote());
         let page = walk.and_then(|walk| walk.repositories(position.catalog.as_deref(), PAGE.0));
         let page = page.map_err(|error| unlisted(&position.registry, &error))?;
         let fits = |name: &String| {
-            globs.is_empty() || globs.iter().any(|glob| crate::source::registry::fits(glob, name))
+            // What cannot be a name is not asked for, and not carried along.
+            let named = RepositoryName::at(&position.registry, name).is_ok();
+            named && (globs.is_empty() || globs.iter().any(|glob| crate::source::registry::fits(glob, name)))
         };
         position.waiting = page.names.into_iter().filter(fits).collect();
         (position.listed, position.catalog) = (page.next.is_none(), page.next);
@@ -121,6 +124,7 @@ fn unlisted(registry: &str, error: &RemoteError) -> Failure {
 fn tags(service: &Service, job: &Job, mut position: Position) -> Done {
     let Some(mut current) = position.current.take() else { return Err(broken(job)) };
     let name = RepositoryName::at(&position.registry, &current.repository);
+    thread::sleep(service.config.pause);
     let listed = name.map_err(|error| RemoteErrorOr::Name(error.to_string())).and_then(|name| {
         let walk = Walk::through(&name, service.scanner.remote())?;
         let page = walk.tags(current.page.as_deref(), PAGE.1)?;

@@ -94,13 +94,22 @@ struct Fact {
     base_given: bool,
 }
 
+/// Whether a name without its digest ends with a tag; a port stands before the last `/`.
+fn is_tagged(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|last| last.contains(':'))
+}
+
 impl<'i> Images<'i> {
     /// Of these.
     pub fn new(images: &'i [Image]) -> Self {
         let mut all = Self::default();
         for image in images {
             if let Some(first) = image.names.first() {
-                all.names.entry(first).or_default().extend(image.names.iter().map(String::as_str));
+                // One that is named by tag and digest is meant by the tag too.
+                let tagged =
+                    |name: &'i String| Some(name.split_once('@')?.0).filter(|tagged| is_tagged(tagged));
+                let names = image.names.iter().flat_map(|name| [Some(name.as_str()), tagged(name)]);
+                all.names.entry(first).or_default().extend(names.flatten());
             }
             let created = image.created.as_deref().and_then(|created| day(created.get(..10)?));
             let fact = Fact {

@@ -160,8 +160,12 @@ fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
 }
 
+/// Bytes of the longest text of an event that can be a name, a tag or an address; what is longer is none. Senders may name one
+/// repository with thousands of tags, and each push has it.
+const LONGEST: usize = 600;
+
 fn owned(value: &Value, pointer: &str) -> Option<String> {
-    text(value, pointer).map(str::to_owned)
+    text(value, pointer).filter(|text| text.len() <= LONGEST).map(str::to_owned)
 }
 
 /// The elements of a list at a path of names; none if there is none.

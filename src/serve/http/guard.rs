@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -39,6 +39,8 @@ pub(in crate::serve) struct Guard {
     hooks: Vec<Option<Buckets<()>>>,
     /// Kibibytes of bodies that are in memory.
     bodies: Arc<Semaphore>,
+    /// The same of those whose sender has to prove itself with them.
+    on_trust: Arc<Semaphore>,
     /// When the database was asked whether it answers, and whether it did.
     pub(super) answered: Mutex<Option<(Instant, bool)>>,
 }
@@ -70,6 +72,7 @@ impl Guard {
             failures: Buckets::new(FAILURES, ADDRESSES, now),
             hooks: config.hooks.iter().map(|hook| hook.per_minute.map(of_hook)).collect(),
             bodies: Arc::new(Semaphore::new(BODIES.max(kibibytes(config.max_body)))),
+            on_trust: Arc::new(Semaphore::new(BODIES.max(kibibytes(config.max_body)))),
             answered: Mutex::default(),
         }
     }
@@ -87,8 +90,17 @@ impl Guard {
 
     /// Room for a body of so many bytes, for as long as it is held.
     pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
+        Self::room_in(&self.bodies, bytes).await
+    }
+
+    /// The same for a body that is read before its sender has proven anything: so nobody keeps out those who have.
+    pub(super) async fn room_on_trust(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
+        Self::room_in(&self.on_trust, bytes).await
+    }
+
+    async fn room_in(rooms: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
         let room = u32::try_from(kibibytes(bytes)).unwrap_or(u32::MAX);
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.bodies).acquire_many_owned(room)).await;
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(rooms).acquire_many_owned(room)).await;
         match permit {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(wait(StatusCode::SERVICE_UNAVAILABLE, "too much is sent at once", PATIENCE)),
@@ -130,16 +142,29 @@ pub(super) async fn guard(State(service): State<Arc<Service>>, mut request: Requ
         return closing(wait(StatusCode::TOO_MANY_REQUESTS, why, time));
     }
     request.extensions_mut().insert(asker);
+    let guesses = guesses(&request);
     let response = next.run(request).await;
     match response.status() {
-        StatusCode::UNAUTHORIZED => {
+        // A body that does not come holds room for others.
+        StatusCode::UNAUTHORIZED | StatusCode::REQUEST_TIMEOUT if guesses => {
             service.guard.failures.take(address, Instant::now());
             closing(response)
         }
         // What is left of the body is not waited for.
-        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => closing(response),
+        StatusCode::UNAUTHORIZED | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+            closing(response)
+        }
         _ => response,
     }
+}
+
+/// Whether a request that is not believed may be a guess. One that shows nothing guesses nothing, and what another page has a
+/// browser ask is not the doing of who sits in front of it.
+fn guesses(request: &Request) -> bool {
+    let headers = request.headers();
+    let shows = headers.contains_key(header::AUTHORIZATION) || request.method() != Method::GET;
+    let elsewhere = text(headers, "sec-fetch-site").is_some_and(|site| site == "cross-site");
+    shows && !elsewhere
 }
 
 /// When to come again if there was no room.

@@ -26,6 +26,9 @@ use crate::serve::store::Wanted;
 use crate::serve::work::PUSHED;
 use crate::source::registry::Reference;
 
+/// Characters of a name that the log has.
+const SHOWN: usize = 300;
+
 type Shared = State<Arc<Service>>;
 
 pub(super) fn routes() -> Router<Arc<Service>> {
@@ -72,15 +75,14 @@ async fn taken(
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a compressed body is not read"));
     }
     let headers = request.headers().clone();
-    let unproven = || {
-        service.metrics.add(Counter::Unproven, 1);
-        service.log.warn("delivery without proof", json!({"kind": kind}));
-        refuse(StatusCode::UNAUTHORIZED, "the sender did not prove itself")
-    };
+    let unproven = || unproven(service, kind);
     let known = by_head(&hooks, &headers, secret).map_err(|Unproven| unproven())?;
     let most = service.config.max_body;
     let length = text(&headers, "content-length").and_then(|length| length.parse().ok()).unwrap_or(most);
-    let room = service.guard.room(length.min(most)).await?;
+    let room = match known {
+        Some(_) => service.guard.room(length.min(most)).await?,
+        None => service.guard.room_on_trust(length.min(most)).await?,
+    };
     let body = body(request, most).await?;
     let (number, hook) = known.or_else(|| by_body(&hooks, &headers, &body)).ok_or_else(unproven)?;
     service.guard.delivered(number).map_err(|time| {
@@ -100,6 +102,14 @@ async fn taken(
     }
     let own = json!({"queued": queued, "known": told - queued, "refused": refused});
     Ok(reply(StatusCode::OK, &reading.answer.unwrap_or(own)))
+}
+
+/// Says so to who did not prove itself, and counts it.
+fn unproven(service: &Service, kind: &str) -> Response {
+    service.metrics.add(Counter::Unproven, 1);
+    let kind: String = kind.chars().take(SHOWN).collect();
+    service.log.warn("delivery without proof", json!({"kind": kind}));
+    refuse(StatusCode::UNAUTHORIZED, "the sender did not prove itself")
 }
 
 /// Nothing of what a sender has shown is a proof.
@@ -145,7 +155,7 @@ fn understood(
 
 fn want(service: &Service, images: &[Reference]) -> Result<usize, crate::serve::store::StoreError> {
     let wanted = |image| Wanted { image, settings: &service.crew.settings, priority: PUSHED };
-    service.store.want(&images.iter().map(wanted).collect::<Vec<_>>())
+    service.store.told(&images.iter().map(wanted).collect::<Vec<_>>())
 }
 
 /// The images of a delivery that may be looked at, each once, and how many may not.
@@ -156,7 +166,8 @@ fn images(service: &Service, hook: &Hook, reading: &Reading) -> (Vec<Reference>,
             Ok(image) => images.push(image),
             Err(error) => {
                 refused += 1;
-                let (registry, repository) = (&push.registry, &push.repository);
+                let shown = |text: &str| text.chars().take(SHOWN).collect::<String>();
+                let (registry, repository) = (push.registry.as_deref().map(shown), shown(&push.repository));
                 let fields =
                     json!({"registry": registry, "repository": repository, "reason": error.to_string()});
                 service.log.warn("push is not followed", fields);
@@ -174,8 +185,10 @@ fn images(service: &Service, hook: &Hook, reading: &Reading) -> (Vec<Reference>,
 fn greet(service: &Service, kind: &str, secret: Option<&str>, headers: &HeaderMap) -> Response {
     let hooks = of_kind(service, kind);
     let origin = headers.get("webhook-request-origin").cloned();
-    let (Some(origin), Ok(Some(_))) = (origin, by_head(&hooks, headers, secret)) else {
-        return refuse(StatusCode::NOT_FOUND, "there is no such hook");
+    // Without a part of the path that is secret nothing is greeted: a proof in a header is shown with what it proves.
+    let known = secret.map(|_| by_head(&hooks, headers, secret));
+    let (Some(origin), Some(Ok(Some(_)))) = (origin, known) else {
+        return unproven(service, kind);
     };
     let mut response = StatusCode::OK.into_response();
     response.headers_mut().insert("webhook-allowed-origin", origin);

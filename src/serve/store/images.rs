@@ -7,7 +7,7 @@ use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, Value, like, list, values};
 use super::findings::{Found, keep};
 use super::messages::tell;
-use super::occurrences::{deleted, lead, settle_at};
+use super::occurrences::{deleted, gather, lead, settle_at};
 use super::queue::{
     Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
 };
@@ -31,6 +31,8 @@ pub struct Scanned {
     pub findings: Vec<Found>,
     /// Digest and `diff_id` of each layer.
     pub layers: Vec<(String, String)>,
+    /// Digests of the manifests that it has, if it is an index.
+    pub manifests: Vec<String>,
     /// What was not looked at.
     pub gaps: i64,
     /// The jobs of layers that it was joined without, by name.
@@ -159,6 +161,23 @@ pub(super) fn want(
     Ok(true)
 }
 
+/// The same for what somebody told of, perhaps for the second time or late: where a tag leads that led elsewhere before is asked of
+/// the registry.
+fn told(session: &mut dyn Session, wanted: &Wanted<'_>) -> Result<bool, StoreError> {
+    let Wanted { image, settings, priority } = *wanted;
+    let (Some(tag), Some(digest)) = (image.tag(), image.digest()) else { return want(session, wanted, None) };
+    let name = image.name();
+    let elsewhere =
+        "SELECT 1 FROM tags WHERE registry = $1 AND repository = $2 AND tag = $3 AND digest <> $4";
+    let moved = session.first(elsewhere, values![name.domain(), name.path(), tag, digest])?.is_some();
+    let Some(tagged) = Reference::new(name.clone(), Some(tag), None).ok().filter(|_| moved) else {
+        return want(session, wanted, None);
+    };
+    want(session, &Wanted { image: &tagged, settings, priority }, None)?;
+    // Older than all that is known of the tag.
+    want(session, wanted, Some(0)).map(|_| true)
+}
+
 /// Tags that are told of an image.
 const TAGS: usize = 100;
 
@@ -273,6 +292,17 @@ impl Store {
         })
     }
 
+    /// Like [`Store::want`], for images that somebody told of.
+    pub fn told(&self, wanted: &[Wanted<'_>]) -> Result<usize, StoreError> {
+        self.within(|session| {
+            let mut new = 0;
+            for wanted in wanted {
+                new += usize::from(told(session, wanted)?);
+            }
+            Ok(new)
+        })
+    }
+
     /// Notes which image a tag names, as was `asked` at that time ([`Self::now`]), and that the job of finding it out is done.
     pub fn resolved(
         &self,
@@ -322,6 +352,9 @@ impl Store {
             note_lacks(session, key.id, &scanned.lacks)?;
             keep_layers(session, key.id, &scanned.layers)?;
             keep(session, &key, &scanned.findings)?;
+            let children: Vec<String> =
+                scanned.manifests.iter().filter(|digest| **digest != key.digest).cloned().collect();
+            gather(session, &key, &children)?;
             let receivers = self.receivers.get().map_or(&[][..], Vec::as_slice);
             let open = open(session, key.id, &scanned.findings)?;
             tell(session, receivers, (key.id, image), &open).map(Ok)

@@ -118,6 +118,10 @@ const SECOND: &[&str] = &[
     "CREATE TABLE receivers (name TEXT PRIMARY KEY, next BIGINT NOT NULL)",
     // What an image was judged by, what the policy made of a finding, and which decision counts for it until when.
     "ALTER TABLE images ADD COLUMN judged TEXT",
+    // Whether something else tells where its credentials are: a tag that names or named it, or an index that has it.
+    "ALTER TABLE images ADD COLUMN named BIGINT NOT NULL DEFAULT 0",
+    "UPDATE images SET named = 1 WHERE EXISTS (SELECT 1 FROM tags
+        WHERE tags.registry = images.registry AND tags.repository = images.repository AND tags.digest = images.digest)",
     "ALTER TABLE findings ADD COLUMN verdict TEXT NOT NULL DEFAULT 'fail'",
     "ALTER TABLE findings ADD COLUMN decision BIGINT",
     "ALTER TABLE findings ADD COLUMN closed_until BIGINT NOT NULL DEFAULT 0",

@@ -6,7 +6,7 @@
 //! asked for says nothing: the scan that follows does.
 
 use super::Store;
-use super::engine::{Row, Session, StoreError, values};
+use super::engine::{Row, Session, StoreError, Value, list, values};
 use super::images::ImageKey;
 use super::standing::{There, restate};
 
@@ -41,12 +41,20 @@ pub(super) fn settle(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
         "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag {lock}";
     let tags = session.query(tags, values![registry, repository, digest])?;
     if tags.is_empty() {
-        return settle_one(session, image, digest);
+        return settle_alone(session, image);
     }
     // As long as a tag names it, it is known by the tag.
     let unnamed = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3";
     session.execute(unnamed, values![registry, repository, digest])?;
     tags.iter().try_for_each(|row| settle_one(session, image, &row.text(0)))
+}
+
+/// Brings an image up to date that no tag names. What a tag had of it that names something else by now was fixed there, and is not
+/// open again by itself.
+fn settle_alone(session: &mut dyn Session, image: &ImageKey) -> Result<(), StoreError> {
+    let named = session.first("SELECT named FROM images WHERE id = $1", values![image.id])?;
+    let alone = named.is_none_or(|row| row.int(0) == 0);
+    if alone { settle_one(session, image, &image.digest) } else { Ok(()) }
 }
 
 fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> Result<(), StoreError> {
@@ -87,6 +95,9 @@ pub(super) fn lead(
         ON CONFLICT (registry, repository, tag) DO UPDATE SET digest = excluded.digest, seen = excluded.seen
             WHERE $5 IS NULL OR tags.seen <= $5";
     let noted = session.execute(leads, values![registry, repository, tag, digest, asked])? > 0;
+    let named = "UPDATE images SET named = 1
+        WHERE registry = $1 AND repository = $2 AND digest = $3 AND named = 0";
+    session.execute(named, values![registry, repository, digest])?;
     Ok(noted && before.as_deref() != Some(digest))
 }
 
@@ -106,8 +117,32 @@ pub(super) fn settle_at(
     let tags = "SELECT 1 FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 LIMIT 1";
     match session.first(tags, values![registry, repository, digest])? {
         Some(_) => Ok(()),
-        None => settle_one(session, image, digest),
+        None => settle_alone(session, image),
     }
+}
+
+/// Notes that an index has these images, which registries tell of by themselves too: they are known by the index.
+pub(super) fn gather(
+    session: &mut dyn Session,
+    index: &ImageKey,
+    children: &[String],
+) -> Result<(), StoreError> {
+    let ImageKey { id, registry, repository, .. } = index;
+    if children.is_empty() {
+        return Ok(());
+    }
+    let [registry, repository, children] = [registry.into(), repository.into(), list(children)];
+    let named = "UPDATE images SET named = 1
+        WHERE registry = $1 AND repository = $2 AND digest IN {texts($3)} AND named = 0";
+    let unnamed =
+        "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference IN {texts($3)}";
+    for statement in [named, unnamed] {
+        session.execute(
+            statement,
+            &[Value::clone(&registry), Value::clone(&repository), Value::clone(&children)],
+        )?;
+    }
+    restate(session, There::Of(*id))
 }
 
 /// Forgets the tags of a repository that were last seen before that time, in milliseconds since 1970: they are not there any

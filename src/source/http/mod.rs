@@ -233,7 +233,8 @@ impl Http {
                 }
                 // Not for good luck on the way back either: what was left behind once is not sent again.
                 next.authorization = None;
-                next.referred = self.is_referred(&request.url, &target);
+                // And who was led away is not at home again by being led back: the name may be another server's by now.
+                next.referred = request.referred || self.is_referred(&request.url, &target);
             }
             next.url = target;
         }

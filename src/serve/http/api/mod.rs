@@ -42,7 +42,7 @@ pub(super) struct Who {
 }
 
 /// Reports that are read at a time: each may have to hold a large one.
-static REPORTS: Semaphore = Semaphore::const_new(2);
+pub(super) static REPORTS: Semaphore = Semaphore::const_new(2);
 
 /// Bytes of the body of a request.
 const BODY: usize = 64 << 10;

@@ -12,6 +12,7 @@ use crate::findings::Outcome;
 use crate::report::html::{Choice, outcome_values};
 use crate::report::{FORMATS, Format};
 use crate::serve::Service;
+use crate::serve::http::api::REPORTS;
 use crate::serve::judge::NotKept;
 use crate::serve::store::{ImageRow, StoreError};
 
@@ -26,7 +27,12 @@ pub(super) async fn image(
     Query(fields): Asked,
 ) -> Answer {
     let Ok(id) = id.parse() else { return Err(absent(Some(&visitor))) };
-    let looked = asked(&service, &visitor, move |service| look(service, id, &fields)).await?;
+    let slot = REPORTS.acquire().await.ok();
+    let look = move |service: &Service| {
+        let _slot = slot;
+        look(service, id, &fields)
+    };
+    let looked = asked(&service, &visitor, look).await?;
     let values = looked.ok_or_else(|| absent(Some(&visitor)))?;
     Ok(shown(&visitor, "images", "image.html", values))
 }
@@ -55,9 +61,10 @@ pub(super) async fn report(
 ) -> Answer {
     let format = field(&fields, "format").and_then(Format::named);
     let (Ok(id), Some(format)) = (id.parse(), format) else { return Err(absent(Some(&visitor))) };
-    let written = asked(&service, &visitor, move |service| match service.report_of(id, format) {
-        Err(NotKept::Store(error)) => Err(error),
-        other => Ok(other.map_err(|error| error.to_string())),
+    let slot = REPORTS.acquire().await.ok();
+    let written = asked(&service, &visitor, move |service| match (slot, service.report_of(id, format)) {
+        (_, Err(NotKept::Store(error))) => Err(error),
+        (_, other) => Ok(other.map_err(|error| error.to_string())),
     });
     let written =
         written.await?.map_err(|why| wrong(Some(&visitor), StatusCode::INTERNAL_SERVER_ERROR, &why))?;
@@ -101,8 +108,8 @@ fn frame(row: &ImageRow, fields: &Fields, values: &Value) -> Value {
         (all, some) if all == some => format!("{all} credentials {of}."),
         (all, some) => format!(
             "{all} credentials {of}, of which {} to {} are here.",
-            choice.from + 1,
-            choice.from + some
+            choice.from.saturating_add(1),
+            choice.from.saturating_add(some)
         ),
     };
     let image = image_values(row);

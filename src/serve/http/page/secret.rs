@@ -11,6 +11,7 @@ use crate::findings::suppress::Date;
 use crate::report::html::{Choice, outcome_values};
 use crate::serve::Service;
 use crate::serve::config::Role;
+use crate::serve::http::api::REPORTS;
 use crate::serve::judge::NotKept;
 use crate::serve::store::{Decision, DecisionKind, NewDecision, Occurrence, Standing, StoreError};
 
@@ -68,7 +69,12 @@ async fn page(
     fields: Fields,
     refusal: Option<Refusal<'_>>,
 ) -> Answer {
-    let looked = asked(service, visitor, move |service| look(service, &fingerprint, &fields)).await?;
+    let slot = REPORTS.acquire().await.ok();
+    let look = move |service: &Service| {
+        let _slot = slot;
+        look(service, &fingerprint, &fields)
+    };
+    let looked = asked(service, visitor, look).await?;
     let values = looked.ok_or_else(|| absent(Some(visitor)))?;
     let sent = refusal.map(|(_, fields)| fields);
     let kept = |name: &str| sent.and_then(|fields| field(fields, name)).unwrap_or_default();

@@ -28,20 +28,29 @@ impl Store {
         })
     }
 
-    /// Removes layers that are to be scanned with settings of nobody who is there, and that no image waits for; piece by piece,
-    /// so that nobody waits long for it. Returns how many.
-    pub fn forget_orphans(&self, settings: &str, fleets: &[String]) -> Result<u64, StoreError> {
-        let orphans = "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs
-                WHERE kind = 'layer' AND (state = 'ready' OR state = 'later' OR state = 'dead')
+    /// Removes layers that are to be scanned with settings of nobody who is there, and that no image waits for. Images that
+    /// were joined without them are looked at anew, with other settings.
+    pub fn forget_orphans(&self, settings: &str, fleets: &[String]) -> Result<usize, StoreError> {
+        let orphans = "SELECT id, name FROM jobs
+            WHERE kind = 'layer' AND (state = 'ready' OR state = 'later' OR state = 'dead')
                 AND settings <> $1 AND settings NOT IN {texts($2)}
                 AND NOT EXISTS (SELECT 1 FROM needs WHERE needs.name = jobs.name)
-                ORDER BY id LIMIT $3 {skip})";
+            ORDER BY id LIMIT $3 {skip}";
         let mut all = 0;
         loop {
-            let values = [settings.into(), list(fleets), SOME.into()];
-            let piece = self.lightly(|session| session.execute(orphans, &values))?;
-            all += piece;
-            if piece < SOME as u64 {
+            let some = self.lightly(|session| {
+                let rows = session.query(orphans, &[settings.into(), list(fleets), SOME.into()])?;
+                let ids: Vec<i64> = rows.iter().map(|row| row.int(0)).collect();
+                let names: Vec<String> = rows.iter().map(|row| row.text(1)).collect();
+                if ids.is_empty() {
+                    return Ok(0);
+                }
+                session.execute("UPDATE lacks SET healed = 1 WHERE name IN {texts($1)}", &[list(&names)])?;
+                session.execute("DELETE FROM jobs WHERE id IN {ids($1)}", &[list(&ids)])?;
+                Ok(ids.len())
+            })?;
+            all += some;
+            if some < SOME {
                 return Ok(all);
             }
         }

@@ -147,14 +147,16 @@ pub(super) fn push(session: &mut dyn Session, new: New<'_>) -> Result<(), StoreE
     );
     let other = "(jobs.kind = 'image' AND (jobs.state = 'running' OR jobs.state = 'waiting')
         AND jobs.settings <> excluded.settings)";
+    // Who asks last says where a layer is that could not be had, and how large: the first may have said something wrong.
+    let unhad = "(jobs.state = 'dead' OR (jobs.state = 'later' AND jobs.kind = 'layer'))";
     let insert = format!(
         "INSERT INTO jobs
             (kind, name, subject, settings, priority, host, state, again, attempts, due, lease, created)
         VALUES ($1, $2, $3, $4, $5, $6, 'ready', 0, 0, {{now}}, 0, {{now}})
         ON CONFLICT (name) DO UPDATE SET
             priority = CASE WHEN excluded.priority > jobs.priority THEN excluded.priority ELSE jobs.priority END,
-            subject = CASE WHEN jobs.state = 'dead' THEN excluded.subject ELSE jobs.subject END,
-            host = CASE WHEN jobs.state = 'dead' THEN excluded.host ELSE jobs.host END,
+            subject = CASE WHEN {unhad} THEN excluded.subject ELSE jobs.subject END,
+            host = CASE WHEN {unhad} THEN excluded.host ELSE jobs.host END,
             again = CASE WHEN jobs.state = 'running' AND jobs.kind = 'tag' OR {other} THEN 1 ELSE jobs.again END,
             wish = CASE WHEN {other} THEN excluded.settings ELSE jobs.wish END,
             waited = CASE WHEN {idle} AND jobs.settings <> excluded.settings THEN 0 ELSE jobs.waited END,
