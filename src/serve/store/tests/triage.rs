@@ -302,3 +302,49 @@ fn what_a_newer_scan_found_stays_when_the_one_before_it_is_judged() {
     );
     assert_eq!(store.judged_otherwise("k", 0, 9).unwrap(), [id], "it is left to the next round");
 }
+
+#[test]
+fn what_is_told_of_a_second_time_is_asked_of_the_registry() {
+    let (_folder, store) = store();
+    let [clean, leaky] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+    scan(&store, &clean, "s", &[], 0);
+    scan(&store, &leaky, "s", &["f"], 0);
+    assert_eq!(state(&store, "f"), "open");
+    assert_eq!(store.told(&[Wanted { image: &clean, settings: "s", priority: 0 }]).unwrap(), 1);
+    assert_eq!(state(&store, "f"), "open", "the tag leads where it led");
+    let job = store.claim(&crew("s"), &Avoid::default()).unwrap().unwrap();
+    assert_eq!((job.kind, job.name.as_str()), (Kind::Tag, "tag r.example/app:1"));
+    // What the tag has already is no news.
+    assert_eq!(store.told(&[Wanted { image: &leaky, settings: "s", priority: 0 }]).unwrap(), 0);
+}
+
+#[test]
+fn what_was_fixed_stays_so_when_its_old_image_is_judged_anew() {
+    let (_folder, store) = store();
+    let [leaky, clean] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+    scan(&store, &leaky, "s", &["f"], 0);
+    scan(&store, &clean, "s", &[], 0);
+    let (when, _) = store.last_scan(1).unwrap().unwrap();
+    let anew = Scanned { findings: vec![found("f")], judged: "k".into(), ..Scanned::default() };
+    store.judged((1, when), &anew).unwrap();
+    assert_eq!((places(&store, "f").len(), state(&store, "f")), (1, "fixed".into()));
+}
+
+#[test]
+fn what_an_index_has_is_known_by_the_index() {
+    let (_folder, store) = store();
+    let child = image("app", None, Some("c"));
+    scan(&store, &child, "s", &["f"], 0);
+    assert_eq!(places(&store, "f"), [("s".to_owned(), None, false)]);
+    let index = image("app", Some("1"), Some("d"));
+    store.want(&[Wanted { image: &index, settings: "s", priority: 0 }]).unwrap();
+    let one = crew("s");
+    let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+    let manifests = vec![child.digest().unwrap().to_owned()];
+    let scanned = Scanned { findings: vec![found("f")], manifests, ..Scanned::default() };
+    store.scanned((&job, &one.worker), &index, "s", &scanned).unwrap().unwrap();
+    assert_eq!(places(&store, "f"), [("1".to_owned(), None, false)]);
+    // A newer image of the tag fixes it, whatever the old one was made of.
+    scan(&store, &image("app", Some("1"), Some("e")), "s", &[], 0);
+    assert_eq!(state(&store, "f"), "fixed");
+}
