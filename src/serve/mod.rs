@@ -90,6 +90,18 @@ pub enum ServeError {
     /// The scanner has no cache.
     #[error("the service needs a cache for what layers yield")]
     NoCache,
+    /// Its fingerprints were made with another key.
+    #[error(
+        "the fingerprints in the database were made with another key ({there}, and this process has {here}), so that decisions \
+         would no longer count and every finding would be new: set LAYERSIFT_FINGERPRINT_KEY as it was when the database was begun \
+         (not at all, if it was not set then), the same for every service and worker; or begin with an empty database"
+    )]
+    OtherKey {
+        /// The check of the key that they were made with.
+        there: String,
+        /// That of the key of this process.
+        here: String,
+    },
     /// The database does not work.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -123,6 +135,11 @@ impl Service {
     pub fn new(surroundings: Surroundings) -> Result<Arc<Self>, ServeError> {
         let Surroundings { config, store, scanner, report, judge, log, host } = surroundings;
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
+        if let Some(here) = &report.tool.fingerprint_key
+            && let Some(there) = store.made_with(here)?
+        {
+            return Err(ServeError::OtherKey { there, here: here.clone() });
+        }
         let guard = http::Guard::new(&config);
         let crew = Crew::new(WorkerId::new(&host), &settings, config.lease);
         let hosts = config.registries.iter().map(|registry| registry.name.clone());

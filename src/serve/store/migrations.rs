@@ -3,7 +3,7 @@
 use super::engine::{Session, StoreError, values};
 
 /// Statements of each version, the first one first.
-const VERSIONS: &[&[&str]] = &[FIRST, SECOND];
+const VERSIONS: &[&[&str]] = &[FIRST, SECOND, THIRD];
 
 const FIRST: &[&str] = &[
     // Work to do. `name` says what it is: the same work is there once. `settings` is what a worker has to look for to do
@@ -157,6 +157,11 @@ const SECOND: &[&str] = &[
     "CREATE INDEX occurrences_fixed ON occurrences (fixed, fingerprint) WHERE fixed IS NOT NULL",
     // What is done once in a while.
     "CREATE TABLE chores (name TEXT PRIMARY KEY, due BIGINT NOT NULL)",
+];
+
+const THIRD: &[&str] = &[
+    // What is true of the whole database: what its fingerprints were made with.
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

@@ -32,7 +32,7 @@ use std::sync::OnceLock;
 pub use self::audit::AuditRow;
 pub use self::decisions::{Decision, DecisionKind, NewDecision, Refused};
 pub use self::engine::StoreError;
-use self::engine::{Engine, Mode, Session};
+use self::engine::{Engine, Mode, Session, values};
 pub use self::findings::{FindingFilter, Found};
 pub use self::images::{ImageFilter, ImageRow, Scanned, Totals, Wanted};
 pub use self::messages::Turn;
@@ -76,6 +76,20 @@ impl Store {
     /// Has `receivers` told of new findings from now on. Once said, it stays.
     pub fn tell(&self, receivers: Vec<Receiver>) {
         let _ = self.receivers.set(receivers);
+    }
+
+    /// Has all fingerprints of this database be of the key with that [check](crate::secret::FingerprintKey::check); the one that
+    /// they are of already, if it is another.
+    pub fn made_with(&self, check: &str) -> Result<Option<String>, StoreError> {
+        let there = self.within(|session| {
+            // Of several processes that begin at a time, the first one says it.
+            session.execute(
+                "INSERT INTO facts VALUES ('fingerprint key', $1) ON CONFLICT (name) DO NOTHING",
+                values![check],
+            )?;
+            session.first("SELECT value FROM facts WHERE name = 'fingerprint key'", &[])
+        })?;
+        Ok(there.map(|row| row.text(0)).filter(|there| there != check))
     }
 
     /// Whether the database answers.

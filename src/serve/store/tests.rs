@@ -90,6 +90,18 @@ fn what_was_found_is_kept_with_when_it_was_first_seen() {
 }
 
 #[test]
+fn a_database_has_fingerprints_of_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let store = Store::in_file(&path).unwrap();
+    assert_eq!(store.made_with("bd446867"), Ok(None));
+    drop(store);
+    let again = Store::in_file(&path).unwrap();
+    assert_eq!(again.made_with("0a0b0c0d"), Ok(Some("bd446867".to_owned())));
+    assert_eq!(again.made_with("bd446867"), Ok(None));
+}
+
+#[test]
 fn a_newer_database_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");

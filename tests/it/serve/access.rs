@@ -85,6 +85,7 @@ fn a_configuration_is_checked_as_a_whole() {
     for part in ["serve.listen", "serve.data", "serve.registry", "there is no kind `habor`"] {
         assert!(wrong.stderr.contains(part), "{part}: {}", wrong.stderr);
     }
+    assert!(wrong.stderr.lines().count() >= 4 && !wrong.stderr.contains("\\n"), "{}", wrong.stderr);
     let typo = check("[serve]\nlisen = 'x'\n");
     assert!(typo.code == 2 && typo.stderr.contains("lisen"), "{}", typo.stderr);
     fs::write(folder.path().join("proof"), PROOF).unwrap();
@@ -95,6 +96,27 @@ fn a_configuration_is_checked_as_a_whole() {
         (right.code, right.stdout.as_str()),
         (0, "the configuration is right, and the database answers\n")
     );
+}
+
+#[test]
+fn another_fingerprint_key_is_refused_before_decisions_are_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("proof"), PROOF).unwrap();
+    let file = folder.path().join("layersift.toml");
+    let config = "[serve]\ndata = 'd'\n[[serve.registry]]\nname = 'r.example'\n[[serve.hook]]\nkind = 'harbor'\n\
+        secret-file = 'proof'\n";
+    fs::write(&file, config).unwrap();
+    let begin = |key: &str| {
+        let checked = Scanner::of("serve").args(["--check", "--config"]).path(&file);
+        checked.env("LAYERSIFT_FINGERPRINT_KEY", key).run()
+    };
+    assert_eq!(begin("ours").code, 0);
+    for other in ["theirs", ""] {
+        let refused = begin(other);
+        assert_eq!(refused.code, 3, "{}", refused.stderr);
+        assert!(refused.stderr.contains("set LAYERSIFT_FINGERPRINT_KEY as it was"), "{}", refused.stderr);
+    }
+    assert_eq!(begin("ours").code, 0);
 }
 
 #[test]
