@@ -178,8 +178,18 @@ impl Job {
         inputs: &[Input],
         password_stdin: bool,
     ) -> Result<Self, Stopped> {
-        let Config { settings, file, fingerprint_key, password } =
-            configured(config, typed).or_stop(Exit::Usage)?;
+        let config = configured(config, typed).or_stop(Exit::Usage)?;
+        Self::within(&current_dir().unwrap_or_default(), config, inputs, password_stdin)
+    }
+
+    /// The same of what was asked for already. The nearest ignore file is looked for from `folder`.
+    pub(crate) fn within(
+        folder: &Path,
+        config: Config,
+        inputs: &[Input],
+        password_stdin: bool,
+    ) -> Result<Self, Stopped> {
+        let Config { settings, file, fingerprint_key, password } = config;
         let password =
             if password_stdin { Some(password_from_stdin().or_stop(Exit::Usage)?) } else { password };
         let bases = settings.bases.iter().map(|name| Input::parse(name.clone().into_os_string()));
@@ -189,11 +199,10 @@ impl Job {
         if let Some(file) = file.filter(|_| settings.detail == Detail::Full) {
             inform(&format!("settings are taken from {}", file.display()));
         }
-        let folder = current_dir().unwrap_or_default();
         let policy = policy(&settings).or_stop(Exit::Usage)?;
         let show_known = settings.fail_on_new || policy.asks_for_known();
         let suppressions =
-            suppressions(&settings, &folder, &fingerprint_key, show_known).or_stop(Exit::Usage)?;
+            suppressions(&settings, folder, &fingerprint_key, show_known).or_stop(Exit::Usage)?;
         // Of an image in a registry one platform is scanned; what a file holds is not known before it is read.
         let remote_only = inputs.iter().all(|input| input.registry().is_some());
         let base_selection = match &settings.selection {

@@ -2,11 +2,12 @@
 
 use std::env::{current_dir, var_os};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
+use layersift::digest::Digest;
 use layersift::scan::cache::Cache;
 use layersift::serve::config::{Config, Faults, Table};
 use layersift::serve::judge::Judge;
@@ -17,12 +18,12 @@ use layersift::source::Input;
 use serde::Deserialize;
 
 use super::args::{ServeArgs, ServiceArgs};
-use super::config::{configured, read};
+use super::config::{Config as Scans, Origins, configured, merge, read};
 use super::exit::{Exit, OrStop, Stopped};
 use super::formats::Styles;
 use super::output::Output;
 use super::scan::Job;
-use super::suppress::{LARGEST_BASELINE, ignore_files};
+use super::suppress::{LARGEST_BASELINE, lists};
 
 /// How often a request is made again while a worker waits for it: what fails then is tried again by the queue.
 const RETRIES: u32 = 2;
@@ -33,15 +34,15 @@ const DATABASE: &str = "service-1.sqlite";
 const LAYERS: &str = "layers";
 
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
-    let config = config(&args.service, args.listen.as_deref())?;
-    if config.hooks.is_empty() {
+    let asked = asked(&args.service, args.listen.as_deref())?;
+    if asked.service.hooks.is_empty() {
         return Err(anyhow!(
             "serve.hook: nobody could tell the service anything; name a hook, with [[serve.hook]]"
         ))
         .or_stop(Exit::Usage);
     }
-    let listen = config.listen;
-    let service = service(&args.service, config)?;
+    let listen = asked.service.listen;
+    let service = service(asked)?;
     if args.check {
         let told = |out: &mut dyn std::io::Write| {
             writeln!(out, "the configuration is right, and the database answers")
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
 }
 
 pub(crate) fn work(args: &ServiceArgs) -> Result<Exit, Stopped> {
-    let service = service(args, config(args, None)?)?;
+    let service = service(asked(args, None)?)?;
     serve(&service, None)
 }
 
@@ -80,10 +81,37 @@ struct File {
     serve: Option<Table>,
 }
 
-/// What the file, the environment and what was typed say of the service.
-fn config(args: &ServiceArgs, listen: Option<&str>) -> Result<Config, Stopped> {
-    let file = configured(args.config.as_deref(), &[]).or_stop(Exit::Usage)?.file;
-    let table = file.as_deref().map(table).transpose().or_stop(Exit::Usage)?.unwrap_or_default();
+/// What the file, the environment and what was typed say.
+struct Asked {
+    /// How is scanned.
+    scans: Scans,
+    /// How the service is set up.
+    service: Config,
+    /// Where everything is seen from, so that processes with one configuration do the same wherever they begin: the folder
+    /// of the file.
+    folder: PathBuf,
+}
+
+fn asked(args: &ServiceArgs, listen: Option<&str>) -> Result<Asked, Stopped> {
+    let (scans, folder) = scans(args.config.as_deref()).or_stop(Exit::Usage)?;
+    let table = scans.file.as_deref().map(table).transpose().or_stop(Exit::Usage)?.unwrap_or_default();
+    let service = config(args, listen, table)?;
+    Ok(Asked { scans, service, folder })
+}
+
+/// How is scanned, as seen from the folder of the configuration.
+fn scans(named: Option<&Path>) -> anyhow::Result<(Scans, PathBuf)> {
+    let scans = configured(named, &[])?;
+    let Some(file) = &scans.file else { return Ok((scans, current_dir().unwrap_or_default())) };
+    let file = absolute(file).with_context(|| format!("cannot find {}", file.display()))?;
+    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    let origins =
+        Origins { file: Some(&file), folder: &folder, environment: &|name| var_os(name), flags: &[] };
+    Ok((merge(&origins)?, folder))
+}
+
+/// What `table`, the environment and what was typed say of the service.
+fn config(args: &ServiceArgs, listen: Option<&str>, table: Table) -> Result<Config, Stopped> {
     let variable = |name: &str| var_os(name).filter(|value| !value.is_empty());
     let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
     let table = Table {
@@ -117,11 +145,12 @@ fn kept(config: &Config) -> anyhow::Result<(Arc<Store>, Cache)> {
 }
 
 /// A service that scans as the settings say.
-fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> {
+fn service(asked: Asked) -> Result<Arc<Service>, Stopped> {
+    let Asked { scans, service: config, folder } = asked;
     // One login is for one registry.
     let registries: Vec<Input> =
         config.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
-    let mut job = Job::new((args.config.as_deref(), &[]), &registries, false)?;
+    let mut job = Job::within(&folder, scans, &registries, false)?;
     if job.settings.jobs == 0 {
         // There are as many workers as cores, and each needs one.
         job.settings.jobs = 1;
@@ -129,7 +158,6 @@ fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> 
     job.remote.reach = Some(config.reach.clone());
     job.remote.retries = job.remote.retries.min(RETRIES);
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
-    let folder = current_dir().unwrap_or_default();
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
     report.tool.fingerprint_key = Some(job.fingerprint_key.check());
     let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
@@ -140,14 +168,64 @@ fn service(args: &ServiceArgs, config: Config) -> Result<Arc<Service>, Stopped> 
     Service::new(Surroundings { config, store, scanner, report, judge, log, host }).or_stop(Exit::Failed)
 }
 
-/// What hides and judges findings, as the settings say. It is another one if a list has changed, or what fails.
+/// What hides and judges findings, as the settings say.
 fn judge(job: &mut Job, folder: &Path) -> anyhow::Result<Judge> {
-    let mut source = Vec::new();
-    for list in ignore_files(&job.settings, folder).iter().chain(&job.settings.baselines) {
-        // What cannot be read ended the start already.
-        source.extend(super::suppress::read(list, LARGEST_BASELINE)?);
-    }
+    let files = lists(&job.settings, folder);
+    let source = source(&files, job)?;
     let (lists, policy) = job.take_lists();
-    source.extend(format!("{} {} {:?}", lists.inline, lists.show_known, policy.rules()).into_bytes());
-    Ok(Judge::new(&source, lists, policy))
+    let files = files.iter().map(|file| file.display().to_string()).collect();
+    Ok(Judge::new(&source, lists, policy).read_from(files))
+}
+
+/// The same for who judges alike: what stands in the lists and in the rules, and not where they are.
+fn source(files: &[PathBuf], job: &Job) -> anyhow::Result<Vec<u8>> {
+    let mut source = Vec::new();
+    for file in files {
+        // What cannot be read ended the start already.
+        source.extend(Digest::of(&super::suppress::read(file, LARGEST_BASELINE)?).bytes());
+    }
+    let mut rules = job.policy.rules().to_vec();
+    for rule in &mut rules {
+        rule.at = None;
+    }
+    let settings = &job.settings;
+    let inline = !settings.no_ignore && !settings.no_inline_ignore;
+    let show_known = settings.fail_on_new || job.policy.asks_for_known();
+    source.extend(format!("{inline} {show_known} {rules:?}").into_bytes());
+    Ok(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IGNORE: &str = "[[ignore]]\nrule = \"jwt\"\nreason = \"of the tests\"\n";
+
+    /// The lists that a service with the configuration in `folder` has, and what it judges by.
+    fn judged(folder: &Path, policy: &str, ignore: &str) -> (Vec<PathBuf>, Vec<u8>) {
+        let file = folder.join("layersift.toml");
+        std::fs::write(&file, policy).unwrap();
+        std::fs::write(folder.join(".layersiftignore"), ignore).unwrap();
+        let (scans, seen_from) = scans(Some(&file)).unwrap();
+        assert_eq!(seen_from, folder);
+        let Ok(job) = Job::within(&seen_from, scans, &[], false) else { panic!("it is right") };
+        let files = lists(&job.settings, &seen_from);
+        let source = source(&files, &job).unwrap();
+        (files, source)
+    }
+
+    #[test]
+    fn lists_beside_the_configuration_count_and_it_does_not_matter_where_it_stands() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let deep = other.path().join("a/b");
+        std::fs::create_dir_all(&deep).unwrap();
+        let rule = "[[policy.rule]]\nname = \"low\"\naction = \"pass\"\nseverity = \"low\"\n";
+        let (files, source) = judged(one.path(), rule, IGNORE);
+        assert_eq!(files, [one.path().join(".layersiftignore")]);
+        let moved = format!("# Moved.\n\n{rule}");
+        assert_eq!(judged(&deep, &moved, IGNORE).1, source);
+        assert_ne!(judged(&deep, &moved, &IGNORE.replace("jwt", "aws-*")).1, source);
+        assert_ne!(judged(&deep, &moved.replace("pass", "warn"), IGNORE).1, source);
+        assert_ne!(judged(&deep, &format!("no-ignore = true\n{moved}"), IGNORE).1, source);
+    }
 }

@@ -67,6 +67,14 @@ pub(crate) fn today() -> Date {
     day_of(SystemTime::now())
 }
 
+/// The files in which [`suppressions`] finds what they are: ignore files, then baselines.
+pub(crate) fn lists(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
+    if settings.no_ignore {
+        return Vec::new();
+    }
+    ignore_files(settings, folder).into_iter().chain(settings.baselines.iter().cloned()).collect()
+}
+
 pub(crate) fn ignore_files(settings: &Settings, folder: &Path) -> Vec<PathBuf> {
     if !settings.ignore_files.is_empty() {
         return settings.ignore_files.clone();

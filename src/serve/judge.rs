@@ -25,6 +25,8 @@ pub struct Judge {
     source: Digest,
     lists: Suppressions,
     policy: Policy,
+    /// The files with the lists, for the log.
+    files: Vec<String>,
     /// As they are on the day that was last asked for.
     today: Mutex<Option<Arc<Today>>>,
 }
@@ -47,7 +49,17 @@ const DECISIONS: &str = "decisions";
 impl Judge {
     /// One that hides what `lists` say and judges by `policy`; `source` is what both were read from.
     pub fn new(source: &[u8], lists: Suppressions, policy: Policy) -> Self {
-        Self { source: Digest::of(source), lists, policy, today: Mutex::default() }
+        Self { source: Digest::of(source), lists, policy, files: Vec::new(), today: Mutex::default() }
+    }
+
+    /// The same, whose lists were read from `files`: the log names them.
+    #[must_use]
+    pub fn read_from(self, files: Vec<String>) -> Self {
+        Self { files, ..self }
+    }
+
+    pub(super) fn files(&self) -> &[String] {
+        &self.files
     }
 
     /// As it is now.

@@ -55,6 +55,7 @@ impl fmt::Debug for Log {
 fn safe(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(printable(&text).into_owned()),
+        Value::Array(items) => Value::Array(items.into_iter().map(safe).collect()),
         other => other,
     }
 }

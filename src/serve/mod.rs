@@ -179,7 +179,8 @@ impl Service {
         let own: std::io::Result<Vec<JoinHandle<()>>> =
             (0..self.config.workers).map(|_| self.start(Self::work)).collect();
         let fields = json!({
-            "workers": self.config.workers, "settings": self.crew.settings, "worker": self.crew.worker.as_str()
+            "workers": self.config.workers, "settings": self.crew.settings, "worker": self.crew.worker.as_str(),
+            "lists": self.judge.files(),
         });
         self.log.info("begun", fields);
         let answered = own.and_then(|own| {
