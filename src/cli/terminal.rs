@@ -65,7 +65,13 @@ pub(crate) fn inform(message: &str) {
 
 fn say(kind: &str, style: Style, message: &str) {
     // A reader who closed standard error has no use for the message.
-    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {}", unobeyed(&printable(message)));
+    let _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {}", unobeyed(&in_lines(message)));
+}
+
+/// The lines of `message`, each of which is made safe by itself. Those behind the first are set in, so that none looks like
+/// a message of its own.
+fn in_lines(message: &str) -> String {
+    message.split('\n').map(printable).collect::<Vec<_>>().join("\n  ")
 }
 
 /// By the locale, as terminals have no way to tell (POSIX, 8.2: `LC_ALL` wins over `LC_CTYPE` over `LANG`).
@@ -77,5 +83,19 @@ pub(crate) fn shows_unicode() -> bool {
             locale.contains("utf-8") || locale.contains("utf8")
         }
         None => cfg!(not(unix)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_several_lines_stays_one() {
+        assert_eq!(
+            in_lines("one\ntwo\u{1b}[2J\rthree"),
+            format!("one\n  {}", printable("two\u{1b}[2J\rthree"))
+        );
+        assert!(!in_lines("two\u{1b}[2J\rthree").contains(['\u{1b}', '\r']));
     }
 }

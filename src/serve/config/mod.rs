@@ -231,7 +231,11 @@ impl Table {
         let mut sweeps = Vec::new();
         for (table, allowed) in self.registry.iter().zip(registries) {
             let every = sweep::every(table.sweep.as_deref().or(self.sweep.every.as_deref()));
-            let every = every.map_err(|why| fault(format!("serve.sweep: {}: {why}", allowed.name))).ok();
+            let key = match table.sweep {
+                Some(_) => format!("serve.registry {}: sweep", allowed.name),
+                None => "serve.sweep.every".to_owned(),
+            };
+            let every = every.map_err(|why| fault(format!("{key}: {why}"))).ok();
             sweeps.push((allowed.name.clone(), every.flatten()));
         }
         sweeps

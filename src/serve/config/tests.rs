@@ -73,9 +73,9 @@ fn each_fault_of_what_the_service_does_by_itself_is_told() {
     let first = |text: &str| check(&format!("{text}\n{LEAST}")).unwrap_err();
     let notify = |text: &str| with(&format!("[[notify]]\nname = 'n'\nurl-env = 'URL'\n{text}"));
     for (told, part) in [
-        (with("sweep = '1w'"), "`1w` is no time"),
+        (with("sweep = '1w'"), "serve.registry r.example: sweep: `1w` is no time"),
         (with("sweep = '1m'\nleads-to = ['a/b']"), "`a/b` is no host"),
-        (with("[sweep]\nevery = 'often'"), "`often` is no time"),
+        (with("[sweep]\nevery = 'often'"), "serve.sweep.every: `often` is no time"),
         (with("[sweep]\nrequests-per-second = 0"), "from 1 to 1000"),
         (notify("kind = 'pager'"), "there is no kind `pager`: there are webhook, cloudevents"),
         (notify("kind = 'webhook'"), "say where its secret is"),
