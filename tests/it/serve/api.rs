@@ -227,7 +227,8 @@ fn every_answer_is_as_described() {
         assert!(status < 300 || path.contains("/jobs/{id}"), "{method} {path}: {status} {answer}");
         seen += usize::from(answer["items"].as_array().is_none_or(|items| !items.is_empty()));
     }
-    assert!(seen >= all.len() - 6, "{seen} of {} have something to compare", all.len());
+    // Jobs may be done already, and lists of what was changed are asked for before something is.
+    assert!(seen >= all.len() - 8, "{seen} of {} have something to compare", all.len());
 }
 
 #[test]
