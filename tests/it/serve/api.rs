@@ -198,10 +198,9 @@ fn every_answer_is_as_described() {
     };
     let layer =
         service.get("/api/v1/images/1/report")["image"]["manifests"][0]["layers"][0]["digest"].clone();
-    let mut seen = 0;
     let mut all = operations(&document);
-    // What deletes comes last.
-    all.sort_by_key(|(method, ..)| method == "DELETE");
+    // What is changed stands in lists that are asked for after it, and what deletes comes last.
+    all.sort_by_key(|(method, ..)| ["POST", "GET", "DELETE"].iter().position(|known| known == method));
     for (method, path, operation) in &all {
         let given = match path.as_str() {
             path if path.contains("/jobs/{id}") => path.replace("{id}", "99"),
@@ -225,10 +224,10 @@ fn every_answer_is_as_described() {
         jsonschema::validate(&schema, &answer)
             .unwrap_or_else(|error| panic!("{method} {path}: {error} {answer}"));
         assert!(status < 300 || path.contains("/jobs/{id}"), "{method} {path}: {status} {answer}");
-        seen += usize::from(answer["items"].as_array().is_none_or(|items| !items.is_empty()));
+        let empty = answer["items"].as_array().is_some_and(Vec::is_empty);
+        // Jobs may be done already.
+        assert!(!empty || path.ends_with("/jobs"), "{method} {path} has nothing to compare");
     }
-    // Jobs may be done already, and lists of what was changed are asked for before something is.
-    assert!(seen >= all.len() - 8, "{seen} of {} have something to compare", all.len());
 }
 
 #[test]
