@@ -27,6 +27,8 @@ struct Position {
     /// The next page of repositories, and whether there is none any more.
     catalog: Option<String>,
     listed: bool,
+    /// Pages of repositories that were asked for.
+    pages: u32,
     /// Repositories that are still to be looked through.
     waiting: Vec<String>,
     current: Option<Current>,
@@ -45,12 +47,16 @@ struct Current {
     began: i64,
     /// The page of tags, and how many of its tags are done.
     page: Option<String>,
+    pages: u32,
     done: usize,
     missed: bool,
 }
 
 /// Names that are asked for at once: repositories, and tags.
 const PAGE: (usize, usize) = (100, 500);
+
+/// Pages of one list: a registry whose pages lead in a circle is not followed for ever.
+const PAGES: u32 = 20_000;
 
 /// Tags of a piece.
 const PIECE: usize = 100;
@@ -94,6 +100,13 @@ fn repositories(service: &Service, job: &Job, allowed: &Allowed, mut position: P
         // All are named, so that nobody has to be asked.
         (position.waiting, position.listed) = (globs.clone(), true);
     } else {
+        position.pages += 1;
+        if position.pages > PAGES {
+            return Err(final_one(format!(
+                "{} lists repositories on more than {PAGES} pages",
+                position.registry
+            )));
+        }
         thread::sleep(service.config.pause);
         let walk = Walk::through_registry(&position.registry, service.scanner.remote());
         let page = walk.and_then(|walk| walk.repositories(position.catalog.as_deref(), PAGE.0));
@@ -151,7 +164,12 @@ fn tags(service: &Service, job: &Job, mut position: Position) -> Done {
     current.done += done;
     position.missed |= current.missed;
     if current.done >= page.names.len() {
-        (current.page, current.done) = (page.next, 0);
+        (current.page, current.done, current.pages) = (page.next, 0, current.pages + 1);
+        if current.pages > PAGES {
+            let reason = format!("its tags are on more than {PAGES} pages");
+            missed(service, &position.registry, &current.repository, &reason);
+            (current.page, current.missed, position.missed) = (None, true, true);
+        }
         if current.page.is_none() {
             return whole(service, job, &images, &current, &position);
         }
