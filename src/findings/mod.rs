@@ -5,6 +5,7 @@
 
 mod condition;
 mod fix;
+mod missed;
 mod origin;
 pub mod policy;
 mod redact;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::condition::{Images, Subject};
 pub use self::fix::{Credential, Way, fix, ways};
+pub use self::missed::missed;
 pub use self::origin::Origin;
 use self::policy::{Judgement, Verdict};
 pub use self::redact::{Redactor, SHORTEST_IN_PATH};
