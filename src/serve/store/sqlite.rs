@@ -40,6 +40,9 @@ struct Writer {
 /// What became of a batch, when it has ended.
 type End = Arc<OnceLock<Result<(), StoreError>>>;
 
+/// What became of one member: as it says, or a panic.
+type Outcome = std::thread::Result<Result<(), StoreError>>;
+
 struct Batch {
     end: End,
     members: usize,
@@ -129,12 +132,9 @@ impl Sqlite {
             return writer.light.alone(work);
         }
         let end = writer.join()?;
-        let done = catch_unwind(AssertUnwindSafe(|| writer.member(work)));
-        if !matches!(done, Ok(Ok(()))) && writer.durable.connection.is_autocommit() {
-            // The whole batch was undone, as it is when the disk is full.
-            let why = StoreError::passing("what was done at the same time failed");
-            let why = done.as_ref().map_or(why.clone(), |done| done.clone().err().unwrap_or(why));
-            writer.end(Err(why));
+        let (done, whole) = writer.member(work);
+        if let Err(why) = whole {
+            writer.undo(why);
             self.ended.notify_all();
         }
         let members = writer.batch.as_ref().map_or(0, |batch| batch.members);
@@ -176,23 +176,39 @@ impl Writer {
             batch.members += 1;
             return Ok(Arc::clone(&batch.end));
         }
-        self.durable.run("BEGIN IMMEDIATE")?;
+        self.durable.begin()?;
         let end = End::default();
         self.batch = Some(Batch { end: Arc::clone(&end), members: 1 });
         Ok(end)
     }
 
-    /// Does `work` within the batch; what fails leaves nothing behind.
-    fn member(&mut self, work: Work<'_>) -> Result<(), StoreError> {
-        self.durable.run("SAVEPOINT member")?;
+    /// Does `work` within the batch; what fails leaves nothing behind. Second, why the whole batch is to be undone, if it is:
+    /// the database did so, as it does when the disk is full, or it cannot undo this member alone.
+    fn member(&mut self, work: Work<'_>) -> (Outcome, Result<(), StoreError>) {
+        if let Err(error) = self.durable.run("SAVEPOINT member") {
+            return (Ok(Err(error.clone())), self.durable.still_open(&error));
+        }
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut Open(&mut self.durable))));
-        if !matches!(done, Ok(Ok(()))) && !self.durable.connection.is_autocommit() {
-            self.durable.run("ROLLBACK TO member")?;
-        }
+        let undo = match &done {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.clone()),
+            Err(_) => Some(StoreError::passing("what was done at the same time failed")),
+        };
+        let whole = undo.map_or(Ok(()), |why| {
+            self.durable.still_open(&why)?;
+            self.durable.run("ROLLBACK TO member")
+        });
+        let whole = whole.and_then(|()| self.durable.run("RELEASE member"));
+        (done, whole)
+    }
+
+    /// Ends the batch with nothing of it being done. All of its members may try again.
+    fn undo(&mut self, why: StoreError) {
         if !self.durable.connection.is_autocommit() {
-            self.durable.run("RELEASE member")?;
+            // If not even that can be done, whoever begins the next batch tries it again.
+            let _ = self.durable.run("ROLLBACK");
         }
-        done.unwrap_or_else(|panic| resume_unwind(panic))
+        self.end(Err(StoreError { passing: true, ..why }));
     }
 
     fn commit(&mut self) -> Result<(), StoreError> {
@@ -231,10 +247,23 @@ impl Known {
         run().map(drop).map_err(|error| failed(&error))
     }
 
+    /// Begins a transaction. A reader that turns writer may have to give up; who begins as a writer waits its turn.
+    fn begin(&self) -> Result<(), StoreError> {
+        if !self.connection.is_autocommit() {
+            // What is open still could not be undone when it ended.
+            self.run("ROLLBACK")?;
+        }
+        self.run("BEGIN IMMEDIATE")
+    }
+
+    /// Whether the transaction is there still, in which `error` happened.
+    fn still_open(&self, error: &StoreError) -> Result<(), StoreError> {
+        if self.connection.is_autocommit() { Err(error.clone()) } else { Ok(()) }
+    }
+
     /// Does `work` in a transaction of its own.
     fn alone(&mut self, work: Work<'_>) -> Result<(), StoreError> {
-        // A reader that turns writer may have to give up; who begins as a writer waits its turn.
-        self.run("BEGIN IMMEDIATE")?;
+        self.begin()?;
         let done = catch_unwind(AssertUnwindSafe(|| work(&mut Open(self))));
         let committed = if matches!(done, Ok(Ok(()))) { self.run("COMMIT") } else { Ok(()) };
         if !self.connection.is_autocommit() {
@@ -304,3 +333,6 @@ fn failed(error: &rusqlite::Error) -> StoreError {
     );
     StoreError { message: error.to_string(), passing }
 }
+
+#[cfg(test)]
+mod tests;
