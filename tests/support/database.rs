@@ -1,4 +1,5 @@
-//! A real `PostgreSQL` server on this machine, of Debian's package, with nothing of the system's own clusters.
+//! A real `PostgreSQL` server on this machine, of Debian's package, with nothing of the system's own clusters. The tests of the
+//! library share it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::registry::{certificates, free_address, run};
+use super::machine::{certificates, free_address, run};
 
 /// A database server that ends with this.
 pub(crate) struct Database {
@@ -63,6 +64,19 @@ impl Database {
             Self { child, folder, programs, url: format!("postgres://test@127.0.0.1:{port}/postgres") };
         this.wait();
         this
+    }
+
+    /// Lets it run for as long as this program does, and removes it then. Its address.
+    #[allow(dead_code, reason = "for the tests of the library")]
+    pub(crate) fn outlive(self) -> String {
+        let script = "read -r _; while [ -e data/postmaster.pid ]; do sleep 0.1; done; rm -r \"$PWD\"";
+        let mut command = Command::new("bash");
+        command.args(["-c", script]).current_dir(self.folder.path()).stdin(Stdio::piped());
+        // Both end with their standard input, which ends with this program.
+        std::mem::forget(command.spawn().unwrap());
+        let url = self.url.clone();
+        std::mem::forget(self);
+        url
     }
 
     /// Has it speak TLS, too; the file of the authority of its certificate.

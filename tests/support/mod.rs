@@ -17,6 +17,7 @@ pub(crate) mod front;
 pub(crate) mod human;
 pub(crate) mod image;
 pub(crate) mod layer;
+pub(crate) mod machine;
 pub(crate) mod noise;
 pub(crate) mod registry;
 pub(crate) mod scanner;
