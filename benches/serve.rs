@@ -211,7 +211,6 @@ fn scanned(number: usize) -> Scanned {
         if layer < LAYERS - 1 { (number / 50) * LAYERS + layer } else { number * LAYERS + layer }
     };
     let found = |finding: usize| Found {
-        image: 0,
         fingerprint: digest("finding", number / 10 * FINDINGS + finding).replace("sha256:", ""),
         rule: "github-pat".to_owned(),
         name: "GitHub personal access token (classic)".to_owned(),
@@ -220,15 +219,12 @@ fn scanned(number: usize) -> Scanned {
         redacted: "ghp_…".to_owned(),
         place: format!("layer {finding}: /srv/app/config/production/settings-{number}.yaml, line 12"),
         places: 1,
-        first_seen: 0,
-        decision: None,
-        decided: None,
-        open: true,
+        ..Found::default()
     };
     Scanned {
         findings: (0..FINDINGS).map(found).collect(),
         layers: (0..LAYERS).map(|at| (digest("layer", layer(at)), digest("diff", layer(at)))).collect(),
-        report: noise(number, REPORT),
+        report: Some(noise(number, REPORT)),
         ..Scanned::default()
     }
 }

@@ -22,11 +22,30 @@ use crate::stream::read_bounded;
 /// The version of the document around the report.
 const KEPT: &str = "layersift.kept/v1";
 
-/// Bytes of the largest document that is read.
+/// Bytes of the largest document that is written and read.
 pub const LARGEST: u64 = 256 << 20;
 
 /// Level of the compression.
 const LEVEL: i32 = 3;
+
+/// Why an outcome is not kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// It has more bytes than would be read.
+    #[error("it has more than {LARGEST} bytes")]
+    TooLarge,
+    /// It cannot be packed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Passes on so many bytes, and fails with the next one.
+struct Bounded<W> {
+    out: W,
+    room: u64,
+    full: bool,
+}
 
 /// An outcome, and what of its run is not in it.
 #[derive(Debug, Clone, Default)]
@@ -57,11 +76,19 @@ struct MarkAt {
 }
 
 impl Kept {
-    /// Writes it as JSON in zstd.
-    pub fn pack(&self) -> io::Result<Vec<u8>> {
-        let mut packer = zstd::Encoder::new(Vec::new(), LEVEL)?;
-        self.write(&mut packer)?;
-        packer.finish()
+    /// Writes it as JSON in zstd, of at most [`LARGEST`] bytes, which is as much as [`Kept::unpack`] reads.
+    pub fn pack(&self) -> Result<Vec<u8>, PackError> {
+        self.pack_within(LARGEST)
+    }
+
+    fn pack_within(&self, room: u64) -> Result<Vec<u8>, PackError> {
+        let mut out = Bounded { out: zstd::Encoder::new(Vec::new(), LEVEL)?, room, full: false };
+        let written = self.write(&mut out);
+        if out.full {
+            return Err(PackError::TooLarge);
+        }
+        written?;
+        Ok(out.out.finish()?)
     }
 
     /// Reads what [`Kept::pack`] wrote, now or in an earlier version. Holds at most [`LARGEST`] bytes of it at a time.
@@ -99,6 +126,22 @@ impl Kept {
             report: Report::new(&self.outcome, &options),
         };
         escape::line(out, &document)
+    }
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.full |= bytes.len() as u64 > self.room;
+        if self.full {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let written = self.out.write(bytes)?;
+        self.room -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

@@ -4,19 +4,21 @@
 //! so that what was changed counts for images that were scanned long ago. What is searched for in the database was judged
 //! when it was put there, and is judged anew by a job when a list, the policy or the day has changed.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::Service;
-use super::store::{Found, Scanned, StoreError};
+use super::store::{Found, LastScan, Scanned, StoreError};
 use crate::digest::Digest;
 use crate::findings::policy::Policy;
-use crate::findings::suppress::{Baseline, Date, Suppressions, day_of};
-use crate::findings::{Finding, Outcome};
+use crate::findings::suppress::{Baseline, Date, Suppressed, Suppressions, day_of};
+use crate::findings::{Finding, Outcome, missed};
 use crate::image::Image;
-use crate::report::kept::{Kept, KeptError};
+use crate::report::kept::{Kept, KeptError, LARGEST, PackError};
 use crate::report::{Format, describe};
 use crate::scan::unread;
+use crate::source::registry::Reference;
 
 /// The lists and the policy of a configuration.
 #[derive(Debug)]
@@ -113,7 +115,13 @@ pub(super) enum NotKept {
     /// What is kept cannot be read.
     #[error("what is kept of this image cannot be read: {0}; have it scanned again")]
     Kept(#[from] KeptError),
-    /// A format cannot be written.
+    /// There is no report of it.
+    #[error(
+        "the report of this image has more than {LARGEST} bytes, and so is not kept: its findings are listed here; to have a \
+         report of it scan it with `layersift scan`"
+    )]
+    TooLarge,
+    /// It cannot be packed, or a format cannot be written.
     #[error("the report cannot be written: {0}")]
     Written(#[from] std::io::Error),
 }
@@ -121,7 +129,10 @@ pub(super) enum NotKept {
 impl Service {
     /// What is kept of the image of that number, with all that is hidden of it and how it is judged now.
     pub(super) fn kept(&self, image: i64) -> Result<Option<Kept>, NotKept> {
-        let Some(packed) = self.store.report(image)? else { return Ok(None) };
+        let Some(last) = self.store.last_scan(image)? else { return Ok(None) };
+        let Some(packed) = last.report else {
+            return if last.too_large { Err(NotKept::TooLarge) } else { Ok(None) };
+        };
         let decided = self.store.dismissed_of(image)?;
         let mut kept = Kept::unpack(&packed)?;
         let decided = (!decided.is_empty()).then(|| Baseline::with(DECISIONS, decided));
@@ -137,33 +148,107 @@ impl Service {
         Ok(Some(out))
     }
 
-    /// What is kept of what a scan yielded, and what is searched for of it.
-    pub(super) fn to_keep(&self, outcome: Outcome, began: SystemTime) -> std::io::Result<Scanned> {
+    /// What is kept of what a scan of `image` yielded, and what is searched for of it.
+    pub(super) fn to_keep(
+        &self,
+        image: &Reference,
+        outcome: Outcome,
+        began: SystemTime,
+    ) -> Result<Scanned, NotKept> {
+        // A scan that looked everywhere needs to know nothing of the one before it.
+        let before = if outcome.has_gaps() { self.store.scan_before(image)? } else { None };
+        let earlier = before.as_ref().map(Earlier::read).unwrap_or_default();
+        let unseen = missed(&outcome, earlier.findings);
         let times = Some((began, SystemTime::now()));
-        let mut kept = Kept { outcome, tool: self.report.tool.clone(), times };
-        let report = kept.pack()?;
+        let tool = self.report.tool.clone();
+        let packed = unseen_report(&unseen)?;
+        let mut kept = Kept { outcome, tool, times };
+        let report = kept.pack();
         let today = self.judge.today();
-        today.apply(&mut kept.outcome, None);
-        Ok(Scanned { report, ..scanned(&kept.outcome, &today) })
+        let mut scanned = scanned(&mut kept.outcome, unseen, &today);
+        scanned.known.extend(earlier.known);
+        let report = match report {
+            Ok(report) => Some(report),
+            Err(PackError::TooLarge) => None,
+            Err(PackError::Io(error)) => return Err(error.into()),
+        };
+        Ok(Scanned { report, unseen: packed, before: before.map(|before| before.when), ..scanned })
     }
 
     /// Judges one image anew; false if there is nothing of it any more, or something newer.
     pub(super) fn judge_anew(&self, image: i64, today: &Today) -> Result<bool, NotKept> {
-        let Some((when, packed)) = self.store.last_scan(image)? else { return Ok(false) };
-        let mut kept = Kept::unpack(&packed)?;
-        today.apply(&mut kept.outcome, None);
-        Ok(self.store.judged((image, when), &scanned(&kept.outcome, today))?)
+        let Some(LastScan { when, report: Some(packed), unseen, .. }) = self.store.last_scan(image)? else {
+            return Ok(false);
+        };
+        let unseen = unseen.as_deref().map(Kept::unpack).transpose();
+        let (mut kept, unseen) = match Kept::unpack(&packed).and_then(|kept| Ok((kept, unseen?))) {
+            Ok(read) => read,
+            Err(error) => {
+                // Not to be tried again before something changes.
+                self.store.not_judged((image, when), today.name())?;
+                return Err(error.into());
+            }
+        };
+        let unseen = unseen.map(|unseen| unseen.outcome.findings).unwrap_or_default();
+        Ok(self.store.judged((image, when), &scanned(&mut kept.outcome, unseen, today))?)
     }
 }
 
-/// What is searched for of an outcome.
-fn scanned(outcome: &Outcome, today: &Today) -> Scanned {
+/// What scans of an image before this one found, as far as that is kept.
+#[derive(Default)]
+struct Earlier {
+    findings: Vec<Finding>,
+    /// The fingerprints of all of them.
+    known: BTreeSet<String>,
+}
+
+impl Earlier {
+    /// All that is kept. What cannot be read any more is as if it were not known, and then stays as it is.
+    fn read(last: &LastScan) -> Self {
+        let packed = [&last.report, &last.unseen].into_iter().flatten();
+        let mut all = Self::default();
+        for Kept { outcome, .. } in packed.filter_map(|packed| Kept::unpack(packed).ok()) {
+            let suppressed = outcome.suppression.findings.into_iter().map(|suppressed| suppressed.finding);
+            let findings = outcome.findings.into_iter().chain(suppressed);
+            let new = findings.filter(|found| all.known.insert(found.fingerprint.to_string()));
+            all.findings.extend(new.collect::<Vec<_>>());
+        }
+        all
+    }
+}
+
+/// Findings that the last scan missed, as they are kept beside its report.
+fn unseen_report(unseen: &[Finding]) -> Result<Option<Vec<u8>>, NotKept> {
+    if unseen.is_empty() {
+        return Ok(None);
+    }
+    let outcome = Outcome { findings: unseen.to_vec(), ..Outcome::default() };
+    match (Kept { outcome, ..Kept::default() }).pack() {
+        Ok(packed) => Ok(Some(packed)),
+        // Without it they stay as they are.
+        Err(PackError::TooLarge) => Ok(None),
+        Err(PackError::Io(error)) => Err(error.into()),
+    }
+}
+
+/// What is searched for of an outcome, and of what earlier scans found where it has gaps.
+fn scanned(outcome: &mut Outcome, unseen: Vec<Finding>, today: &Today) -> Scanned {
+    let missed: BTreeSet<String> = unseen.iter().map(|finding| finding.fingerprint.to_string()).collect();
+    outcome.findings.extend(unseen);
+    let suppressed = outcome.suppression.findings.iter().map(|suppressed| &suppressed.finding);
+    let known = outcome.findings.iter().chain(suppressed).map(|found| found.fingerprint.to_string());
+    let known = known.collect();
+    today.apply(outcome, None);
+    let whole = outcome.suppression.findings.iter().filter(|suppressed| !suppressed.partly);
+    let all = outcome.findings.iter().map(found).chain(whole.map(ignored));
+    let all = all.map(|found| Found { unseen: missed.contains(&found.fingerprint), ..found });
     let digest = |digest: Option<Digest>| digest.map_or_else(String::new, |digest| digest.to_string());
     let layers = |image: &'_ Image| {
         image.layers.iter().map(|layer| (digest(layer.digest), digest(layer.diff_id))).collect::<Vec<_>>()
     };
     Scanned {
-        findings: outcome.findings.iter().map(found).collect(),
+        findings: all.collect(),
+        known,
         layers: outcome.images.iter().flat_map(layers).collect(),
         manifests: outcome.images.iter().map(|image| digest(image.manifest)).collect(),
         gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
@@ -171,6 +256,12 @@ fn scanned(outcome: &Outcome, today: &Today) -> Scanned {
         judged: today.name().to_owned(),
         ..Scanned::default()
     }
+}
+
+/// One that is hidden wherever it stands.
+fn ignored(suppressed: &Suppressed) -> Found {
+    let by = suppressed.causes.first().map_or("ignore-file", |cause| cause.by.as_str());
+    Found { ignored: Some(by.to_owned()), ..found(&suppressed.finding) }
 }
 
 fn found(finding: &Finding) -> Found {

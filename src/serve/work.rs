@@ -14,7 +14,7 @@ use super::forget;
 use super::judge::NotKept;
 use super::messages;
 use super::metrics::Counter;
-use super::store::{Failed, Job, Kind, Lost, Scanned, StoreError, Unreachable, Wanted};
+use super::store::{Failed, Job, Kind, Lost, Outdated, Scanned, StoreError, Unreachable, Wanted};
 use super::sweep;
 use super::watched::Watch;
 use crate::scan::{GivenUp, Layer, Mapping, Progress, ScanError};
@@ -92,6 +92,7 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Forget => forget::forget(service, job),
         Kind::Sweep => sweep::sweep(service, job),
         Kind::Message => messages::send(service, job),
+        Kind::Decide => decide(service, job),
     });
     let done = std::panic::catch_unwind(attempt);
     let done = done.unwrap_or_else(|_| Err(may_pass("the program failed; please report this")));
@@ -163,11 +164,14 @@ fn image(service: &Service, job: &Job) -> Done {
     let given_up: GivenUp = given_up.collect();
     let began = SystemTime::now();
     let outcome = service.scanner.join(&input, &given_up, &service.metrics)?;
-    let scanned = service.to_keep(outcome, began);
-    let scanned = scanned.map_err(|error| may_pass(format!("what was found cannot be kept: {error}")))?;
+    let scanned = service.to_keep(&reference, outcome, began).map_err(|error| match error {
+        NotKept::Store(error) => error.into(),
+        error => may_pass(format!("what was found cannot be kept: {error}")),
+    })?;
     let scanned = Scanned { lacks: lacks.into_iter().map(|layer| layer.name).collect(), ..scanned };
     service.metrics.add(Counter::Images, 1);
-    service.metrics.add(Counter::Findings, scanned.findings.len() as u64);
+    let shown = scanned.findings.iter().filter(|found| found.ignored.is_none() && !found.unseen);
+    service.metrics.add(Counter::Findings, shown.count() as u64);
     service.metrics.add(Counter::Gaps, scanned.gaps.unsigned_abs());
     let done = service.store.scanned((job, worker), &reference, settings, &scanned)?;
     if done.is_ok() && job.priority >= PUSHED {
@@ -231,9 +235,10 @@ fn judge(service: &Service, job: &Job) -> Done {
         let why = "it is for a worker with other lists or another policy than this one has";
         return Err(may_pass(why));
     }
-    let mut after = 0;
-    while let Some(image) = service.store.judged_otherwise(today.name(), after, 1)?.pop() {
-        after = image;
+    let mut after = Outdated::default();
+    while let Some(outdated) = service.store.judged_otherwise(today.name(), &after, 1)?.pop() {
+        let image = outdated.1;
+        after = outdated;
         match service.judge_anew(image, &today) {
             Ok(_) => {}
             Err(NotKept::Store(error)) => return Err(error.into()),
@@ -244,6 +249,13 @@ fn judge(service: &Service, job: &Job) -> Done {
         }
     }
     Ok(service.store.done(job, &service.crew.worker)?)
+}
+
+/// Writes a decision beside the findings that it covers.
+fn decide(service: &Service, job: &Job) -> Done {
+    let number = job.subject.parse().map_err(|_| broken(job))?;
+    service.store.spread(number)?;
+    Ok(service.store.spread_done(job, &service.crew.worker)?)
 }
 
 impl Progress for super::metrics::Metrics {

@@ -75,3 +75,14 @@ fn what_is_none_is_refused() {
     assert!(matches!(Kept::unpack(&packed), Err(KeptError::Damaged(_))));
     assert!(matches!(Kept::unpack(b"nothing"), Err(KeptError::Damaged(_))));
 }
+
+#[test]
+fn what_is_kept_can_be_read_to_its_last_byte() {
+    let kept = kept(sample::full());
+    let text = zstd::decode_all(kept.pack().unwrap().as_slice()).unwrap();
+    let room = text.len() as u64;
+    assert!(Kept::unpack(&kept.pack_within(room).unwrap()).is_ok());
+    for less in [room - 1, room / 2, 0] {
+        assert!(matches!(kept.pack_within(less), Err(PackError::TooLarge)), "{less}");
+    }
+}

@@ -11,9 +11,8 @@ use serde_json::json;
 
 use super::Store;
 use super::audit::{Change, record};
-use super::engine::{Mode, Row, Session, StoreError, list, values};
-use super::findings::count;
-use super::standing::{There, restate};
+use super::engine::{Row, Session, StoreError, list, values};
+use super::spread::spread;
 use crate::findings::suppress::{Date, Item, day, day_of, end_of};
 use crate::source::registry::fits;
 
@@ -113,7 +112,7 @@ pub enum Refused {
 const LONGEST: (usize, usize) = (2_000, 500);
 
 /// A decision that cannot end.
-const FOREVER: i64 = i64::MAX;
+pub(super) const FOREVER: i64 = i64::MAX;
 
 const ROW: &str = "id, fingerprint, kind, scope, until, reason, who, made, rule, redacted";
 
@@ -246,36 +245,20 @@ pub(super) fn counting<'f>(
     Ok(counting)
 }
 
-/// Writes beside all findings of a credential that a decision covers that it is the one that counts.
-fn spread(session: &mut dyn Session, decision: &Decision) -> Result<(), StoreError> {
-    let (id, until) = (decision.id, decision.closed_until());
-    if decision.scope == "*" {
-        let all = "UPDATE findings SET decision = $1, closed_until = $2 WHERE fingerprint = $3";
-        return session.execute(all, values![id, until, &decision.fingerprint]).map(drop);
-    }
-    let repositories =
-        "SELECT DISTINCT registry, repository FROM findings JOIN images ON images.id = findings.image
-        WHERE fingerprint = $1 ORDER BY registry, repository";
-    for row in session.query(repositories, values![&decision.fingerprint])? {
-        let (registry, repository) = (row.text(0), row.text(1));
-        if decision.covers(&format!("{registry}/{repository}")) {
-            let some = "UPDATE findings SET decision = $1, closed_until = $2 WHERE fingerprint = $3
-                AND image IN (SELECT id FROM images WHERE registry = $4 AND repository = $5)";
-            session.execute(some, values![id, until, &decision.fingerprint, &registry, &repository])?;
-        }
-    }
-    Ok(())
+/// The decision of that number.
+pub(super) fn decision(session: &mut dyn Session, number: i64) -> Result<Option<Decision>, StoreError> {
+    let query = format!("SELECT {ROW} FROM decisions WHERE id = $1");
+    Ok(session.first(&query, values![number])?.as_ref().map(row))
 }
 
 impl Store {
-    /// Makes a decision, in the name of `who`.
+    /// Makes a decision, in the name of `who`. If it concerns very many images, a worker has it count in them one after another.
     pub fn decide(&self, who: &str, new: &NewDecision) -> Result<Result<Decision, Refused>, StoreError> {
         if let Err(refused) = new.check(day_of(SystemTime::now())) {
             return Ok(Err(refused));
         }
         let fingerprint = new.fingerprint.to_ascii_lowercase();
-        // A credential may be in very many images.
-        self.transaction(Mode::Long, |session| {
+        self.within(|session| {
             // No scan may keep a finding by what was decided before.
             session.query("{decide}", &[])?;
             let known = "SELECT rule, redacted FROM secrets WHERE fingerprint = $1";
@@ -308,12 +291,6 @@ impl Store {
             };
             made.in_force = made.kind != DecisionKind::Open;
             spread(session, &made)?;
-            restate(session, There::One(&fingerprint))?;
-            count(
-                session,
-                "id IN (SELECT image FROM findings WHERE fingerprint = $1)",
-                values![&fingerprint],
-            )?;
             let told = |decision: &Decision| {
                 let Decision { id, kind, scope, until, reason, .. } = decision;
                 json!({"decision": id, "kind": kind, "scope": scope, "until": until, "reason": reason})
@@ -361,7 +338,8 @@ impl Store {
     pub fn dismissed_of(&self, image: i64) -> Result<Vec<(String, Item)>, StoreError> {
         let query = format!(
             "SELECT {} FROM decisions JOIN findings ON findings.decision = decisions.id
-            WHERE findings.image = $1 AND findings.closed_until > {{now}} ORDER BY decisions.fingerprint",
+            WHERE findings.image = $1 AND findings.closed_until > {{now}} AND findings.ignored IS NULL
+            ORDER BY decisions.fingerprint",
             ROW.split(", ").map(|column| format!("decisions.{column}")).collect::<Vec<_>>().join(", ")
         );
         self.reading(|session| {

@@ -151,9 +151,13 @@ impl Row {
     }
 
     pub(super) fn bytes(&self, column: usize) -> Vec<u8> {
+        self.maybe_bytes(column).unwrap_or_default()
+    }
+
+    pub(super) fn maybe_bytes(&self, column: usize) -> Option<Vec<u8>> {
         match self.0.get(column) {
-            Some(Value::Bytes(bytes)) => bytes.clone(),
-            _ => Vec::new(),
+            Some(Value::Bytes(bytes)) => Some(bytes.clone()),
+            _ => None,
         }
     }
 }

@@ -1,16 +1,12 @@
-//! Images and what was found in them: what is asked to be scanned, what a scan found, and what people ask for.
+//! Images: which are asked to be scanned, and what people ask for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Store;
 use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, Value, like, list, values};
-use super::findings::{Found, keep};
-use super::messages::tell;
-use super::occurrences::{deleted, gather, lead, settle_at};
-use super::queue::{
-    Job, Kind, Lost, New, WorkerId, finish, finish_or_repeat, hold, note_lacks, push, push_image,
-};
+use super::occurrences::{deleted, lead, settle_at};
+use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push, push_image};
 use crate::source::registry::Reference;
 
 /// An image that is to be scanned.
@@ -22,27 +18,6 @@ pub struct Wanted<'w> {
     pub settings: &'w str,
     /// More comes first.
     pub priority: i64,
-}
-
-/// What a scan found.
-#[derive(Debug, Clone, Default)]
-pub struct Scanned {
-    /// Findings, each credential once.
-    pub findings: Vec<Found>,
-    /// Digest and `diff_id` of each layer.
-    pub layers: Vec<(String, String)>,
-    /// Digests of the manifests that it has, if it is an index.
-    pub manifests: Vec<String>,
-    /// What was not looked at.
-    pub gaps: i64,
-    /// The jobs of layers that it was joined without, by name.
-    pub lacks: Vec<String>,
-    /// Why something else of it was not read that may be read another time.
-    pub unread: Option<String>,
-    /// What it was judged by: the same for the same lists, policy and day.
-    pub judged: String,
-    /// The outcome, as it is kept.
-    pub report: Vec<u8>,
 }
 
 /// What an image is known by.
@@ -72,7 +47,7 @@ pub struct ImageRow {
     pub scanned: Option<i64>,
     /// Open findings by severity.
     pub totals: Totals,
-    /// Findings that a decision closes.
+    /// Findings that a decision closes, or that a list ignores.
     pub closed: i64,
     /// What the policy makes of the open ones: the worst of `fail`, `warn` and `pass`; none: not scanned yet.
     pub verdict: Option<String>,
@@ -319,88 +294,6 @@ impl Store {
         })
     }
 
-    /// Keeps what a scan of `image` with `settings` found, and notes that its job is done.
-    pub fn scanned(
-        &self,
-        (job, worker): (&Job, &WorkerId),
-        image: &Reference,
-        settings: &str,
-        scanned: &Scanned,
-    ) -> Result<Result<(), Lost>, StoreError> {
-        // What is not whole is to be scanned again when it is told of again.
-        let whole = scanned.lacks.is_empty() && scanned.unread.is_none();
-        let settings = whole.then_some(settings);
-        self.within(|session| {
-            // No decision may be made meanwhile: it would be about what is there now.
-            session.query("{keep}", &[])?;
-            hold(session, &scanned.lacks)?;
-            if !finish_or_repeat(session, job, worker, scanned.unread.as_deref())? {
-                return Ok(Err(Lost));
-            }
-            let update = "UPDATE images SET scanned = {now}, settings = $4, gaps = $5, judged = $6
-                WHERE registry = $1 AND repository = $2 AND digest = $3 RETURNING id";
-            let (name, digest) = (image.name(), image.digest());
-            let Scanned { gaps, judged, .. } = scanned;
-            let row = session
-                .first(update, values![name.domain(), name.path(), digest, settings, *gaps, judged])?;
-            let Some(key) = row.map(|row| key(session, row.int(0))).transpose()?.flatten() else {
-                return Ok(Ok(()));
-            };
-            let report = "INSERT INTO reports (image, report) VALUES ($1, $2)
-                ON CONFLICT (image) DO UPDATE SET report = excluded.report";
-            session.execute(report, values![key.id, scanned.report.clone()])?;
-            note_lacks(session, key.id, &scanned.lacks)?;
-            keep_layers(session, key.id, &scanned.layers)?;
-            keep(session, &key, &scanned.findings)?;
-            let children: Vec<String> =
-                scanned.manifests.iter().filter(|digest| **digest != key.digest).cloned().collect();
-            gather(session, &key, &children)?;
-            let receivers = self.receivers.get().map_or(&[][..], Vec::as_slice);
-            let open = open(session, key.id, &scanned.findings)?;
-            tell(session, receivers, (key.id, image), &open).map(Ok)
-        })
-    }
-
-    /// Puts what was found in an image in the place of what was found before, when what its scan of `when` found was judged
-    /// anew. False, and nothing is changed, if it was scanned again since: that one judged it by itself, or the next round does.
-    pub fn judged(&self, (image, when): (i64, i64), scanned: &Scanned) -> Result<bool, StoreError> {
-        self.within(|session| {
-            session.query("{keep}", &[])?;
-            let Some(key) = key(session, image)? else { return Ok(false) };
-            let update = "UPDATE images SET judged = $2 WHERE id = $1 AND scanned = $3";
-            if session.execute(update, values![image, &scanned.judged, when])? == 0 {
-                return Ok(false);
-            }
-            keep(session, &key, &scanned.findings)?;
-            Ok(true)
-        })
-    }
-
-    /// Numbers of scanned images that were judged by something else than `judged`, above `after`; at most `most`.
-    pub fn judged_otherwise(&self, judged: &str, after: i64, most: usize) -> Result<Vec<i64>, StoreError> {
-        let query =
-            "SELECT id FROM images WHERE id > $1 AND scanned IS NOT NULL AND (judged IS NULL OR judged <> $2)
-            AND EXISTS (SELECT 1 FROM reports WHERE image = images.id) ORDER BY id LIMIT $3";
-        self.reading(|session| {
-            let rows = session.query(query, values![after, judged, most])?;
-            Ok(rows.iter().map(|row| row.int(0)).collect())
-        })
-    }
-
-    /// Has a worker judge all images anew that were judged by something else than `judged`, if there are any.
-    pub fn want_judged(&self, judged: &str) -> Result<bool, StoreError> {
-        if self.judged_otherwise(judged, 0, 1)?.is_empty() {
-            return Ok(false);
-        }
-        let name = format!("judge {judged}");
-        self.within(|session| {
-            let (kind, subject) = (Kind::Judge, judged);
-            let new = New { kind, name: &name, subject, settings: None, priority: 5, host: "" };
-            push(session, new)
-        })?;
-        Ok(true)
-    }
-
     /// Forgets an image and all that was found in it, in the name of `who`; false if there is no such one. Where its
     /// credentials were stays known.
     pub fn delete_image(&self, who: &str, id: i64) -> Result<bool, StoreError> {
@@ -439,21 +332,6 @@ impl Store {
             rows(session, &found)
         })
     }
-
-    /// When the image of that number was last scanned, and the report of that, as it is kept.
-    pub fn last_scan(&self, image: i64) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
-        let query = "SELECT scanned, report FROM images JOIN reports ON image = id WHERE id = $1";
-        self.reading(|session| {
-            let row = session.first(query, values![image])?;
-            Ok(row.map(|row| (row.int(0), row.bytes(1))))
-        })
-    }
-
-    /// The report of the image of that number, as it is kept.
-    pub fn report(&self, image: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        let query = "SELECT report FROM reports WHERE image = $1";
-        self.reading(|session| Ok(session.first(query, values![image])?.map(|row| row.bytes(0))))
-    }
 }
 
 /// Forgets an image, and what is known of it alone.
@@ -463,20 +341,4 @@ pub(super) fn forget(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
     let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3";
     session.execute(tags, values![registry, repository, digest])?;
     session.execute("DELETE FROM images WHERE id = $1", values![*id]).map(drop)
-}
-
-/// Those of the findings of an image that are kept and that no decision closes.
-fn open(session: &mut dyn Session, image: i64, findings: &[Found]) -> Result<Vec<Found>, StoreError> {
-    let open = "SELECT fingerprint FROM findings WHERE image = $1 AND closed_until <= {now}";
-    let open: BTreeSet<String> = session.query(open, values![image])?.iter().map(|row| row.text(0)).collect();
-    Ok(findings.iter().filter(|found| open.contains(&found.fingerprint)).cloned().collect())
-}
-
-fn keep_layers(session: &mut dyn Session, image: i64, layers: &[(String, String)]) -> Result<(), StoreError> {
-    session.execute("DELETE FROM layers WHERE image = $1", values![image])?;
-    for (position, (digest, diff_id)) in layers.iter().enumerate() {
-        let insert = "INSERT INTO layers (image, position, digest, diff_id) VALUES ($1, $2, $3, $4)";
-        session.execute(insert, values![image, position, digest, diff_id])?;
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::engine::{Session, StoreError, values};
 
 /// Statements of each version, the first one first.
-const VERSIONS: &[&[&str]] = &[FIRST, SECOND, THIRD];
+pub(super) const VERSIONS: &[&[&str]] = &[FIRST, SECOND, THIRD, FOURTH];
 
 const FIRST: &[&str] = &[
     // Work to do. `name` says what it is: the same work is there once. `settings` is what a worker has to look for to do
@@ -164,8 +164,56 @@ const THIRD: &[&str] = &[
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 ];
 
+const FOURTH: &[&str] = &[
+    // What ignores a finding, as lists say; and whether the last scan of its image could not look where it is.
+    "ALTER TABLE findings ADD COLUMN ignored TEXT",
+    "ALTER TABLE findings ADD COLUMN unseen BIGINT NOT NULL DEFAULT 0",
+    // Those, as the scans that saw them told of them: a report of nothing else.
+    "CREATE TABLE unseen (
+        image BIGINT PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE, report {bytes} NOT NULL
+    )",
+    // Whether there is no report because it was too large.
+    "ALTER TABLE images ADD COLUMN too_large BIGINT NOT NULL DEFAULT 0",
+    // Images that can be judged, which are those with a report, by what that was done.
+    "UPDATE images SET judged = '' WHERE judged IS NULL AND EXISTS (SELECT 1 FROM reports WHERE image = images.id)",
+    "UPDATE images SET judged = NULL WHERE judged IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM reports WHERE image = images.id)",
+    "CREATE INDEX images_by_judged ON images (judged, id) WHERE judged IS NOT NULL",
+    // Where the credentials are that were found before there were any of these tables: at tags, or at the digest of an image.
+    "INSERT INTO occurrences (fingerprint, registry, repository, reference, image, first_seen, last_seen)
+        SELECT f.fingerprint, t.registry, t.repository, t.tag, i.id, f.first_seen, f.last_seen
+        FROM findings f JOIN images i ON i.id = f.image
+            JOIN tags t ON t.registry = i.registry AND t.repository = i.repository AND t.digest = i.digest
+        WHERE NOT EXISTS (SELECT 1 FROM secrets s WHERE s.fingerprint = f.fingerprint) ON CONFLICT DO NOTHING",
+    "INSERT INTO occurrences (fingerprint, registry, repository, reference, image, first_seen, last_seen)
+        SELECT f.fingerprint, i.registry, i.repository, i.digest, i.id, f.first_seen, f.last_seen
+        FROM findings f JOIN images i ON i.id = f.image
+        WHERE i.named = 0 AND NOT EXISTS (SELECT 1 FROM secrets s WHERE s.fingerprint = f.fingerprint)
+        ON CONFLICT DO NOTHING",
+    // Each as it was found last.
+    "INSERT INTO secrets (fingerprint, rule, name, severity, worst, redacted, first_seen, last_seen, closed_until)
+        SELECT f.fingerprint, f.rule, f.name, f.severity,
+            CASE f.severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END,
+            f.redacted, (SELECT min(g.first_seen) FROM findings g WHERE g.fingerprint = f.fingerprint), f.last_seen,
+            CASE WHEN EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = f.fingerprint AND o.fixed IS NULL)
+                THEN 0 END
+        FROM findings f
+        WHERE NOT EXISTS (SELECT 1 FROM findings g WHERE g.fingerprint = f.fingerprint
+            AND (g.last_seen > f.last_seen OR (g.last_seen = f.last_seen AND g.image > f.image)))
+        ON CONFLICT DO NOTHING",
+    // What can be done, by whom: nobody walks through the jobs of others.
+    "DROP INDEX jobs_ready",
+    "CREATE INDEX jobs_ready ON jobs (host, (kind || ' ' || coalesce(settings, '')), priority DESC, due, id)
+        WHERE state = 'ready'",
+];
+
 /// Brings the tables to the newest version. Fails if a newer program made them.
 pub(super) fn migrate(session: &mut dyn Session) -> Result<(), StoreError> {
+    migrate_to(session, VERSIONS.len())
+}
+
+/// Brings the tables to the version `newest`.
+pub(super) fn migrate_to(session: &mut dyn Session, newest: usize) -> Result<(), StoreError> {
     // Of several processes that begin at a time, one does it.
     session.query("{alone}", &[])?;
     session.execute(
@@ -174,12 +222,14 @@ pub(super) fn migrate(session: &mut dyn Session) -> Result<(), StoreError> {
     )?;
     let row = session.first("SELECT coalesce(max(version), 0) FROM versions", &[])?;
     let there = row.map_or(0, |row| row.int(0));
-    let newest = i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX);
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
     if there > newest {
         let message = format!("its tables are of version {there}, and this program knows up to {newest}");
         return Err(StoreError::lasting(message));
     }
-    for (version, statements) in (1_i64..).zip(VERSIONS).filter(|(version, _)| *version > there) {
+    for (version, statements) in
+        (1_i64..).zip(VERSIONS).filter(|(version, _)| (there + 1..=newest).contains(version))
+    {
         for statement in *statements {
             session.execute(statement, &[])?;
         }

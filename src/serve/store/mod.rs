@@ -1,5 +1,5 @@
 //! What the service knows, in one database: jobs (`queue`), images and what was found in
-//! them (`images`, `findings`, `secrets`, `occurrences`), what people decided (`decisions`) and did (`audit`).
+//! them (`images`, `scans`, `findings`, `secrets`, `occurrences`), what people decided (`decisions`) and did (`audit`).
 //!
 //! Two engines hold the same tables: `sqlite` in a file, for one machine, and `postgres` for many. A statement is written once
 //! (`engine`). Nothing here holds a credential: of findings there are fingerprints and redacted forms.
@@ -18,8 +18,10 @@ mod progress;
 mod queue;
 mod reports;
 mod retention;
+mod scans;
 mod secrets;
 mod sessions;
+mod spread;
 mod sqlite;
 mod standing;
 mod sweeps;
@@ -34,7 +36,7 @@ pub use self::decisions::{Decision, DecisionKind, NewDecision, Refused};
 pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session, values};
 pub use self::findings::{FindingFilter, Found};
-pub use self::images::{ImageFilter, ImageRow, Scanned, Totals, Wanted};
+pub use self::images::{ImageFilter, ImageRow, Totals, Wanted};
 pub use self::messages::Turn;
 pub use self::occurrences::Occurrence;
 pub use self::overview::{Glance, Open, Running};
@@ -44,6 +46,7 @@ pub use self::queue::{
     Waiting, WorkerId,
 };
 pub use self::retention::Forgotten;
+pub use self::scans::{LastScan, Outdated, Scanned};
 pub use self::secrets::{SecretFilter, SecretRow};
 pub use self::standing::Standing;
 pub use self::sweeps::{Gone, Seen, SweepRow};

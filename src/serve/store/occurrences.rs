@@ -2,8 +2,9 @@
 //! came back.
 //!
 //! What a tag has is what its newest image has. A credential that this one has no more is fixed there, unless the image could
-//! not be looked at as a whole; one that is found again is reopened. An image that was scanned with older rules than are
-//! asked for says nothing: the scan that follows does.
+//! not be looked at as a whole; one that is found again is reopened. What the same image had stays in it as a finding, if a
+//! later scan could not look there. An image that was scanned with older rules than are asked for says nothing: the scan that
+//! follows does.
 
 use super::Store;
 use super::engine::{Row, Session, StoreError, Value, list, values};
@@ -27,7 +28,7 @@ pub struct Occurrence {
     pub last_seen: i64,
     /// Since when it is no longer there; none: it is.
     pub fixed: Option<i64>,
-    /// Why not: `newer-image`, `newer-rules`, `untagged` or `deleted`.
+    /// Why not: `newer-image`, `newer-rules` (what the same image was scanned with later), `untagged` or `deleted`.
     pub why: Option<String>,
     /// When it came back the last time.
     pub reopened: Option<i64>,
@@ -61,22 +62,20 @@ fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> R
     let ImageKey { id, registry, repository, gaps, .. } = image;
     let there = "INSERT INTO occurrences
             (fingerprint, registry, repository, reference, image, first_seen, last_seen)
-        SELECT fingerprint, $1, $2, $3, image, first_seen, {now} FROM findings WHERE image = $4
+        SELECT fingerprint, $1, $2, $3, image, first_seen, CASE WHEN unseen = 1 THEN last_seen ELSE {now} END
+        FROM findings WHERE image = $4
         ORDER BY fingerprint
         ON CONFLICT (fingerprint, registry, repository, reference) DO UPDATE SET image = excluded.image,
             last_seen = excluded.last_seen,
-            reopened = CASE WHEN occurrences.fixed IS NULL THEN occurrences.reopened ELSE excluded.last_seen END,
+            reopened = CASE WHEN occurrences.fixed IS NULL THEN occurrences.reopened ELSE {now} END,
             fixed = NULL, why = NULL";
     session.execute(there, values![registry, repository, reference, *id])?;
-    if *gaps > 0 {
-        // What was not looked at may have it still.
-        return restate(session, There::At(registry, repository, reference));
-    }
+    // What an image has that was not looked at may be what another one had. Of its own findings it is known where they are.
     let gone = "UPDATE occurrences SET fixed = {now},
             why = CASE WHEN image = $4 THEN 'newer-rules' ELSE 'newer-image' END
-        WHERE registry = $1 AND repository = $2 AND reference = $3 AND fixed IS NULL
+        WHERE registry = $1 AND repository = $2 AND reference = $3 AND fixed IS NULL AND (image = $4 OR CAST($5 AS BIGINT) = 0)
             AND fingerprint NOT IN (SELECT fingerprint FROM findings WHERE image = $4)";
-    session.execute(gone, values![registry, repository, reference, *id])?;
+    session.execute(gone, values![registry, repository, reference, *id, *gaps])?;
     restate(session, There::At(registry, repository, reference))
 }
 

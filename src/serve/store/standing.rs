@@ -16,8 +16,10 @@ pub struct Standing {
     pub place: String,
     /// In how many places it is.
     pub places: i64,
-    /// What was decided there.
+    /// What was decided there, or `ignored` where a list ignores it.
     pub decided: Option<String>,
+    /// If the last scan of the image could not look there: when one found it last, in milliseconds since 1970.
+    pub unseen_since: Option<i64>,
 }
 
 /// The least of what a credential is closed until where it is today.
@@ -76,7 +78,9 @@ pub(super) fn restate(session: &mut dyn Session, there: There<'_>) -> Result<(),
 impl Store {
     /// How a credential stands in each of `images` that has it.
     pub fn standing(&self, fingerprint: &str, images: &[i64]) -> Result<Vec<Standing>, StoreError> {
-        let query = "SELECT image, place, places, decisions.kind FROM findings
+        let query =
+            "SELECT image, place, places, CASE WHEN ignored IS NULL THEN decisions.kind ELSE 'ignored' END,
+                CASE WHEN unseen = 1 THEN last_seen END FROM findings
             LEFT JOIN decisions ON decisions.id = findings.decision AND closed_until > {now}
             WHERE image = $1 AND findings.fingerprint = $2";
         self.reading(|session| {
@@ -88,6 +92,7 @@ impl Store {
                     place: row.text(1),
                     places: row.int(2),
                     decided: row.maybe_text(3),
+                    unseen_since: row.maybe_int(4),
                 }));
             }
             Ok(all)

@@ -1,8 +1,13 @@
+mod decisions;
+pub(super) mod engines;
+mod gaps;
 mod retention;
 mod triage;
+mod upgrade;
 
 use std::time::Duration;
 
+use self::engines::on_both;
 use super::*;
 use crate::source::registry::{Reference, RepositoryName};
 
@@ -36,20 +41,30 @@ fn found(fingerprint: &str) -> Found {
     }
 }
 
-/// Has `image` scanned with `settings`, which finds these.
+/// Has `image` scanned with `settings`, which finds these and knows of none before.
 fn scan(store: &Store, image: &Reference, settings: &str, fingerprints: &[&str], gaps: i64) {
-    store.want(&[Wanted { image, settings, priority: 0 }]).unwrap();
-    let one = crew(settings);
-    let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
     let scanned = Scanned {
         findings: fingerprints.iter().map(|fingerprint| found(fingerprint)).collect(),
         layers: vec![("sha256:l".to_owned(), "sha256:d".to_owned())],
         gaps,
         judged: "j".into(),
-        report: vec![1, 0, 2],
+        report: Some(vec![1, 0, 2]),
         ..Scanned::default()
     };
-    store.scanned((&job, &one.worker), image, settings, &scanned).unwrap().unwrap();
+    keep(store, image, settings, &scanned);
+}
+
+/// Has `image` scanned with `settings`, with this outcome.
+fn keep(store: &Store, image: &Reference, settings: &str, scanned: &Scanned) {
+    store.want(&[Wanted { image, settings, priority: 0 }]).unwrap();
+    let one = crew(settings);
+    let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+    store.scanned((&job, &one.worker), image, settings, scanned).unwrap().unwrap();
+}
+
+/// The report that is kept of an image.
+fn report(store: &Store, image: i64) -> Option<Vec<u8>> {
+    store.last_scan(image).unwrap().and_then(|last| last.report)
 }
 
 fn of_image(image: i64) -> FindingFilter {
@@ -62,31 +77,32 @@ fn of_secret(fingerprint: &str) -> FindingFilter {
 
 #[test]
 fn what_was_found_is_kept_with_when_it_was_first_seen() {
-    let (_folder, store) = store();
-    let image = image("a", None, Some("a"));
-    let seen = |fingerprint: &str| {
-        store.findings(&of_secret(fingerprint), (0, ""), 9).unwrap().first().map(|found| found.first_seen)
-    };
-    scan(&store, &image, "s", &["f1", "f2"], 2);
-    let first = seen("f2").unwrap();
-    assert!(first > 0);
-    std::thread::sleep(std::time::Duration::from_millis(5));
-    scan(&store, &image, "t", &["f2", "f3"], 2);
-    assert_eq!((seen("f2"), seen("f3") > Some(first)), (Some(first), true));
-    let filter = ImageFilter { repository: Some("r.example/a".into()), ..ImageFilter::default() };
-    let id = store.images(&filter, 0, 9).unwrap()[0].id;
-    let prints = |found: Vec<Found>| found.into_iter().map(|found| found.fingerprint).collect::<Vec<_>>();
-    assert_eq!(prints(store.findings(&of_image(id), (0, ""), 9).unwrap()), ["f2", "f3"]);
-    assert_eq!(prints(store.findings(&of_secret("f3"), (0, ""), 9).unwrap()), ["f3"]);
-    assert_eq!(prints(store.findings(&of_image(id), (id, "f2"), 9).unwrap()), ["f3"]);
-    assert_eq!(store.report(id).unwrap(), Some(vec![1, 0, 2]));
-    let row = store.image(id).unwrap().unwrap();
-    assert_eq!((row.totals.high, row.gaps, row.verdict.as_deref()), (2, 2, Some("fail")));
-    for digest in ["sha256:l", "sha256:d", "sha256:x"] {
-        let filter = ImageFilter { layer: Some(digest.into()), ..ImageFilter::default() };
-        let expected = usize::from(digest != "sha256:x");
-        assert_eq!(store.images(&filter, 0, 9).unwrap().len(), expected, "{digest}");
-    }
+    on_both(|store| {
+        let image = image("a", None, Some("a"));
+        let seen = |fingerprint: &str| {
+            store.findings(&of_secret(fingerprint), (0, ""), 9).unwrap().first().map(|found| found.first_seen)
+        };
+        scan(store, &image, "s", &["f1", "f2"], 0);
+        let first = seen("f2").unwrap();
+        assert!(first > 0);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        scan(store, &image, "t", &["f2", "f3"], 0);
+        assert_eq!((seen("f2"), seen("f3") > Some(first)), (Some(first), true));
+        let filter = ImageFilter { repository: Some("r.example/a".into()), ..ImageFilter::default() };
+        let id = store.images(&filter, 0, 9).unwrap()[0].id;
+        let prints = |found: Vec<Found>| found.into_iter().map(|found| found.fingerprint).collect::<Vec<_>>();
+        assert_eq!(prints(store.findings(&of_image(id), (0, ""), 9).unwrap()), ["f2", "f3"]);
+        assert_eq!(prints(store.findings(&of_secret("f3"), (0, ""), 9).unwrap()), ["f3"]);
+        assert_eq!(prints(store.findings(&of_image(id), (id, "f2"), 9).unwrap()), ["f3"]);
+        assert_eq!(report(store, id), Some(vec![1, 0, 2]));
+        let row = store.image(id).unwrap().unwrap();
+        assert_eq!((row.totals.high, row.gaps, row.verdict.as_deref()), (2, 0, Some("fail")));
+        for digest in ["sha256:l", "sha256:d", "sha256:x"] {
+            let filter = ImageFilter { layer: Some(digest.into()), ..ImageFilter::default() };
+            let expected = usize::from(digest != "sha256:x");
+            assert_eq!(store.images(&filter, 0, 9).unwrap().len(), expected, "{digest}");
+        }
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod api;
 mod edge;
 mod faults;
 mod fleet;
+mod gaps;
 mod messages;
 mod operations;
 mod outages;

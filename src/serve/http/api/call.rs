@@ -51,6 +51,7 @@ impl From<NotKept> for Failure {
     fn from(error: NotKept) -> Self {
         match error {
             NotKept::Store(error) => Self::Store(error),
+            NotKept::TooLarge => Self::Refused(StatusCode::NOT_FOUND, error.to_string()),
             error => Self::Refused(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }
     }

@@ -16,6 +16,7 @@ pub(super) fn list(call: &Call) -> Answer {
         severity: call.one_of("severity", SEVERITIES)?,
         rule: call.owned("rule"),
         open: call.one_of("open", &["true", "false"])?.map(|open| open == "true"),
+        unseen: false,
     };
     listed(call, &filter, |row| format!("{}-{}", row.image, row.fingerprint))
 }

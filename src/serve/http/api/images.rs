@@ -63,6 +63,7 @@ pub(super) fn findings(call: &Call) -> Answer {
         rule: call.owned("rule"),
         open: call.one_of("open", &["true", "false"])?.map(|open| open == "true"),
         fingerprint: None,
+        unseen: false,
     };
     if call.service.store.image(id)?.is_none() {
         return Err(absent("image"));

@@ -7,6 +7,7 @@ use axum::response::IntoResponse as _;
 use serde_json::{Value, json};
 
 use super::images::image_values;
+use super::time::when;
 use super::{Answer, Asked, Fields, Shared, Visitor, absent, asked, field, shown, with, wrong};
 use crate::findings::Outcome;
 use crate::report::html::{Choice, outcome_values};
@@ -14,7 +15,7 @@ use crate::report::{FORMATS, Format};
 use crate::serve::Service;
 use crate::serve::http::api::REPORTS;
 use crate::serve::judge::NotKept;
-use crate::serve::store::{ImageRow, StoreError};
+use crate::serve::store::{FindingFilter, Found, ImageRow, StoreError};
 
 /// Findings of one page.
 const FINDINGS: usize = 50;
@@ -49,7 +50,23 @@ fn look(service: &Service, id: i64, fields: &Fields) -> Result<Option<Value>, St
         let bases = json!({"bases": bases(&kept.outcome)});
         with(outcome_values(&kept.outcome, &kept.options(&service.report), choice(fields)), bases)
     });
-    Ok(Some(with(with(frame(&row, fields, &values), json!({"unread": unread})), values)))
+    let beside = json!({"unread": unread, "unseen": unseen(service, id)?});
+    Ok(Some(with(with(frame(&row, fields, &values), beside), values)))
+}
+
+/// What earlier scans found where the last one could not look.
+fn unseen(service: &Service, id: i64) -> Result<Value, StoreError> {
+    let filter = FindingFilter { image: Some(id), unseen: true, ..FindingFilter::default() };
+    let found = service.store.findings(&filter, (0, ""), FINDINGS)?;
+    let values = found.iter().map(|found| {
+        let Found { severity, fingerprint, name, redacted, place, .. } = found;
+        let (last_seen, state) = (when(found.last_seen), if found.open { "open" } else { "closed" });
+        json!({
+            "severity": severity, "fingerprint": fingerprint, "name": name, "secret": redacted, "place": place,
+            "last_seen": last_seen, "state": state,
+        })
+    });
+    Ok(values.collect())
 }
 
 /// Its report in a format, to be kept.

@@ -129,7 +129,7 @@ fn place_values(place: &Occurrence, standing: &[Standing]) -> Value {
     let standing = standing.iter().find(|standing| standing.image == place.image);
     let why = match place.why.as_deref() {
         Some("newer-image") => "a newer image does not have it",
-        Some("newer-rules") => "newer rules do not find it",
+        Some("newer-rules") => "a newer scan does not find it",
         Some("untagged") => "the tag is gone",
         Some("deleted") => "the image is deleted",
         _ => "",
@@ -142,6 +142,7 @@ fn place_values(place: &Occurrence, standing: &[Standing]) -> Value {
         "place": standing.map(|standing| &standing.place),
         "more": standing.map_or(0, |standing| standing.places - 1),
         "decided": standing.and_then(|standing| standing.decided.as_deref()),
+        "unseen_since": standing.and_then(|standing| standing.unseen_since).map(when),
         "first_seen": when(place.first_seen),
         "last_seen": when(place.last_seen),
         "fixed": place.fixed.map(when),

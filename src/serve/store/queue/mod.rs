@@ -43,6 +43,8 @@ pub enum Kind {
     Sweep,
     /// To tell somebody of new findings.
     Message,
+    /// To write a decision beside the findings of many images.
+    Decide,
 }
 
 /// Every kind, and what the database calls it.
@@ -54,6 +56,7 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Forget, "forget"),
     (Kind::Sweep, "sweep"),
     (Kind::Message, "message"),
+    (Kind::Decide, "decide"),
 ];
 
 /// A job that a worker holds.

@@ -81,37 +81,40 @@ fn images(store: &Store) -> usize {
 
 #[test]
 fn an_image_goes_when_no_tag_names_it_and_nothing_in_it_is_open() {
-    let (_folder, store) = store();
-    let [old, new] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
-    scan(&store, &old, "s", &["f"], 0);
-    scan(&store, &image("other", None, Some("c")), "s", &["g"], 0);
-    pass(&store, 31);
-    let forget = |open_too| store.forget_images((30 * DAY, open_too), 0).unwrap().0;
-    assert_eq!((forget(false), images(&store)), (0, 2), "one has a tag, in the other something is open");
-    scan(&store, &new, "s", &[], 0);
-    pass(&store, 29);
-    assert_eq!((forget(false), images(&store)), (1, 2), "of the first one all is fixed");
-    assert_eq!(store.secret("f").unwrap().unwrap().state, "fixed", "where it was stays known");
-    pass(&store, 2);
-    assert_eq!((forget(false), images(&store)), (0, 2), "the newer one has the tag");
-    assert_eq!((forget(true), images(&store)), (1, 1));
-    assert_eq!(store.secret("g").unwrap().unwrap().state, "fixed");
+    on_both(|store| {
+        let [old, new] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+        scan(store, &old, "s", &["f"], 0);
+        scan(store, &image("other", None, Some("c")), "s", &["g"], 0);
+        pass(store, 31);
+        let forget = |open_too| store.forget_images((30 * DAY, open_too), 0).unwrap().0;
+        assert_eq!((forget(false), images(store)), (0, 2), "one has a tag, in the other something is open");
+        scan(store, &new, "s", &[], 0);
+        pass(store, 29);
+        assert_eq!((forget(false), images(store)), (1, 2), "of the first one all is fixed");
+        assert_eq!(store.secret("f").unwrap().unwrap().state, "fixed", "where it was stays known");
+        pass(store, 2);
+        assert_eq!((forget(false), images(store)), (0, 2), "the newer one has the tag");
+        assert_eq!((forget(true), images(store)), (1, 1));
+        assert_eq!(store.secret("g").unwrap().unwrap().state, "fixed");
+    });
 }
 
 #[test]
 fn a_report_goes_and_what_was_found_stays() {
-    let (_folder, store) = store();
-    scan(&store, &image("a", None, Some("a")), "s", &["f"], 0);
-    scan(&store, &image("b", Some("1"), Some("b")), "s", &["f"], 0);
-    pass(&store, 31);
-    assert_eq!(store.forget_reports(30 * DAY, 0).unwrap(), (1, None));
-    let [one, other] = [0, 1].map(|at: usize| store.images(&ImageFilter::default(), 0, 9).unwrap()[at].id);
-    assert_eq!((store.report(one).unwrap(), store.report(other).unwrap()), (None, Some(vec![1, 0, 2])));
-    assert_eq!(store.findings(&of_image(one), (0, ""), 9).unwrap().len(), 1);
-    assert!(!store.want_judged("j").unwrap());
-    // Whoever tells of it again wants one.
-    scan(&store, &image("a", None, Some("a")), "s", &["f"], 0);
-    assert_eq!(store.report(one).unwrap(), Some(vec![1, 0, 2]));
+    on_both(|store| {
+        scan(store, &image("a", None, Some("a")), "s", &["f"], 0);
+        scan(store, &image("b", Some("1"), Some("b")), "s", &["f"], 0);
+        pass(store, 31);
+        assert_eq!(store.forget_reports(30 * DAY, 0).unwrap(), (1, None));
+        let [one, other] =
+            [0, 1].map(|at: usize| store.images(&ImageFilter::default(), 0, 9).unwrap()[at].id);
+        assert_eq!((report(store, one), report(store, other)), (None, Some(vec![1, 0, 2])));
+        assert_eq!(store.findings(&of_image(one), (0, ""), 9).unwrap().len(), 1);
+        assert!(!store.want_judged("j").unwrap());
+        // Whoever tells of it again wants one.
+        scan(store, &image("a", None, Some("a")), "s", &["f"], 0);
+        assert_eq!(report(store, one), Some(vec![1, 0, 2]));
+    });
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn what_is_told_of_while_it_is_being_forgotten_stays() {
     pass(&store, 31);
     waits.once("FROM images WHERE id = $1 {lock}", told);
     assert_eq!(store.forget_reports(30 * DAY, 0).unwrap(), (0, None));
-    assert!(store.report(1).unwrap().is_some());
+    assert!(report(&store, 1).is_some());
     pass(&store, 31);
     assert_eq!(store.forget_images((30 * DAY, true), 0).unwrap(), (1, None));
 }
@@ -169,71 +172,74 @@ fn what_has_its_time_is_asked_for_once_a_statement_and_not_for_each_row() {
 
 #[test]
 fn what_is_fixed_goes_after_its_time_and_a_credential_with_its_last_place() {
-    let (_folder, store) = store();
-    let [old, new] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
-    scan(&store, &old, "s", &["f", "g"], 0);
-    scan(&store, &new, "s", &["g"], 0);
-    pass(&store, 29);
-    assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (0, 0));
-    pass(&store, 2);
-    // The old image has it still.
-    assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (1, 0));
-    assert_eq!(store.forget_images((30 * DAY, false), 0).unwrap(), (1, None));
-    let back = "UPDATE occurrences SET fixed = 1 WHERE fingerprint = 'f'";
-    store.within(|session| session.execute(back, &[])).unwrap();
-    assert!(store.secret("f").unwrap().is_some() && store.secret("g").unwrap().is_some());
-    scan(&store, &image("app", Some("2"), Some("c")), "s", &["h"], 0);
-    scan(&store, &image("app", Some("2"), Some("d")), "s", &[], 0);
-    let id = store.images(&ImageFilter { tag: None, ..ImageFilter::default() }, 0, 9).unwrap();
-    let leaky = id.iter().find(|row| row.name.contains("ccc")).unwrap().id;
-    assert!(store.delete_image("me", leaky).unwrap());
-    pass(&store, 31);
-    assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (1, 1));
-    assert!(store.secret("h").unwrap().is_none());
-    assert_eq!((store.forget_audit(32 * DAY).unwrap(), store.forget_audit(30 * DAY).unwrap()), (0, 1));
+    on_both(|store| {
+        let [old, new] = ["a", "b"].map(|fill| image("app", Some("1"), Some(fill)));
+        scan(store, &old, "s", &["f", "g"], 0);
+        scan(store, &new, "s", &["g"], 0);
+        pass(store, 29);
+        assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (0, 0));
+        pass(store, 2);
+        // The old image has it still.
+        assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (1, 0));
+        assert_eq!(store.forget_images((30 * DAY, false), 0).unwrap(), (1, None));
+        let back = "UPDATE occurrences SET fixed = 1 WHERE fingerprint = 'f'";
+        store.within(|session| session.execute(back, &[])).unwrap();
+        assert!(store.secret("f").unwrap().is_some() && store.secret("g").unwrap().is_some());
+        scan(store, &image("app", Some("2"), Some("c")), "s", &["h"], 0);
+        scan(store, &image("app", Some("2"), Some("d")), "s", &[], 0);
+        let id = store.images(&ImageFilter { tag: None, ..ImageFilter::default() }, 0, 9).unwrap();
+        let leaky = id.iter().find(|row| row.name.contains("ccc")).unwrap().id;
+        assert!(store.delete_image("me", leaky).unwrap());
+        pass(store, 31);
+        assert_eq!(store.forget_fixed(30 * DAY).unwrap(), (1, 1));
+        assert!(store.secret("h").unwrap().is_none());
+        assert_eq!((store.forget_audit(32 * DAY).unwrap(), store.forget_audit(30 * DAY).unwrap()), (0, 1));
+    });
 }
 
 #[test]
 fn what_layers_yielded_goes_if_nobody_works_with_such_settings() {
-    let (_folder, store) = store();
-    for (settings, digest) in [("old", "1"), ("old", "2"), ("new", "1")] {
-        let insert =
-            "INSERT INTO blobs (settings, digest, report, seal, kept) VALUES ($1, $2, $3, $3, {now})";
-        let values = super::super::engine::values![settings, digest, vec![0_u8]];
-        store.within(|session| session.execute(insert, values)).unwrap();
-    }
-    let forget = || store.forget_layers(30 * DAY, &["new".to_owned()]).unwrap();
-    assert_eq!(forget(), 0);
-    pass(&store, 31);
-    assert_eq!((forget(), forget()), (2, 0));
+    on_both(|store| {
+        for (settings, digest) in [("old", "1"), ("old", "2"), ("new", "1")] {
+            let insert =
+                "INSERT INTO blobs (settings, digest, report, seal, kept) VALUES ($1, $2, $3, $3, {now})";
+            let values = super::super::engine::values![settings, digest, vec![0_u8]];
+            store.within(|session| session.execute(insert, values)).unwrap();
+        }
+        let forget = || store.forget_layers(30 * DAY, &["new".to_owned()]).unwrap();
+        assert_eq!(forget(), 0);
+        pass(store, 31);
+        assert_eq!((forget(), forget()), (2, 0));
+    });
 }
 
 #[test]
 fn it_is_done_once_a_day_and_counted() {
-    let (_folder, store) = store();
-    let retention = crate::serve::config::Retention { untagged: Some(DAY), ..Default::default() };
-    let one = crew("s");
-    store.want_forgotten(&retention).unwrap();
-    assert!(store.claim(&one, &Avoid::default()).unwrap().is_none(), "not at once");
-    store.within(|session| session.execute("UPDATE chores SET due = 0", &[])).unwrap();
-    for _ in 0..3 {
+    on_both(|store| {
+        let retention = crate::serve::config::Retention { untagged: Some(DAY), ..Default::default() };
+        let one = crew("s");
         store.want_forgotten(&retention).unwrap();
-    }
-    let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
-    assert_eq!((job.kind, serde_json::from_str(&job.subject).ok()), (Kind::Forget, Some(retention)));
-    let forgotten = Forgotten { images: 3, ..Forgotten::default() };
-    store.forgotten(&job, &one.worker, &forgotten).unwrap().unwrap();
-    store.want_forgotten(&retention).unwrap();
-    assert!(store.claim(&one, &Avoid::default()).unwrap().is_none());
-    let audit = store.audit(0, 9).unwrap();
-    assert_eq!(
-        (audit[0].action.as_str(), &audit[0].was.as_ref().unwrap()["images"]),
-        ("forget", &serde_json::json!(3))
-    );
-    let back = "UPDATE chores SET due = due - 100000000";
-    store.within(|session| session.execute(back, &[])).unwrap();
-    store.want_forgotten(&retention).unwrap();
-    assert!(store.claim(&one, &Avoid::default()).unwrap().is_some());
+        assert!(store.claim(&one, &Avoid::default()).unwrap().is_none(), "not at once");
+        store.within(|session| session.execute("UPDATE chores SET due = 0", &[])).unwrap();
+        for _ in 0..3 {
+            store.want_forgotten(&retention).unwrap();
+        }
+        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+        assert_eq!((job.kind, serde_json::from_str(&job.subject).ok()), (Kind::Forget, Some(retention)));
+        let forgotten = Forgotten { images: 3, ..Forgotten::default() };
+        store.forgotten(&job, &one.worker, &forgotten).unwrap().unwrap();
+        store.want_forgotten(&retention).unwrap();
+        assert!(store.claim(&one, &Avoid::default()).unwrap().is_none());
+        let audit = store.audit(0, 9).unwrap();
+        assert_eq!(
+            (audit[0].action.as_str(), &audit[0].was.as_ref().unwrap()["images"]),
+            ("forget", &serde_json::json!(3))
+        );
+        let back = "UPDATE chores SET due = due - 100000000";
+        store.within(|session| session.execute(back, &[])).unwrap();
+        store.want_forgotten(&retention).unwrap();
+        assert!(store.claim(&one, &Avoid::default()).unwrap().is_some());
+    });
 }
 
 #[test]
@@ -250,4 +256,23 @@ fn layers_that_nobody_scans_any_more_go_in_pieces() {
     assert_eq!(store.forget_orphans("new", &[]).unwrap(), 450);
     // Three statements for each piece.
     assert_eq!((waits.asked().len(), store.jobs(None, 0, 9).unwrap().len()), (9, 0));
+}
+
+#[test]
+fn a_credential_of_which_nothing_is_left_goes_though_it_was_never_fixed() {
+    on_both(|store| {
+        let child = image("app", None, Some("c"));
+        scan(store, &child, "s", &["f", "g"], 0);
+        // An index comes to have it, and has a place of its own for one of the two.
+        let index = image("app", Some("1"), Some("d"));
+        let manifests = vec![child.digest().unwrap().to_owned()];
+        let scanned = Scanned { findings: vec![found("g")], manifests, ..Scanned::default() };
+        keep(store, &index, "s", &scanned);
+        assert!(store.delete_image("me", 1).unwrap());
+        assert_eq!(store.forget_secrets(DAY, "").unwrap(), (0, None), "not before its time");
+        let back = "UPDATE secrets SET last_seen = last_seen - 2 * 86400000";
+        store.within(|session| session.execute(back, &[])).unwrap();
+        assert_eq!(store.forget_secrets(DAY, "").unwrap(), (1, None));
+        assert!(store.secret("f").unwrap().is_none() && store.secret("g").unwrap().is_some());
+    });
 }
