@@ -1,9 +1,10 @@
 //! Who does what: jobs are taken on leases, which end by themselves.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::super::Store;
-use super::{Job, TAKEN, WorkerId, pace, taken};
+use super::{Job, KINDS, Kind, TAKEN, WorkerId, pace, taken};
 use crate::serve::store::engine::{Session, StoreError, list, values};
 
 /// A process that works, as the others see it.
@@ -41,6 +42,43 @@ pub(super) const SOME: usize = 200;
 /// A process that said nothing for so many leases is gone.
 const GONE: i64 = 3;
 
+/// What jobs have in common that the same processes can do: kind, and settings where that matters. As an index has it, so that
+/// nobody walks through what is for others.
+const LOT: &str = "(kind || ' ' || coalesce(settings, ''))";
+
+/// The lot of jobs of that kind with those settings, as [`LOT`] has it.
+fn lot(kind: Kind, settings: &str) -> String {
+    format!("{} {settings}", kind.as_str())
+}
+
+/// Takes the first job for worker $1, on a lease of $2, out of the lots $3 and those of images that are not among the lots $4,
+/// of all hosts but $5. The lots of a host are found by stepping from one to the next in the index.
+pub(super) static CLAIM: LazyLock<String> = LazyLock::new(|| {
+    let image = lot(Kind::Image, "");
+    format!(
+        "WITH RECURSIVE lots (host, lot) AS (
+            SELECT host, (SELECT {LOT} FROM jobs WHERE state = 'ready' AND jobs.host = hosts.host
+                ORDER BY {LOT} LIMIT 1)
+            FROM hosts WHERE until <= {{now}} AND host NOT IN {{texts($5)}}
+            UNION ALL
+            SELECT host, (SELECT {LOT} FROM jobs WHERE state = 'ready' AND jobs.host = lots.host AND {LOT} > lots.lot
+                ORDER BY {LOT} LIMIT 1)
+            FROM lots WHERE lot IS NOT NULL
+        )
+        UPDATE jobs SET state = 'running', worker = $1, lease = {{now}} + $2, attempts = attempts + 1
+        WHERE id = (
+            SELECT id FROM jobs WHERE id IN (
+                SELECT (
+                    SELECT id FROM jobs WHERE state = 'ready' AND jobs.host = lots.host AND {LOT} = lots.lot
+                    ORDER BY priority DESC, due, id LIMIT 1 {{skip}}
+                ) FROM lots WHERE lot IN {{texts($3)}}
+                    OR (substr(lot, 1, {}) = '{image}' AND lot NOT IN {{texts($4)}})
+            ) ORDER BY priority DESC, due, id LIMIT 1
+        ) RETURNING {TAKEN}",
+        image.len()
+    )
+});
+
 impl Crew {
     /// A process called `worker` that scans with `settings`.
     pub fn new(worker: WorkerId, settings: &str, lease: Duration) -> Self {
@@ -52,23 +90,17 @@ impl Crew {
 impl Store {
     /// Takes the next job that a process can do: the most urgent one, the oldest first, of the hosts that are not left in peace.
     pub fn claim(&self, crew: &Crew, avoid: &Avoid) -> Result<Option<Job>, StoreError> {
-        let claim = format!(
-            "UPDATE jobs SET state = 'running', worker = $1, lease = {{now}} + $2, attempts = attempts + 1
-            WHERE id = (
-                SELECT id FROM jobs WHERE id IN (
-                    SELECT (
-                        SELECT id FROM jobs WHERE state = 'ready' AND host = hosts.host
-                            AND (settings IS NULL OR settings = $3
-                                OR (kind = 'image' AND settings NOT IN {{texts($4)}}))
-                        ORDER BY priority DESC, due, id LIMIT 1 {{skip}}
-                    ) FROM hosts WHERE until <= {{now}} AND host NOT IN {{texts($5)}}
-                ) ORDER BY priority DESC, due, id LIMIT 1
-            ) RETURNING {TAKEN}"
-        );
-        let [worker, settings] = [crew.worker.as_str(), &crew.settings].map(Into::into);
-        let values = [worker, crew.lease.into(), settings, list(&avoid.fleets), list(&avoid.hosts)];
+        let own = |(kind, _): &(Kind, &str)| match kind {
+            Kind::Image => [lot(Kind::Image, ""), lot(Kind::Image, &crew.settings)].to_vec(),
+            Kind::Layer => vec![lot(Kind::Layer, &crew.settings)],
+            kind => vec![lot(*kind, "")],
+        };
+        let own: Vec<String> = KINDS.iter().flat_map(own).collect();
+        let others: Vec<String> = avoid.fleets.iter().map(|settings| lot(Kind::Image, settings)).collect();
+        let worker = crew.worker.as_str().into();
+        let values = [worker, crew.lease.into(), list(&own), list(&others), list(&avoid.hosts)];
         self.lightly(|session| {
-            let job = session.first(&claim, &values)?.as_ref().and_then(taken);
+            let job = session.first(&CLAIM, &values)?.as_ref().and_then(taken);
             if let Some(job) = &job {
                 pace::probe(session, job)?;
             }
