@@ -37,6 +37,7 @@ fn all(service: &Service, retention: &Retention) -> Result<Forgotten, StoreError
         forgotten.occurrences += places;
         forgotten.secrets += secrets;
         if places == 0 {
+            forgotten.secrets += walk_by_text(|after| store.forget_secrets(age, after))?;
             break;
         }
     }
@@ -60,6 +61,19 @@ fn walk(mut piece: impl FnMut(i64) -> Result<(i64, Option<i64>), StoreError>) ->
     let (mut total, mut after) = (0, Some(0));
     while let Some(from) = after {
         let (count, next) = piece(from)?;
+        total += count;
+        after = next;
+    }
+    Ok(total)
+}
+
+/// The same of what has no number.
+fn walk_by_text(
+    mut piece: impl FnMut(&str) -> Result<(i64, Option<String>), StoreError>,
+) -> Result<i64, StoreError> {
+    let (mut total, mut after) = (0, Some(String::new()));
+    while let Some(from) = after {
+        let (count, next) = piece(&from)?;
         total += count;
         after = next;
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Store;
 use super::audit::{Change, record};
-use super::engine::{Session, StoreError, list, values};
+use super::engine::{Session, StoreError, Value, list, values};
 use super::images::{ImageKey, forget, key};
 use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push};
 use crate::serve::config::Retention;
@@ -50,6 +50,13 @@ const UNTAGGED: &str = "last_seen < (SELECT {now}) - $2 AND NOT EXISTS (SELECT 1
 const CLOSED: &str = "NOT EXISTS (SELECT 1 FROM occurrences o
     JOIN findings f ON f.image = o.image AND f.fingerprint = o.fingerprint
     WHERE o.image = images.id AND o.fixed IS NULL AND f.closed_until <= (SELECT {now}))";
+
+/// That of a credential neither a place nor a finding is left.
+const LOST: &str = "NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = secrets.fingerprint)
+    AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.fingerprint = secrets.fingerprint)";
+
+/// Credentials that are looked at in one go for that.
+const WALK: usize = 5_000;
 
 /// That its report is kept.
 const REPORTED: &str = "EXISTS (SELECT 1 FROM reports WHERE image = images.id)";
@@ -104,7 +111,8 @@ impl Store {
             let (keys, last) = outdated(session, &which, age, after)?;
             let ids = [list(&keys.iter().map(|key| key.id).collect::<Vec<_>>())];
             session.execute("DELETE FROM reports WHERE image IN {ids($1)}", &ids)?;
-            session.execute("UPDATE images SET settings = NULL WHERE id IN {ids($1)}", &ids)?;
+            let unjudged = "UPDATE images SET settings = NULL, judged = NULL WHERE id IN {ids($1)}";
+            session.execute(unjudged, &ids)?;
             Ok((count(&keys), last))
         })
     }
@@ -117,17 +125,31 @@ impl Store {
                 "SELECT DISTINCT fingerprint FROM occurrences WHERE fixed < (SELECT {now}) - $1 ORDER BY fingerprint LIMIT $2";
             let rows = session.query(query, values![age, PIECE])?;
             let prints = list(&rows.iter().map(|row| row.text(0)).collect::<Vec<_>>());
-            // Who finds one of them again meanwhile is waited for, and what they found is seen.
-            let hold = "SELECT fingerprint FROM secrets WHERE fingerprint IN {texts($1)} ORDER BY fingerprint {lock}";
-            session.query(hold, std::slice::from_ref(&prints))?;
+            hold_secrets(session, &prints)?;
             let places = "DELETE FROM occurrences WHERE fixed < (SELECT {now}) - $1 AND fingerprint IN {texts($2)}";
             let places = session.execute(places, &[age.into(), prints.clone()])?;
-            let secrets = "DELETE FROM secrets WHERE fingerprint IN {texts($1)}
-                AND NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = secrets.fingerprint)
-                AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.fingerprint = secrets.fingerprint)";
-            let secrets = session.execute(secrets, &[prints])?;
-            Ok((places.cast_signed(), secrets.cast_signed()))
+            let secrets = forget_lost(session, prints)?;
+            Ok((places.cast_signed(), secrets))
         })
+    }
+
+    /// Forgets credentials of which nothing is left and that were found so long ago, among the next ones behind `after`; how
+    /// many, and behind which to go on. Such are those of an image that was known by an index, when both are gone.
+    pub fn forget_secrets(&self, age: i64, after: &str) -> Result<(i64, Option<String>), StoreError> {
+        let walk = format!(
+            "SELECT fingerprint, CASE WHEN last_seen < (SELECT {{now}}) - $1 AND {LOST} THEN 1 ELSE 0 END FROM secrets
+            WHERE fingerprint > $2 ORDER BY fingerprint LIMIT $3"
+        );
+        let rows = self.reading(|session| session.query(&walk, values![age, after, WALK]))?;
+        let lost: Vec<String> = rows.iter().filter(|row| row.int(1) == 1).map(|row| row.text(0)).collect();
+        let mut count = 0;
+        for piece in lost.chunks(PIECE) {
+            count += self.within(|session| {
+                hold_secrets(session, &list(piece))?;
+                forget_lost(session, list(piece))
+            })?;
+        }
+        Ok((count, rows.last().filter(|_| rows.len() == WALK).map(|row| row.text(0))))
     }
 
     /// Forgets some of what people changed so long ago; how many.
@@ -168,6 +190,18 @@ impl Store {
             Ok(Ok(()))
         })
     }
+}
+
+/// Who finds one of these credentials again meanwhile is waited for, and what they found is seen.
+fn hold_secrets(session: &mut dyn Session, prints: &Value) -> Result<(), StoreError> {
+    let hold = "SELECT fingerprint FROM secrets WHERE fingerprint IN {texts($1)} ORDER BY fingerprint {lock}";
+    session.query(hold, std::slice::from_ref(prints)).map(drop)
+}
+
+/// Forgets those of these credentials of which nothing is left; how many.
+fn forget_lost(session: &mut dyn Session, prints: Value) -> Result<i64, StoreError> {
+    let delete = format!("DELETE FROM secrets WHERE fingerprint IN {{texts($1)}} AND {LOST}");
+    Ok(session.execute(&delete, &[prints])?.cast_signed())
 }
 
 /// Images behind `after` of which `which` is true for that `age`, and behind which to go on. They are held: who told of one
