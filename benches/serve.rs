@@ -38,6 +38,9 @@ use crate::support::content::KINDS;
 const EVENTS: usize = 1_000;
 /// Images whose jobs are done, with and without a real service around the queue.
 const IMAGES: (usize, usize) = (2_000, 300);
+/// Jobs of another version, and those that are taken beside them.
+const OTHERS: usize = 100_000;
+const TAKEN: usize = 200;
 /// Images of which a database is made that is weighed; what each has.
 const WEIGHED: usize = 100_000;
 const LAYERS: usize = 10;
@@ -92,6 +95,7 @@ type Measure = fn(&Place<'_>, usize);
 const PARTS: &[(&str, Measure, &[usize])] = &[
     ("events", events, &[1, 8]),
     ("queue", queue, &[1, 2, 4]),
+    ("fleets", fleets, &[1]),
     ("shared", shared, &[1]),
     ("service", service, &[1, 2, 4]),
     ("weigh", weigh, &[1]),
@@ -164,6 +168,26 @@ fn queue(place: &Place<'_>, workers: usize) {
     // Each image passes twice; one that finds all its layers scanned passes without waiting.
     assert!(done > 2 * IMAGES.0 && store.depth().expect("it counts").jobs.is_empty());
     println!("jobs of the queue alone, {workers} workers: {:.0} a second", a_second(done, time));
+}
+
+/// What it costs to take a job beside very many that are for others.
+fn fleets(place: &Place<'_>, _: usize) {
+    let store = place.store();
+    for settings in ["old", "settings"] {
+        // Those of one version, and behind them those of the other.
+        let numbers = if settings == "old" { 0..OTHERS } else { OTHERS..OTHERS + TAKEN };
+        let images: Vec<Reference> = numbers.map(image).collect();
+        let wanted = |image| Wanted { image, settings, priority: 10 };
+        store.want(&images.iter().map(wanted).collect::<Vec<_>>()).expect("the database works");
+    }
+    let avoid = Avoid { fleets: vec!["old".to_owned()], ..Avoid::default() };
+    let began = Instant::now();
+    for _ in 0..TAKEN {
+        let job = store.claim(&crew(), &avoid).expect("the database works").expect("there is one");
+        assert_eq!(job.settings.as_deref(), Some("settings"));
+    }
+    let took = began.elapsed() / u32::try_from(TAKEN).unwrap_or(1);
+    println!("a job taken beside {OTHERS} of another version: {} µs", took.as_micros());
 }
 
 fn want(store: &Store, count: usize) {

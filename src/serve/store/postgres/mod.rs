@@ -94,9 +94,10 @@ impl Postgres {
                 tokio::spawn(connection);
                 client
             };
+            // To compile a statement would take a hundred times as long as all that is asked here.
             let patience = STATEMENT.0.as_millis();
             let settings = format!(
-                "SET statement_timeout = {patience}; SET lock_timeout = {patience};
+                "SET statement_timeout = {patience}; SET lock_timeout = {patience}; SET jit = off;
                  SET idle_in_transaction_session_timeout = {}",
                 4 * patience
             );

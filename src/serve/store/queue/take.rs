@@ -52,7 +52,8 @@ fn lot(kind: Kind, settings: &str) -> String {
 }
 
 /// Takes the first job for worker $1, on a lease of $2, out of the lots $3 and those of images that are not among the lots $4,
-/// of all hosts but $5. The lots of a host are found by stepping from one to the next in the index.
+/// of all hosts but $5. The lots of a host are found by stepping from one to the next in the index. Nothing here is a join
+/// with jobs, which `PostgreSQL` would do with all of them.
 pub(super) static CLAIM: LazyLock<String> = LazyLock::new(|| {
     let image = lot(Kind::Image, "");
     format!(
@@ -64,16 +65,19 @@ pub(super) static CLAIM: LazyLock<String> = LazyLock::new(|| {
             SELECT host, (SELECT {LOT} FROM jobs WHERE state = 'ready' AND jobs.host = lots.host AND {LOT} > lots.lot
                 ORDER BY {LOT} LIMIT 1)
             FROM lots WHERE lot IS NOT NULL
+        ), firsts (id) AS MATERIALIZED (
+            SELECT (
+                SELECT id FROM jobs WHERE state = 'ready' AND jobs.host = lots.host AND {LOT} = lots.lot
+                ORDER BY priority DESC, due, id LIMIT 1 {{skip}}
+            ) FROM lots WHERE lot IN {{texts($3)}}
+                OR (substr(lot, 1, {}) = '{image}' AND lot NOT IN {{texts($4)}})
         )
         UPDATE jobs SET state = 'running', worker = $1, lease = {{now}} + $2, attempts = attempts + 1
         WHERE id = (
-            SELECT id FROM jobs WHERE id IN (
-                SELECT (
-                    SELECT id FROM jobs WHERE state = 'ready' AND jobs.host = lots.host AND {LOT} = lots.lot
-                    ORDER BY priority DESC, due, id LIMIT 1 {{skip}}
-                ) FROM lots WHERE lot IN {{texts($3)}}
-                    OR (substr(lot, 1, {}) = '{image}' AND lot NOT IN {{texts($4)}})
-            ) ORDER BY priority DESC, due, id LIMIT 1
+            SELECT id FROM firsts WHERE id IS NOT NULL ORDER BY
+                (SELECT priority FROM jobs WHERE jobs.id = firsts.id) DESC,
+                (SELECT due FROM jobs WHERE jobs.id = firsts.id), id
+            LIMIT 1
         ) RETURNING {TAKEN}",
         image.len()
     )

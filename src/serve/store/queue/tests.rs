@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::super::tests::engines;
 use super::super::{ImageFilter, Scanned, Store, Wanted};
 use super::*;
+use crate::serve::store::engine::Value;
 use crate::source::registry::{Reference, RepositoryName};
 
 const LEASE: i64 = 60_000;
@@ -531,14 +532,18 @@ fn the_oldest_job_says_how_far_behind_the_queue_is() {
     });
 }
 
+/// What a process that scans with `t` claims, as the values of [`take::CLAIM`].
+fn claimed() -> [Value; 5] {
+    let lots = |lots: &[&str]| crate::serve::store::engine::list(lots);
+    ["w".into(), 1_i64.into(), lots(&["layer t", "tag "]), lots(&["image s"]), lots(&[])]
+}
+
 #[test]
-fn what_is_for_others_is_not_walked_through() {
+fn what_is_for_others_is_not_walked_through_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::in_file(&folder.path().join("db")).unwrap();
     let plan = format!("EXPLAIN QUERY PLAN {}", *take::CLAIM);
-    let nothing = || crate::serve::store::engine::list::<&str>(&[]);
-    let values = ["w".into(), 1_i64.into(), nothing(), nothing(), nothing()];
-    let plan = store.reading(|session| session.query(&plan, &values)).unwrap();
+    let plan = store.reading(|session| session.query(&plan, &claimed())).unwrap();
     let steps: Vec<String> = plan.iter().map(|row| row.text(3)).collect();
     let ready: Vec<&String> = steps.iter().filter(|step| step.contains("jobs_ready")).collect();
     let by = |condition: &str| ready.iter().filter(|step| step.contains(condition)).count();
@@ -547,6 +552,35 @@ fn what_is_for_others_is_not_walked_through() {
     let sorts = steps.iter().filter(|step| step.contains("TEMP B-TREE")).count();
     let scans = steps.iter().filter(|step| step.contains("SCAN jobs")).count();
     assert!(sorts <= 1 && scans == 0, "only what was chosen of each lot is sorted: {steps:#?}");
+}
+
+#[test]
+fn what_is_for_others_is_not_walked_through_on_a_server() {
+    engines::on_server(|store| {
+        store.know(&["r.example"]).unwrap();
+        let jobs = "INSERT INTO jobs (kind, name, subject, settings, priority, host, state, again, attempts, due, lease, created)
+            SELECT kind, kind || number, '', settings, priority, 'r.example', 'ready', 0, 0, number, 0, 0
+            FROM generate_series(1, 5000) AS number,
+                (VALUES ('image', 's', 10), ('layer', 's', 11), ('layer ', 't', 1)) AS k (kind, settings, priority)";
+        let rows = store
+            .within(|session| {
+                session.execute(jobs, &[])?;
+                session.execute("UPDATE jobs SET kind = 'layer' WHERE kind = 'layer '", &[])?;
+                session.execute("ANALYZE jobs", &[])?;
+                let plan = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {}", *take::CLAIM);
+                session.query(&plan, &claimed())
+            })
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.text(0)).collect();
+        let count = |line: &String, before: &str| -> usize {
+            let rest = line.split(before).nth(1).unwrap_or_default();
+            let digits = rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+            digits.parse().unwrap_or(0)
+        };
+        let looked_at = |line| count(line, "(actual rows=") + count(line, "Rows Removed by Filter: ");
+        assert!(plan.iter().any(|line| line.contains("jobs_ready")), "{plan:#?}");
+        assert!(plan.iter().map(looked_at).sum::<usize>() < 200, "of 15,000 jobs: {plan:#?}");
+    });
 }
 
 #[test]

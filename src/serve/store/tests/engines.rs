@@ -23,6 +23,11 @@ pub(in crate::serve::store) fn on_both(test: impl Fn(&Store)) {
     });
 }
 
+/// Does `test` with an empty database on a server.
+pub(in crate::serve::store) fn on_server(test: impl Fn(&Store)) {
+    test(&Place::Server(empty_on_server()).open());
+}
+
 /// Where an empty database is.
 pub(in crate::serve::store) enum Place {
     File(tempfile::TempDir),
