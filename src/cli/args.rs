@@ -56,7 +56,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: Option<String>,
 
-    /// Check the configuration and the database, and end
+    /// Check the configuration and look at the database, without changing anything, and end
     #[arg(long)]
     pub(crate) check: bool,
 

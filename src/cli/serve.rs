@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
 use layersift::digest::Digest;
+use layersift::report::ReportOptions;
 use layersift::scan::cache::Cache;
 use layersift::serve::config::{Config, Faults, Table};
 use layersift::serve::judge::Judge;
 use layersift::serve::log::Log;
-use layersift::serve::store::Store;
-use layersift::serve::{Service, Surroundings};
+use layersift::serve::store::{Store, Tables};
+use layersift::serve::{ServeError, Service, Surroundings};
 use layersift::source::Input;
 use serde::Deserialize;
 
@@ -42,14 +43,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
         .or_stop(Exit::Usage);
     }
     let listen = asked.service.listen;
-    let service = service(asked)?;
+    let ready = ready(asked)?;
     if args.check {
-        let told = |out: &mut dyn std::io::Write| {
-            writeln!(out, "the configuration is right, and the database answers")
-        };
-        Output::Stdout.write(told).or_stop(Exit::Failed)?;
-        return Ok(Exit::Clean);
+        return check(&ready);
     }
+    let service = service(ready)?;
     if args.sweep_now {
         service.sweep_now().or_stop(Exit::Failed)?;
     }
@@ -58,8 +56,43 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
 }
 
 pub(crate) fn work(args: &ServiceArgs) -> Result<Exit, Stopped> {
-    let service = service(asked(args, None)?)?;
+    let service = service(ready(asked(args, None)?)?)?;
     serve(&service, None)
+}
+
+/// Says what would be done with the database, and does nothing of it.
+fn check(ready: &Ready) -> Result<Exit, Stopped> {
+    let config = &ready.service;
+    // What scans is put together and thrown away: bases that cannot be read, and memory that is not enough.
+    ready.job.scanner_for(None, config.workers.max(1))?;
+    let tables = match &config.database {
+        Some((url, _)) => Tables::on_server(&String::from_utf8_lossy(url.expose())).or_stop(Exit::Failed)?,
+        None => Tables::in_file(&config.data.join(DATABASE))
+            .with_context(|| format!("in {}", config.data.display()))
+            .or_stop(Exit::Failed)?,
+    };
+    let here = ready.job.fingerprint_key.check();
+    if let Some(there) = tables.made_with.clone().filter(|there| *there != here) {
+        return Err(ServeError::OtherKey { there, here }).or_stop(Exit::Failed);
+    }
+    let told = format!("the configuration is right, and {}", condition(&tables, config.database.is_some()));
+    Output::Stdout.write(|out: &mut dyn std::io::Write| writeln!(out, "{told}")).or_stop(Exit::Failed)?;
+    Ok(Exit::Clean)
+}
+
+/// What is there, and what becomes of it when the service begins.
+fn condition(tables: &Tables, on_server: bool) -> String {
+    match (tables.version, tables.newest) {
+        (0, _) if on_server => {
+            "the database answers; it is empty, and its tables are made when the service begins".to_owned()
+        }
+        (0, _) => "there is no database yet: it is made when the service begins".to_owned(),
+        (there, newest) if there < newest => format!(
+            "the database answers; its tables are brought from version {there} to {newest} when the service begins: make a \
+             backup before"
+        ),
+        _ => "the database answers".to_owned(),
+    }
 }
 
 fn serve(service: &Arc<Service>, listener: Option<TcpListener>) -> Result<Exit, Stopped> {
@@ -144,23 +177,36 @@ fn kept(config: &Config) -> anyhow::Result<(Arc<Store>, Cache)> {
     Ok((Arc::new(store), cache))
 }
 
-/// A service that scans as the settings say.
-fn service(asked: Asked) -> Result<Arc<Service>, Stopped> {
-    let Asked { scans, service: config, folder } = asked;
+/// All that a service is made of but what it keeps: nothing is made or opened for it.
+struct Ready {
+    service: Config,
+    job: Job,
+    report: ReportOptions,
+    judge: Judge,
+}
+
+fn ready(asked: Asked) -> Result<Ready, Stopped> {
+    let Asked { scans, service, folder } = asked;
     // One login is for one registry.
     let registries: Vec<Input> =
-        config.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
+        service.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
     let mut job = Job::within(&folder, scans, &registries, false)?;
     if job.settings.jobs == 0 {
         // There are as many workers as cores, and each needs one.
         job.settings.jobs = 1;
     }
-    job.remote.reach = Some(config.reach.clone());
+    job.remote.reach = Some(service.reach.clone());
     job.remote.retries = job.remote.retries.min(RETRIES);
-    let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
     report.tool.fingerprint_key = Some(job.fingerprint_key.check());
     let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
+    Ok(Ready { service, job, report, judge })
+}
+
+/// The service, which may run.
+fn service(ready: Ready) -> Result<Arc<Service>, Stopped> {
+    let Ready { service: config, job, report, judge } = ready;
+    let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let scanner = job.scanner_for(Some(Arc::new(cache)), config.workers.max(1))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "host".to_owned() } else { host.trim().to_owned() };

@@ -40,6 +40,13 @@ impl Service {
 
     /// The same, without waiting for it to answer.
     pub(crate) fn begin(folder: &Path, address: &str, registries: &[&str], more: &str) -> Self {
+        Self::configure(folder, address, registries, more);
+        let child = Self::spawn(folder, &["serve"]);
+        Self { child, folder: folder.to_owned(), address: address.to_owned() }
+    }
+
+    /// Writes its configuration alone, and says where.
+    pub(crate) fn configure(folder: &Path, address: &str, registries: &[&str], more: &str) -> PathBuf {
         fs::write(folder.join("proof"), PROOF).unwrap();
         let mut config = format!("[serve]\nlisten = '{address}'\ndata = 'data'\nlease-seconds = 1\n{more}\n");
         for registry in registries {
@@ -51,9 +58,9 @@ impl Service {
                 "[[serve.hook]]\nkind = '{kind}'\nproof = 'header'\nheader = 'Authorization'\nsecret-file = 'proof'\n"
             );
         }
-        fs::write(folder.join("layersift.toml"), config).unwrap();
-        let child = Self::spawn(folder, &["serve"]);
-        Self { child, folder: folder.to_owned(), address: address.to_owned() }
+        let file = folder.join("layersift.toml");
+        fs::write(&file, config).unwrap();
+        file
     }
 
     /// Sends what is written, byte for byte, and reads to the end of the connection.

@@ -5,7 +5,8 @@
 //! for all of them, so that an index bounds them); `{lock}` holds the rows that are read until the end of
 //! the transaction, `{skip}` too, and passes by those that another one holds; `{alone}` is passed by one transaction at a
 //! time; `{decide}` by one, and `{keep}` by many as long as that one is not there; `{ids($1)}` and `{texts($1)}` are the rows
-//! of a [`list`]; `{id}` and `{bytes}` are types of columns.
+//! of a [`list`]; `{id}` and `{bytes}` are types of columns; `{tables}` has the `name` of each table, and `{may make}` is 1 if
+//! others may be made.
 
 use std::collections::HashMap;
 use std::fmt;

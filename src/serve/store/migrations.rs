@@ -220,13 +220,9 @@ pub(super) fn migrate_to(session: &mut dyn Session, newest: usize) -> Result<(),
         "CREATE TABLE IF NOT EXISTS versions (version BIGINT PRIMARY KEY, since BIGINT NOT NULL)",
         &[],
     )?;
-    let row = session.first("SELECT coalesce(max(version), 0) FROM versions", &[])?;
-    let there = row.map_or(0, |row| row.int(0));
+    let there = there(session)?;
+    is_known(there)?;
     let newest = i64::try_from(newest).unwrap_or(i64::MAX);
-    if there > newest {
-        let message = format!("its tables are of version {there}, and this program knows up to {newest}");
-        return Err(StoreError::lasting(message));
-    }
     for (version, statements) in
         (1_i64..).zip(VERSIONS).filter(|(version, _)| (there + 1..=newest).contains(version))
     {
@@ -236,4 +232,26 @@ pub(super) fn migrate_to(session: &mut dyn Session, newest: usize) -> Result<(),
         session.execute("INSERT INTO versions VALUES ($1, {now})", values![version])?;
     }
     Ok(())
+}
+
+/// The version that the tables are of, where there are any.
+pub(super) fn there(session: &mut dyn Session) -> Result<i64, StoreError> {
+    let row = session.first("SELECT coalesce(max(version), 0) FROM versions", &[])?;
+    Ok(row.map_or(0, |row| row.int(0)))
+}
+
+/// The version that this program brings tables to.
+pub(super) fn newest() -> i64 {
+    i64::try_from(VERSIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// Fails if a newer program made tables of this version.
+pub(super) fn is_known(version: i64) -> Result<(), StoreError> {
+    let newest = newest();
+    if version <= newest {
+        return Ok(());
+    }
+    Err(StoreError::lasting(format!(
+        "its tables are of version {version}, and this program knows up to {newest}: use the program that made them, or a newer one"
+    )))
 }

@@ -4,6 +4,7 @@
 //! and a registry does not ask again. To sync takes longer than all else, so those who come at a time share one (`Writer`).
 //! Who only reads has a connection of his own and waits for nobody.
 
+use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -79,6 +80,8 @@ const WORDS: &[(&str, &str)] = &[
     (")}", "))"),
     ("{id}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
     ("{bytes}", "BLOB"),
+    ("{tables}", "sqlite_master"),
+    ("{may make}", "1"),
 ];
 
 impl Sqlite {
@@ -100,6 +103,38 @@ impl Sqlite {
             ended: Condvar::new(),
             readers: Mutex::default(),
         })
+    }
+
+    /// The database in `file` for somebody who only looks; none if it is not there. Not even the files that readers make beside it
+    /// are made.
+    pub(super) fn look(file: &Path) -> Result<Option<impl Engine>, StoreError> {
+        match file.metadata() {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StoreError::passing(format!("{}: {error}", file.display()))),
+        }
+        let log = |end: &str| {
+            let mut name = file.as_os_str().to_owned();
+            name.push(end);
+            Path::new(&name).exists()
+        };
+        let mut name = "file:".to_owned();
+        for byte in file.as_os_str().as_encoded_bytes() {
+            // "Uniform Resource Identifiers" of SQLite, section 3.1: whatever could mean something there is escaped.
+            let _ = write!(name, "%{byte:02X}");
+        }
+        // As long as somebody works with it, or did not come to an end, what is newest is in a file beside it.
+        name.push_str(if log("-wal") { "?mode=ro" } else { "?immutable=1" });
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open_with_flags(&name, flags)?;
+            connection.busy_timeout(PATIENCE)?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| failed(&error))?;
+        let known = Known { connection, texts: Translations::default() };
+        Ok(Some(Looking(Mutex::new(known))))
     }
 
     fn read(&self, work: Work<'_>) -> Result<(), StoreError> {
@@ -166,6 +201,19 @@ impl Engine for Sqlite {
             Mode::Light => self.write(false, work),
             Mode::Durable | Mode::Long => self.write(true, work),
         }
+    }
+}
+
+/// A database that is only looked at.
+struct Looking(Mutex<Known>);
+
+impl Engine for Looking {
+    fn transaction(&self, _: Mode, work: Work<'_>) -> Result<(), StoreError> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.run("BEGIN")?;
+        let done = work(&mut Open(&mut known));
+        known.run("COMMIT")?;
+        done
     }
 }
 

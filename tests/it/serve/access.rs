@@ -1,11 +1,14 @@
 //! The service: who is believed, who may ask, and what its operators configure.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use super::image;
+use crate::support::database::Database;
 use crate::support::front::{Act, Front};
 use crate::support::registry::{Registry, free_address};
-use crate::support::scanner::Scanner;
+use crate::support::scanner::{Run, Scanner};
 use crate::support::service::{PROOF, Service};
 use serde_json::json;
 
@@ -94,29 +97,106 @@ fn a_configuration_is_checked_as_a_whole() {
     );
     assert_eq!(
         (right.code, right.stdout.as_str()),
-        (0, "the configuration is right, and the database answers\n")
+        (0, "the configuration is right, and there is no database yet: it is made when the service begins\n")
     );
+    assert!(!folder.path().join("d").exists(), "nothing is made by a look");
+}
+
+/// Runs the program with the configuration in `folder`, and this key of fingerprints.
+fn run_with(folder: &Path, check: &[&str], key: &str) -> Run {
+    let scanner = Scanner::of("serve").args(check).args(["--config"]).path(&folder.join("layersift.toml"));
+    scanner.env("LAYERSIFT_FINGERPRINT_KEY", key).run()
 }
 
 #[test]
 fn another_fingerprint_key_is_refused_before_decisions_are_lost() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("proof"), PROOF).unwrap();
-    let file = folder.path().join("layersift.toml");
-    let config = "[serve]\ndata = 'd'\n[[serve.registry]]\nname = 'r.example'\n[[serve.hook]]\nkind = 'harbor'\n\
-        secret-file = 'proof'\n";
-    fs::write(&file, config).unwrap();
-    let begin = |key: &str| {
-        let checked = Scanner::of("serve").args(["--check", "--config"]).path(&file);
-        checked.env("LAYERSIFT_FINGERPRINT_KEY", key).run()
-    };
-    assert_eq!(begin("ours").code, 0);
-    for other in ["theirs", ""] {
-        let refused = begin(other);
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], "");
+    assert_eq!(run_with(folder.path(), &["--check"], "").code, 0, "beside one that works");
+    assert!(service.terminate().success());
+    for check in [&["--check"][..], &[]] {
+        let refused = run_with(folder.path(), check, "theirs");
         assert_eq!(refused.code, 3, "{}", refused.stderr);
         assert!(refused.stderr.contains("set LAYERSIFT_FINGERPRINT_KEY as it was"), "{}", refused.stderr);
     }
-    assert_eq!(begin("ours").code, 0);
+    assert_eq!(run_with(folder.path(), &["--check"], "").code, 0);
+}
+
+/// Every file below `folder`, and what is in it.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.insert(path.clone(), Vec::new());
+            all.extend(contents(&path));
+        } else {
+            all.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_check_changes_nothing_of_a_database_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = || {
+        let before = contents(folder.path());
+        let run = run_with(folder.path(), &["--check"], "");
+        assert!(contents(folder.path()) == before, "a check changed something: {}", run.stderr);
+        run
+    };
+    assert!(Service::start(folder.path(), &free_address(), &["registry.example"], "").terminate().success());
+    assert!(check().stdout.ends_with("and the database answers\n"));
+    let file = folder.path().join("data/service-1.sqlite");
+    let change = |statements: &str| {
+        rusqlite::Connection::open(&file).unwrap().execute_batch(statements).unwrap();
+    };
+    // As the first version left it, as far as a look goes.
+    change("DELETE FROM versions WHERE version > 1; DROP TABLE facts");
+    let older = check();
+    assert_eq!(older.code, 0, "{}", older.stderr);
+    assert!(older.stdout.contains("its tables are brought from version 1 to "), "{}", older.stdout);
+    // Of a key that is not ours nothing was noted by all of that.
+    assert_eq!(run_with(folder.path(), &["--check"], "theirs").code, 0);
+    change("INSERT INTO versions VALUES (1000, 0)");
+    let newer = check();
+    assert_eq!(newer.code, 3, "{}", newer.stdout);
+    assert!(newer.stderr.contains("are of version 1000, and this program knows up to "), "{}", newer.stderr);
+    fs::write(&file, "something else, and long enough to be looked at".repeat(100)).unwrap();
+    assert_eq!(check().code, 3);
+}
+
+#[test]
+fn a_check_changes_nothing_of_a_database_on_a_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::start();
+    let more = format!("database = '{}'\nseal-key-file = 'proof'", database.url);
+    let address = free_address();
+    let config = Service::configure(folder.path(), &address, &["registry.example"], &more);
+    let check = || run_with(folder.path(), &["--check"], "");
+    let empty = check();
+    assert_eq!(empty.code, 0, "{}", empty.stderr);
+    assert!(empty.stdout.contains("its tables are made when the service begins"), "{}", empty.stdout);
+    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(database.ask(tables).unwrap(), "0");
+    // Who may not make tables is told before.
+    database.ask("CREATE ROLE other LOGIN").unwrap();
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("//test@", "//other@")).unwrap();
+    let refused = check();
+    assert_eq!(refused.code, 3, "{}", refused.stdout);
+    assert!(refused.stderr.contains("GRANT CREATE ON SCHEMA"), "{}", refused.stderr);
+    assert!(
+        Service::start(folder.path(), &address, &["registry.example"], &more).terminate().success()
+    );
+    assert!(check().stdout.ends_with("and the database answers\n"));
+    assert_eq!(run_with(folder.path(), &["--check"], "theirs").code, 3);
+    database.ask("DELETE FROM versions WHERE version > 1").unwrap();
+    assert!(check().stdout.contains("are brought from version 1 to "));
+    assert_eq!(database.ask("SELECT max(version) FROM versions").unwrap(), "1");
+    drop(database);
+    let gone = check();
+    assert_eq!(gone.code, 3, "{}", gone.stdout);
 }
 
 #[test]

@@ -62,6 +62,14 @@ const WORDS: &[(&str, &str)] = &[
     (")}", ")::text::json))"),
     ("{id}", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
     ("{bytes}", "BYTEA"),
+    (
+        "{tables}",
+        "(SELECT tablename::text AS name FROM pg_tables WHERE schemaname = ANY (current_schemas(false))) AS tables",
+    ),
+    (
+        "{may make}",
+        "CASE WHEN coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) THEN 1 ELSE 0 END",
+    ),
 ];
 
 impl Postgres {
