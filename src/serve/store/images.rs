@@ -49,7 +49,8 @@ pub struct ImageRow {
     pub totals: Totals,
     /// Findings that a decision closes, or that a list ignores.
     pub closed: i64,
-    /// What the policy makes of the open ones: the worst of `fail`, `warn` and `pass`; none: not scanned yet.
+    /// What comes of it: `fail` or `warn`, the worst that the policy makes of an open finding; else `incomplete` if there is something
+    /// that was not looked at, and `pass` if there is not; none: not scanned yet.
     pub verdict: Option<String>,
     /// What was not looked at.
     pub gaps: i64,
@@ -64,7 +65,7 @@ pub struct ImageFilter {
     pub tag: Option<String>,
     /// With an open finding of that severity.
     pub severity: Option<String>,
-    /// With an open finding of that verdict.
+    /// Of that verdict.
     pub verdict: Option<String>,
     /// Scanned at that time or later, in milliseconds since 1970.
     pub since: Option<i64>,
@@ -88,7 +89,23 @@ pub struct Totals {
     pub low: i64,
 }
 
-pub(super) const ROW: &str = "id, registry, repository, digest, first_seen, last_seen, scanned, gaps";
+/// Everything that an image's verdict may be, the worst first.
+pub const VERDICTS: &[&str] = &["fail", "warn", "incomplete", "pass"];
+
+/// The verdict of an image: one statement for what is shown and what is asked for.
+macro_rules! verdict {
+    () => {
+        "CASE WHEN scanned IS NULL THEN NULL
+            WHEN EXISTS (SELECT 1 FROM findings v WHERE v.image = images.id AND v.closed_until <= {now} AND v.verdict = 'fail')
+                THEN 'fail'
+            WHEN EXISTS (SELECT 1 FROM findings v WHERE v.image = images.id AND v.closed_until <= {now} AND v.verdict = 'warn')
+                THEN 'warn'
+            WHEN gaps > 0 THEN 'incomplete' ELSE 'pass' END"
+    };
+}
+
+pub(super) const ROW: &str =
+    concat!("id, registry, repository, digest, first_seen, last_seen, scanned, gaps, ", verdict!());
 
 impl ImageKey {
     /// `HOST/PATH`
@@ -162,9 +179,8 @@ pub(super) fn rows(session: &mut dyn Session, rows: &[Row]) -> Result<Vec<ImageR
     let tags = "SELECT images.id, tag FROM images JOIN tags ON tags.registry = images.registry
             AND tags.repository = images.repository AND tags.digest = images.digest
         WHERE images.id IN {ids($1)} ORDER BY images.id, tag";
-    let counts =
-        "SELECT image, severity, verdict, count(*), sum(CASE WHEN closed_until <= {now} THEN 1 ELSE 0 END)
-        FROM findings WHERE image IN {ids($1)} GROUP BY image, severity, verdict";
+    let counts = "SELECT image, severity, count(*), sum(CASE WHEN closed_until <= {now} THEN 1 ELSE 0 END)
+        FROM findings WHERE image IN {ids($1)} GROUP BY image, severity";
     let tags = by_image(session.query(tags, std::slice::from_ref(&ids))?);
     let counts = by_image(session.query(counts, &[ids])?);
     let of = |all: &BTreeMap<i64, Vec<Row>>, id| all.get(&id).cloned().unwrap_or_default();
@@ -181,12 +197,9 @@ fn by_image(rows: Vec<Row>) -> BTreeMap<i64, Vec<Row>> {
 
 fn image(row: &Row, tags: &[Row], counts: &[Row]) -> ImageRow {
     let (registry, repository, digest) = (row.text(1), row.text(2), row.text(3));
-    let scanned = row.maybe_int(6);
     let of = |severity: &str| -> i64 {
-        counts.iter().filter(|row| row.text(1) == severity).map(|row| row.int(4)).sum()
+        counts.iter().filter(|row| row.text(1) == severity).map(|row| row.int(3)).sum()
     };
-    let is = |verdict: &&str| counts.iter().any(|row| row.text(2) == **verdict && row.int(4) > 0);
-    let verdict = ["fail", "warn"].into_iter().find(is).unwrap_or("pass");
     let [critical, high, medium, low] = ["critical", "high", "medium", "low"].map(of);
     ImageRow {
         id: row.int(0),
@@ -194,10 +207,10 @@ fn image(row: &Row, tags: &[Row], counts: &[Row]) -> ImageRow {
         tags: tags.iter().take(TAGS).map(|row| row.text(1)).collect(),
         first_seen: row.int(4),
         last_seen: row.int(5),
-        scanned,
+        scanned: row.maybe_int(6),
         totals: Totals { critical, high, medium, low },
-        closed: counts.iter().map(|row| row.int(3) - row.int(4)).sum(),
-        verdict: scanned.map(|_| verdict.to_owned()),
+        closed: counts.iter().map(|row| row.int(2) - row.int(3)).sum(),
+        verdict: row.maybe_text(8),
         gaps: row.int(7),
     }
 }
@@ -231,7 +244,7 @@ impl ImageFilter {
                 tag.as_ref().map(Into::into),
             ),
             (format!("{open} AND f.severity = ?)"), severity.as_ref().map(Into::into)),
-            (format!("{open} AND f.verdict = ?)"), verdict.as_ref().map(Into::into)),
+            (concat!("(", verdict!(), ") = ?").to_owned(), verdict.as_ref().map(Into::into)),
             ("scanned >= ?".to_owned(), since.map(Into::into)),
             (
                 "id IN (SELECT image FROM layers WHERE digest = ? UNION SELECT image FROM layers WHERE diff_id = ?)"

@@ -37,7 +37,7 @@ pub use self::decisions::{Decision, DecisionKind, NewDecision, Refused};
 pub use self::engine::StoreError;
 use self::engine::{Engine, Mode, Session, values};
 pub use self::findings::{FindingFilter, Found};
-pub use self::images::{ImageFilter, ImageRow, Totals, Wanted};
+pub use self::images::{ImageFilter, ImageRow, Totals, VERDICTS, Wanted};
 pub use self::inspect::Tables;
 pub use self::messages::Turn;
 pub use self::occurrences::Occurrence;

@@ -106,6 +106,54 @@ fn what_was_found_is_kept_with_when_it_was_first_seen() {
 }
 
 #[test]
+fn images_are_asked_for_by_the_verdict_that_is_shown() {
+    let (_folder, store) = store();
+    let scanned = |repository: &str, verdicts: &[&str], gaps: i64| {
+        let image = image(repository, None, Some("a"));
+        scan(&store, &image, "s", &[], gaps);
+        let findings = verdicts.iter().map(|verdict| Found { verdict: (*verdict).into(), ..found(verdict) });
+        let (filter, judged) = (of_repository(repository), "j".to_owned());
+        let row = &store.images(&filter, 0, 9).unwrap()[0];
+        let scanned = Scanned { findings: findings.collect(), judged, gaps, ..Scanned::default() };
+        assert!(store.judged((row.id, row.scanned.unwrap()), &scanned).unwrap());
+    };
+    scanned("clean", &[], 0);
+    scanned("seen-in-part", &[], 3);
+    scanned("passes", &["pass"], 0);
+    scanned("passes-in-part", &["pass"], 1);
+    scanned("warns", &["pass", "warn"], 1);
+    scanned("fails", &["pass", "warn", "fail"], 1);
+    store.want(&[Wanted { image: &image("unseen", None, Some("a")), settings: "s", priority: 0 }]).unwrap();
+    let all = store.images(&ImageFilter::default(), 0, 9).unwrap();
+    let shown: Vec<_> = all.iter().map(|row| row.verdict.as_deref()).collect();
+    let expected = ["pass", "incomplete", "pass", "incomplete", "warn", "fail"];
+    assert_eq!(shown, expected.map(Some).into_iter().chain([None]).collect::<Vec<_>>());
+    for verdict in VERDICTS {
+        let filter = ImageFilter { verdict: Some((*verdict).into()), ..ImageFilter::default() };
+        let ids = |rows: Vec<ImageRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+        let of_it = all.iter().filter(|row| row.verdict.as_deref() == Some(verdict)).cloned().collect();
+        let found = ids(store.images(&filter, 0, 9).unwrap());
+        assert_eq!(found, ids(of_it), "{verdict}");
+        assert!(!found.is_empty(), "{verdict}");
+    }
+    // What a decision closes is not counted.
+    let reason = NewDecision {
+        fingerprint: "fail".into(),
+        kind: DecisionKind::FalseAlarm,
+        scope: "*".into(),
+        until: None,
+        reason: "because".into(),
+    };
+    store.decide("me", &reason).unwrap().unwrap();
+    let row = &store.images(&of_repository("fails"), 0, 9).unwrap()[0];
+    assert_eq!(row.verdict.as_deref(), Some("warn"));
+}
+
+fn of_repository(path: &str) -> ImageFilter {
+    ImageFilter { repository: Some(format!("r.example/{path}")), ..ImageFilter::default() }
+}
+
+#[test]
 fn a_database_has_fingerprints_of_one_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");

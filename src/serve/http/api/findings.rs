@@ -6,7 +6,6 @@ use super::call::{Answer, Call, absent, one, page};
 use crate::serve::store::{FindingFilter, Found, SecretFilter};
 
 pub(super) const SEVERITIES: &[&str] = &["critical", "high", "medium", "low"];
-pub(super) const VERDICTS: &[&str] = &["fail", "warn", "pass"];
 pub(super) const STATES: &[&str] = &["open", "closed", "fixed"];
 
 pub(super) fn list(call: &Call) -> Answer {

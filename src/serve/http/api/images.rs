@@ -5,10 +5,10 @@ use serde_json::json;
 
 use super::super::reply;
 use super::call::{Answer, Call, Failure, absent, one, page, wrong};
-use super::findings::{SEVERITIES, VERDICTS};
+use super::findings::SEVERITIES;
 use crate::digest::Digest;
 use crate::findings::suppress::{day, start_of};
-use crate::serve::store::{FindingFilter, Found, ImageFilter, JOB_STATES};
+use crate::serve::store::{FindingFilter, Found, ImageFilter, JOB_STATES, VERDICTS};
 
 pub(super) fn list(call: &Call) -> Answer {
     let filter = ImageFilter {

@@ -101,7 +101,7 @@ pub(super) const ROUTES: &[Route] = &[
             REPOSITORY,
             parameter("tag", "that this tag names now"),
             parameter("severity", "with an open finding that is `critical`, `high`, `medium` or `low`"),
-            parameter("verdict", "with an open finding that is `fail`, `warn` or `pass`"),
+            parameter("verdict", "of which it is this: `fail`, `warn`, `incomplete` or `pass`"),
             parameter(
                 "since",
                 "scanned on that day or later, such as `2026-11-01`, or in milliseconds since 1970",
