@@ -141,6 +141,32 @@ fn keys_of(text: &str) -> BTreeSet<String> {
     parsed.get_ref().iter().map(name).chain(limits).collect()
 }
 
+/// The line where the key stands in `text` that `place` names; if it does not, that of the table which should have it.
+#[cfg(feature = "serve")]
+pub(super) fn line_of(text: &str, place: &layersift::serve::config::Place) -> Option<usize> {
+    fn entry<'t, 'i>(table: &'t DeTable<'i>, name: &str) -> Option<(usize, &'t Spanned<DeValue<'i>>)> {
+        let found = table.iter().find(|(key, _)| key.get_ref() == name);
+        found.map(|(key, value)| (key.span().start, value))
+    }
+    let parsed = DeTable::parse(text).ok()?;
+    let (mut at, value) = entry(parsed.get_ref(), SERVICE)?;
+    let mut table = value.get_ref().as_table()?;
+    let inner = if place.table.is_empty() { None } else { entry(table, place.table) };
+    if let Some((start, value)) = inner {
+        at = start;
+        let mut value = value;
+        if let (DeValue::Array(items), Some(number)) = (value.get_ref(), place.number) {
+            value = items.get(number)?;
+            at = value.span().start;
+        }
+        table = value.get_ref().as_table()?;
+    }
+    if place.table.is_empty() || inner.is_some() {
+        at = entry(table, place.key).map_or(at, |(start, _)| start);
+    }
+    Some(text[..at.min(text.len())].matches('\n').count() + 1)
+}
+
 fn names() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|setting| setting.name).chain(LIMITS.iter().map(|row| row.name))
 }

@@ -1,6 +1,7 @@
 //! `layersift serve` and `layersift worker`: the configuration becomes a service, which runs until it is told to stop.
 
 use std::env::{current_dir, var_os};
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use anyhow::{Context, anyhow};
 use layersift::digest::Digest;
 use layersift::report::ReportOptions;
 use layersift::scan::cache::Cache;
-use layersift::serve::config::{Config, Faults, Table};
+use layersift::serve::config::{Config, Fault, Faults, Place, Table};
 use layersift::serve::judge::Judge;
 use layersift::serve::log::Log;
 use layersift::serve::store::{Store, Tables};
@@ -19,12 +20,13 @@ use layersift::source::Input;
 use serde::Deserialize;
 
 use super::args::{ServeArgs, ServiceArgs};
-use super::config::{Config as Scans, Origins, configured, merge, read};
+use super::config::{Config as Scans, Origins, configured, line_of, merge, read};
 use super::exit::{Exit, OrStop, Stopped};
 use super::formats::Styles;
 use super::output::Output;
 use super::scan::Job;
 use super::suppress::{LARGEST_BASELINE, lists};
+use super::terminal::warn;
 
 /// How often a request is made again while a worker waits for it: what fails then is tried again by the queue.
 const RETRIES: u32 = 2;
@@ -35,13 +37,7 @@ const DATABASE: &str = "service-1.sqlite";
 const LAYERS: &str = "layers";
 
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
-    let asked = asked(&args.service, args.listen.as_deref())?;
-    if asked.service.hooks.is_empty() {
-        return Err(anyhow!(
-            "serve.hook: nobody could tell the service anything; name a hook, with [[serve.hook]]"
-        ))
-        .or_stop(Exit::Usage);
-    }
+    let asked = asked(&args.service, Serves::Hooks { listen: args.listen.as_deref() })?;
     let listen = asked.service.listen;
     let ready = ready(asked)?;
     if args.check {
@@ -56,7 +52,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Stopped> {
 }
 
 pub(crate) fn work(args: &ServiceArgs) -> Result<Exit, Stopped> {
-    let service = service(ready(asked(args, None)?)?)?;
+    let service = service(ready(asked(args, Serves::Nobody)?)?)?;
     serve(&service, None)
 }
 
@@ -75,6 +71,7 @@ fn check(ready: &Ready) -> Result<Exit, Stopped> {
     if let Some(there) = tables.made_with.clone().filter(|there| *there != here) {
         return Err(ServeError::OtherKey { there, here }).or_stop(Exit::Failed);
     }
+    ready.cautions.iter().for_each(|caution| warn(caution));
     let told = format!("the configuration is right, and {}", condition(&tables, config.database.is_some()));
     Output::Stdout.write(|out: &mut dyn std::io::Write| writeln!(out, "{told}")).or_stop(Exit::Failed)?;
     Ok(Exit::Clean)
@@ -120,16 +117,26 @@ struct Asked {
     scans: Scans,
     /// How the service is set up.
     service: Config,
+    /// What of that works, and should be set up otherwise.
+    cautions: Vec<String>,
     /// Where everything is seen from, so that processes with one configuration do the same wherever they begin: the folder
     /// of the file.
     folder: PathBuf,
 }
 
-fn asked(args: &ServiceArgs, listen: Option<&str>) -> Result<Asked, Stopped> {
+/// Who is listened to.
+#[derive(Clone, Copy)]
+enum Serves<'s> {
+    /// Those who tell of pushes, at the address that was typed if one was.
+    Hooks { listen: Option<&'s str> },
+    /// Nobody: a worker.
+    Nobody,
+}
+
+fn asked(args: &ServiceArgs, serves: Serves<'_>) -> Result<Asked, Stopped> {
     let (scans, folder) = scans(args.config.as_deref()).or_stop(Exit::Usage)?;
-    let table = scans.file.as_deref().map(table).transpose().or_stop(Exit::Usage)?.unwrap_or_default();
-    let service = config(args, listen, table)?;
-    Ok(Asked { scans, service, folder })
+    let (service, cautions) = config(args, serves, scans.file.as_deref()).or_stop(Exit::Usage)?;
+    Ok(Asked { scans, service, cautions, folder })
 }
 
 /// How is scanned, as seen from the folder of the configuration.
@@ -143,23 +150,73 @@ fn scans(named: Option<&Path>) -> anyhow::Result<(Scans, PathBuf)> {
     Ok((merge(&origins)?, folder))
 }
 
-/// What `table`, the environment and what was typed say of the service.
-fn config(args: &ServiceArgs, listen: Option<&str>, table: Table) -> Result<Config, Stopped> {
+/// What the file, the environment and what was typed say of the service, and what should be set up otherwise.
+fn config(
+    args: &ServiceArgs,
+    serves: Serves<'_>,
+    file: Option<&Path>,
+) -> anyhow::Result<(Config, Vec<String>)> {
+    let text = file.map(|file| read(file).with_context(|| format!("cannot read {}", file.display())));
+    let text = text.transpose()?.unwrap_or_default();
+    let mut table = table(file.unwrap_or(Path::new("")), &text)?;
     let variable = |name: &str| var_os(name).filter(|value| !value.is_empty());
-    let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
-    let table = Table {
-        listen: listen.map(str::to_owned).or_else(|| text("LAYERSIFT_LISTEN")).or(table.listen),
-        database: text("LAYERSIFT_DATABASE").or(table.database),
-        data: args.data.clone().or_else(|| variable("LAYERSIFT_DATA").map(Into::into)).or(table.data),
-        workers: args.workers.or(table.workers),
-        ..table
+    let elsewhere = nearer(&mut table, args, serves, &variable);
+    let checked = table.check(&variable);
+    let mut faults = checked.as_ref().err().map_or_else(Vec::new, |Faults(faults)| faults.clone());
+    if matches!(serves, Serves::Hooks { .. }) && table.hook.is_empty() {
+        let why = "nobody could tell the service anything: name a hook, with [[serve.hook]]".to_owned();
+        faults.push(Fault { place: Place { table: "hook", ..Place::default() }, why });
+    }
+    let told = |fault: &Fault| {
+        let origin = elsewhere.iter().find(|(key, _)| fault.place == Place { key, ..Place::default() });
+        match (origin, file, line_of(&text, &fault.place)) {
+            (Some((_, origin)), _, _) => format!("{origin}: {fault}"),
+            (None, Some(file), Some(line)) => format!("{}:{line}: {fault}", file.display()),
+            (None, Some(file), None) => format!("{}: {fault}", file.display()),
+            (None, None, _) => fault.to_string(),
+        }
     };
-    table.check(&variable).map_err(|Faults(faults)| anyhow!("{}", faults.join("\n"))).or_stop(Exit::Usage)
+    match checked {
+        Ok(config) if faults.is_empty() => {
+            let cautions = config.cautions.iter().map(told).collect();
+            Ok((config, cautions))
+        }
+        _ => Err(anyhow!("{}", faults.iter().map(told).collect::<Vec<_>>().join("\n"))),
+    }
 }
 
-fn table(file: &Path) -> anyhow::Result<Table> {
-    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let parsed: Result<File, _> = toml::from_str(&text);
+/// Puts what the environment and what was typed say in the place of what the file says; for which keys, and what said so.
+fn nearer(
+    table: &mut Table,
+    args: &ServiceArgs,
+    serves: Serves<'_>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Vec<(&'static str, &'static str)> {
+    let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+    let typed = if let Serves::Hooks { listen } = serves { listen } else { None };
+    let mut said = Vec::new();
+    if let Some(listen) = typed.map(str::to_owned).or_else(|| text("LAYERSIFT_LISTEN")) {
+        table.listen = Some(listen);
+        said.push(("listen", if typed.is_some() { "--listen" } else { "LAYERSIFT_LISTEN" }));
+    }
+    if let Some(database) = text("LAYERSIFT_DATABASE") {
+        table.database = Some(database);
+        said.push(("database", "LAYERSIFT_DATABASE"));
+    }
+    if let Some(data) = args.data.clone().or_else(|| variable("LAYERSIFT_DATA").map(Into::into)) {
+        table.data = Some(data);
+        said.push(("data", if args.data.is_some() { "--data" } else { "LAYERSIFT_DATA" }));
+    }
+    if let Some(workers) = args.workers {
+        table.workers = Some(workers);
+        said.push(("workers", "--workers"));
+    }
+    said
+}
+
+/// The table of the service in the `text` of `file`.
+fn table(file: &Path, text: &str) -> anyhow::Result<Table> {
+    let parsed: Result<File, _> = toml::from_str(text);
     let parsed = parsed.map_err(|error| anyhow!("{}: {}", file.display(), error.to_string().trim_end()))?;
     Ok(parsed.serve.unwrap_or_default().rebased(file.parent().unwrap_or(Path::new(""))))
 }
@@ -180,13 +237,14 @@ fn kept(config: &Config) -> anyhow::Result<(Arc<Store>, Cache)> {
 /// All that a service is made of but what it keeps: nothing is made or opened for it.
 struct Ready {
     service: Config,
+    cautions: Vec<String>,
     job: Job,
     report: ReportOptions,
     judge: Judge,
 }
 
 fn ready(asked: Asked) -> Result<Ready, Stopped> {
-    let Asked { scans, service, folder } = asked;
+    let Asked { scans, service, cautions, folder } = asked;
     // One login is for one registry.
     let registries: Vec<Input> =
         service.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
@@ -200,12 +258,12 @@ fn ready(asked: Asked) -> Result<Ready, Stopped> {
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
     report.tool.fingerprint_key = Some(job.fingerprint_key.check());
     let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
-    Ok(Ready { service, job, report, judge })
+    Ok(Ready { service, cautions, job, report, judge })
 }
 
 /// The service, which may run.
 fn service(ready: Ready) -> Result<Arc<Service>, Stopped> {
-    let Ready { service: config, job, report, judge } = ready;
+    let Ready { service: config, job, report, judge, .. } = ready;
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let scanner = job.scanner_for(Some(Arc::new(cache)), config.workers.max(1))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

@@ -26,6 +26,11 @@ pub struct Answered {
 /// Bytes of an answer that are read, so that the connection can be used again.
 const ANSWER: u64 = 4 << 10;
 
+/// Whether `url` is an address of http or https to which something can be sent: with a host, and without a user in it.
+pub fn is_address(url: &str) -> bool {
+    Url::parse(url).is_some()
+}
+
 impl Courier {
     /// One for the receiver at `url`, which errors call `called`. None if that is no address of http or https.
     pub fn to(url: &str, called: &str, remote: &Remote) -> Option<Result<Self, RemoteError>> {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use self::archive::{REST, alias, damaged, too_many, unmarked};
-pub use self::courier::{Answered, Courier};
+pub use self::courier::{Answered, Courier, is_address};
 use self::engine::Engine;
 pub use self::input::{ImageName, Input, ParseInputError};
 pub use self::network::{Network, NoNetwork};

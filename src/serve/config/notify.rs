@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Secrets;
+use super::faults::{InTable, Said};
+use super::secrets::{Secrets, Whereabouts};
 use crate::secret::Secret;
-use crate::serve::messages::{FORMS, Form};
+use crate::serve::allowed::Allowed;
+use crate::serve::messages::{FORMS, Form, signing_key};
 use crate::signature::Severity;
+use crate::source::is_address;
+use crate::source::registry::fits_some;
 
 /// A table `[[serve.notify]]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -42,7 +46,7 @@ pub struct Receiver {
     pub form: &'static Form,
     /// Its address.
     pub url: Secret,
-    /// What messages are signed with.
+    /// What messages are signed with, as the bytes that it is.
     pub key: Option<Secret>,
     /// What is less severe is not told.
     pub least: Severity,
@@ -55,32 +59,95 @@ pub struct Receiver {
 /// Messages in a minute unless the configuration says otherwise, and at most.
 const PACE: (u32, u32) = (60, 6_000);
 
+/// Bytes of the name of a receiver at most.
+const LONGEST: usize = 60;
+
 impl NotifyTable {
-    pub(super) fn checked(&self, secrets: &Secrets<'_>) -> Result<Receiver, String> {
+    pub(super) fn checked(
+        &self,
+        secrets: &Secrets<'_>,
+        registries: &[Allowed],
+        table: &mut InTable<'_>,
+    ) -> Option<Receiver> {
+        let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        if self.name.is_empty() || self.name.len() > LONGEST || !self.name.bytes().all(usable) {
+            table.fault(
+                "name",
+                format!("give it a name of letters, digits, `.`, `_` and `-`, {LONGEST} at most"),
+            );
+        }
         let form = FORMS.iter().find(|form| form.name == self.kind).ok_or_else(|| {
             let known: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
             format!("there is no kind `{}`: there are {}", self.kind, known.join(", "))
-        })?;
-        let usable = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if self.name.is_empty() || self.name.len() > 60 || !self.name.bytes().all(usable) {
-            return Err("give it a name of letters, digits, `.`, `_` and `-`, with name".to_owned());
-        }
-        let url = secrets.read_as("url", self.url_file.as_ref(), self.url_env.as_ref())?;
-        let text = std::str::from_utf8(url.expose()).unwrap_or_default();
-        if !text.starts_with("https://") && !text.starts_with("http://") {
-            return Err("its url is no address of http or https".to_owned());
-        }
-        let has_key = self.secret_file.is_some() || self.secret_env.is_some();
-        let key = (has_key || form.needs_key)
-            .then(|| secrets.read(self.secret_file.as_ref(), self.secret_env.as_ref()))
-            .transpose()?;
+        });
+        let form = table.right("kind", form);
+        let url = self.url(secrets, table);
+        let key = self.key(secrets, form.is_some_and(|form| form.needs_key), table);
         let least = self.min_severity.as_deref().map_or(Some(Severity::Low), Severity::named);
-        let least = least.ok_or("min-severity is low, medium, high or critical")?;
-        let pace = self.per_minute.unwrap_or(PACE.0);
-        if !(1..=PACE.1).contains(&pace) {
-            return Err(format!("per-minute is from 1 to {}", PACE.1));
+        let least = table
+            .right("min-severity", least.ok_or_else(|| "it is low, medium, high or critical".to_owned()));
+        for glob in &self.repositories {
+            if !registries.is_empty()
+                && !registries.iter().any(|allowed| fits_some(glob, &format!("{}/", allowed.name)))
+            {
+                let host = registries.first().map_or("registry.example", |allowed| &allowed.name);
+                let why = format!(
+                    "`{glob}` is of no registry on the list: it is compared with HOST/PATH, as in {host}/team/*"
+                );
+                table.fault("repositories", why);
+            }
         }
+        let pace = table.number("per-minute", (self.per_minute, PACE.0), (1, PACE.1));
         let (name, repositories) = (self.name.clone(), self.repositories.clone());
-        Ok(Receiver { name, form, url, key, least, repositories, pause: i64::from(60_000 / pace) })
+        Some(Receiver {
+            name,
+            form: form?,
+            url: url?,
+            key: key.ok()?,
+            least: least?,
+            repositories,
+            pause: i64::from(60_000 / pace),
+        })
+    }
+
+    fn url(&self, secrets: &Secrets<'_>, table: &mut InTable<'_>) -> Option<Secret> {
+        let there = Whereabouts {
+            called: "url",
+            file: ("url-file", self.url_file.as_deref()),
+            variable: ("url-env", self.url_env.as_deref()),
+        };
+        let url = secrets.read_any(table, &there)?;
+        // What it is does not stand in the message: it may be the secret.
+        if !std::str::from_utf8(url.expose()).is_ok_and(is_address) {
+            let why = "what it holds is no address of http or https: write one line, as in https://chat.example/hooks/…";
+            table.fault(there.key(), why);
+            return None;
+        }
+        Some(url)
+    }
+
+    /// The key of signatures, if there is one. What is wrong with it is noted.
+    fn key(
+        &self,
+        secrets: &Secrets<'_>,
+        needed: bool,
+        table: &mut InTable<'_>,
+    ) -> Result<Option<Secret>, ()> {
+        if !needed && self.secret_file.is_none() && self.secret_env.is_none() {
+            return Ok(None);
+        }
+        let there = Whereabouts::secret(self.secret_file.as_deref(), self.secret_env.as_deref());
+        let secret = secrets.read(table, &there).ok_or(())?;
+        table.right(there.key(), signing_key(&secret)).map(Some).ok_or(())
+    }
+}
+
+/// Notes receivers that have one name.
+pub(super) fn alike(all: &[NotifyTable], said: &mut Said) {
+    for (number, table) in all.iter().enumerate() {
+        if all[..number].iter().any(|other| other.name == table.name) {
+            let why = format!("two have the name `{}`: give one of them another", table.name);
+            said.of("notify", Some(number)).fault("name", why);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::faults::InTable;
+
 /// The table `[serve.retention]`. What is not said is kept for good.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -43,11 +45,11 @@ const LAYERS: u32 = 90;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 impl RetentionTable {
-    pub(super) fn checked(&self, fault: &mut dyn FnMut(String)) -> Retention {
+    pub(super) fn checked(&self, table: &mut InTable<'_>) -> Retention {
         let Self { untagged_days, reports_days, fixed_days, audit_days, layers_days, open_too } = self;
-        let mut days = |name: &str, days: Option<u32>| {
+        let mut days = |key: &'static str, days: Option<u32>| {
             if days == Some(0) {
-                fault(format!("serve.retention.{name}: nothing would be kept; write 1 or more"));
+                table.fault(key, "nothing would be kept: write 1 or more");
             }
             days.map(|days| i64::from(days) * DAY)
         };
@@ -60,7 +62,7 @@ impl RetentionTable {
             open_too: *open_too,
         };
         if *open_too && untagged_days.is_none() {
-            fault("serve.retention.open-too: say which images, with untagged-days".to_owned());
+            table.fault("open-too", "say which images, with untagged-days");
         }
         retention
     }

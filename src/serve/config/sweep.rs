@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::faults::InTable;
+
 /// The table `[serve.sweep]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -22,11 +24,8 @@ const PACE: (u32, u32) = (20, 1_000);
 
 impl SweepTable {
     /// The time between two requests.
-    pub(super) fn pause(&self, fault: &mut dyn FnMut(String)) -> Duration {
-        let pace = self.requests_per_second.unwrap_or(PACE.0);
-        if !(1..=PACE.1).contains(&pace) {
-            fault(format!("serve.sweep.requests-per-second: it is from 1 to {}", PACE.1));
-        }
+    pub(super) fn pause(&self, table: &mut InTable<'_>) -> Duration {
+        let pace = table.number("requests-per-second", (self.requests_per_second, PACE.0), (1, PACE.1));
         Duration::from_secs(1) / pace.max(1)
     }
 }

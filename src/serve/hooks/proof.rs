@@ -56,6 +56,16 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// What its senders know; none: nothing.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Header(_, secret) | Self::Basic(_, secret) | Self::Hmac(_, secret) | Self::Url(secret) => {
+                Some(secret)
+            }
+            Self::None => None,
+        }
+    }
+
     /// Whether only the body shows it. Every other proof is looked at before a byte of the body is read.
     pub fn needs_body(&self) -> bool {
         matches!(self, Self::Hmac(..))

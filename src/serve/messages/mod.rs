@@ -13,6 +13,7 @@ mod webhook;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+pub(super) use self::webhook::signing_key;
 use super::Service;
 use super::config::Receiver;
 use super::metrics::Counter;

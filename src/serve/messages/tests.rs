@@ -94,8 +94,22 @@ fn a_signature_is_that_of_the_standard() {
     // Put together here, so that nobody takes it for one that is in use.
     let key = Secret::new(["whsec_", "MfKQ9r8GKYqrTwjU", "PD8ILPZIo2LaLaSw"].concat());
     let body = b"{\"test\": 2432232314}";
+    let key = signing_key(&key).unwrap();
     let [id, time, signature] = webhook::signed("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body, &key);
     assert_eq!(id, ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek".to_owned()));
     assert_eq!(time, ("webhook-timestamp", "1614265330".to_owned()));
     assert_eq!(signature.1, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+}
+
+#[test]
+fn a_key_in_base64_is_that_or_none() {
+    let key = |text: &str| signing_key(&Secret::new(text)).map(|key| key.expose().to_vec());
+    assert_eq!(key("a key as it is"), Ok(b"a key as it is".to_vec()));
+    let padded = format!("whsec_{}==", "QUJD".repeat(8) + "QQ");
+    assert_eq!(key(&padded), Ok([b"ABC".repeat(8).as_slice(), b"A"].concat()));
+    assert_eq!(key(padded.trim_end_matches('=')), key(&padded));
+    for wrong in ["whsec_", "whsec_QUJD", "whsec_no base64 at all, but long", "whsec_ÄÖÜÄÖÜÄÖÜÄÖÜ"]
+    {
+        assert!(key(wrong).is_err(), "{wrong}");
+    }
 }

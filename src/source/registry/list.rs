@@ -122,9 +122,62 @@ pub fn fits(pattern: &str, name: &str) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
+/// Whether some name that begins with `start`, and goes on behind it, is as `pattern` says.
+pub fn fits_some(pattern: &str, start: &str) -> bool {
+    let pattern = pattern.as_bytes();
+    // Every place of the pattern that may be reached with what was read.
+    let mut reached = vec![false; pattern.len() + 1];
+    reached[0] = true;
+    let skip = |reached: &mut Vec<bool>| {
+        for at in 0..pattern.len() {
+            if pattern[at] == b'*' && reached[at] {
+                reached[at + 1] = true;
+            }
+        }
+    };
+    skip(&mut reached);
+    for byte in start.bytes() {
+        let mut next = vec![false; pattern.len() + 1];
+        for at in (0..pattern.len()).filter(|at| reached[*at]) {
+            match pattern[at] {
+                b'*' => next[at] = true,
+                known if known == b'?' || known == byte => next[at + 1] = true,
+                _ => {}
+            }
+        }
+        skip(&mut next);
+        reached = next;
+    }
+    // What is left of it stands for something, if anything is left.
+    reached[..pattern.len()].contains(&true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_can_be_of_a_registry_or_not() {
+        for (pattern, expected) in [
+            ("*", true),
+            ("r.example/*", true),
+            ("r.example/team/app", true),
+            ("*/team/*", true),
+            ("r.*", true),
+            ("?.example/app", true),
+            ("*.example/*", true),
+            ("r.example", false),
+            ("r.example/", false),
+            ("team/*", false),
+            ("team*", false),
+            ("s.example/*", false),
+            ("r.example:5000/*", false),
+            ("https://r.example/*", false),
+            ("", false),
+        ] {
+            assert_eq!(fits_some(pattern, "r.example/"), expected, "{pattern}");
+        }
+    }
 
     #[test]
     fn patterns_are_globs() {

@@ -83,12 +83,34 @@ fn a_configuration_is_checked_as_a_whole() {
         let file = folder.path().join("layersift.toml");
         Scanner::of("serve").args(["--check", "--config"]).path(&file).run()
     };
-    let wrong = check("[serve]\nlisten = 'x'\n[[serve.hook]]\nkind = 'habor'\n");
+    let wrong = check(
+        "[serve]\nlisten = 'x'\n\n[[serve.hook]]\nkind = 'habor'\n\n[[serve.hook]]\nkind = 'harbor'\nper-minute = 0\n\
+         secret-env = 'NOT_SET'\n[[serve.token]]\n# Who has it?\n  role = 'root'\nsecret-env = 'NOT_SET'\n",
+    );
     assert_eq!(wrong.code, 2, "{}", wrong.stderr);
-    for part in ["serve.listen", "serve.data", "serve.registry", "there is no kind `habor`"] {
-        assert!(wrong.stderr.contains(part), "{part}: {}", wrong.stderr);
+    let file = folder.path().join("layersift.toml").display().to_string();
+    for (line, part) in [
+        (1, "serve.data: name the folder"),
+        (1, "serve.registry: name a registry"),
+        (2, "serve.listen: `x` is no address"),
+        (4, "serve.hook 1: say where its secret is"),
+        (5, "serve.hook 1, kind: there is no kind `habor`"),
+        (9, "serve.hook 2, per-minute: nothing would be taken"),
+        (10, "serve.hook 2, secret-env: the variable NOT_SET is not set"),
+        (11, "serve.token 1, name: say who has it"),
+        (13, "serve.token 1, role: there is no role `root`"),
+    ] {
+        assert!(wrong.stderr.contains(&format!("{file}:{line}: {part}")), "{line} {part}: {}", wrong.stderr);
     }
-    assert!(wrong.stderr.lines().count() >= 4 && !wrong.stderr.contains("\\n"), "{}", wrong.stderr);
+    assert!(wrong.stderr.lines().count() >= 9 && !wrong.stderr.contains("\\n"), "{}", wrong.stderr);
+    // What does not stand in the file is told by who said it.
+    let typed = Scanner::of("serve").args(["--check", "--listen", "here", "--config"]).path(Path::new(&file));
+    let typed = typed.env("LAYERSIFT_DATA", format!("{file}/x")).run();
+    for part in ["--listen: serve.listen: `here` is no address", "LAYERSIFT_DATA: serve.data: "] {
+        assert!(typed.stderr.contains(part), "{part}: {}", typed.stderr);
+    }
+    let none = check("[serve]\ndata = 'd'\n[[serve.registry]]\nname = 'r.example'\n");
+    assert!(none.stderr.contains(":1: serve.hook: nobody could tell"), "{}", none.stderr);
     let typo = check("[serve]\nlisen = 'x'\n");
     assert!(typo.code == 2 && typo.stderr.contains("lisen"), "{}", typo.stderr);
     fs::write(folder.path().join("proof"), PROOF).unwrap();
@@ -98,6 +120,11 @@ fn a_configuration_is_checked_as_a_whole() {
     assert_eq!(
         (right.code, right.stdout.as_str()),
         (0, "the configuration is right, and there is no database yet: it is made when the service begins\n")
+    );
+    assert!(
+        right.stderr.contains(":7: serve.hook 1, secret-file: everybody on this machine can read"),
+        "{}",
+        right.stderr
     );
     assert!(!folder.path().join("d").exists(), "nothing is made by a look");
 }
@@ -122,7 +149,7 @@ fn another_fingerprint_key_is_refused_before_decisions_are_lost() {
     assert_eq!(run_with(folder.path(), &["--check"], "").code, 0);
 }
 
-/// Every file below `folder`, and what is in it.
+/// Every file below `folder`, and what is in it; but for what the readers of a database share while they read.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -130,7 +157,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         if path.is_dir() {
             all.insert(path.clone(), Vec::new());
             all.extend(contents(&path));
-        } else {
+        } else if !path.display().to_string().ends_with("-shm") {
             all.insert(path.clone(), fs::read(&path).unwrap());
         }
     }
@@ -186,9 +213,7 @@ fn a_check_changes_nothing_of_a_database_on_a_server() {
     let refused = check();
     assert_eq!(refused.code, 3, "{}", refused.stdout);
     assert!(refused.stderr.contains("GRANT CREATE ON SCHEMA"), "{}", refused.stderr);
-    assert!(
-        Service::start(folder.path(), &address, &["registry.example"], &more).terminate().success()
-    );
+    assert!(Service::start(folder.path(), &address, &["registry.example"], &more).terminate().success());
     assert!(check().stdout.ends_with("and the database answers\n"));
     assert_eq!(run_with(folder.path(), &["--check"], "theirs").code, 3);
     database.ask("DELETE FROM versions WHERE version > 1").unwrap();

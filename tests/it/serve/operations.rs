@@ -215,7 +215,7 @@ fn the_configurations_that_are_shown_are_right() {
     fs::rename(at("server.pem"), at("tls-certificate")).unwrap();
     fs::rename(at("server.key"), at("tls-key")).unwrap();
     for name in ["hook", "admin"] {
-        fs::write(at(name), PROOF).unwrap();
+        fs::write(at(name), format!("{PROOF} of {name}")).unwrap();
     }
     let shown = blocks("toml");
     assert!(!shown.is_empty());
