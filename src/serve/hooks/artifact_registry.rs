@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::proof::Scheme;
-use super::{Dialect, Event, Push, image, text};
+use super::{Dialect, Event, Push, Reading, image, text};
 
 pub(super) const ARTIFACT_REGISTRY: Dialect = Dialect {
     name: "artifact-registry",
@@ -16,7 +16,7 @@ pub(super) const ARTIFACT_REGISTRY: Dialect = Dialect {
     scheme: Scheme::Url,
     names_registry: true,
     is: |event| event.has("/message/data") && event.has("/subscription"),
-    read: |event| read(event).into(),
+    read: |event| Reading::of(read(event)),
 };
 
 fn read(event: &Event<'_>) -> Option<Push> {

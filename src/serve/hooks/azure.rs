@@ -17,7 +17,7 @@ pub(super) const ACR: Dialect = Dialect {
     scheme: Scheme::Header("authorization"),
     names_registry: true,
     is: |event| event.has("/action") && event.has("/target/repository"),
-    read: |event| pushed(&event.body).into(),
+    read: |event| Reading::of(pushed(&event.body)),
 };
 
 pub(super) const EVENT_GRID: Dialect = Dialect {
@@ -48,9 +48,8 @@ fn read(event: &Event<'_>) -> Reading {
         if kind == VALIDATION {
             let code = text(data, "/validationCode");
             reading.answer = reading.answer.or(code.map(|code| json!({"validationResponse": code})));
-        } else if kind == PUSHED {
-            reading.pushes.extend(target(data));
         }
     }
-    reading
+    let pushed = events(event).filter(|(kind, _)| *kind == PUSHED);
+    Reading { pushes: Reading::of(pushed.filter_map(|(_, data)| target(data))).pushes, ..reading }
 }

@@ -25,7 +25,7 @@ pub(super) const GITLAB: Dialect = Dialect {
 
 fn read(event: &Event<'_>) -> Reading {
     let pushes = list(&event.body, "/events").iter().filter_map(pushed);
-    Reading { pushes: pushes.collect(), answer: None }
+    Reading::of(pushes)
 }
 
 pub(super) fn pushed(event: &Value) -> Option<Push> {

@@ -22,5 +22,5 @@ fn read(event: &Event<'_>) -> Reading {
         tag: owned(&event.body, "/push_data/tag"),
         digest: None,
     });
-    push.into()
+    Reading::of(push)
 }

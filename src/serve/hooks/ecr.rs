@@ -19,7 +19,7 @@ fn read(event: &Event<'_>) -> Reading {
     let pushed = event.is("/detail-type", "ECR Image Action")
         && event.is("/detail/action-type", "PUSH")
         && event.is("/detail/result", "SUCCESS");
-    if pushed { push(event).into() } else { Reading::default() }
+    if pushed { Reading::of(push(event)) } else { Reading::default() }
 }
 
 fn push(event: &Event<'_>) -> Option<Push> {

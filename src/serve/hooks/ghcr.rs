@@ -25,7 +25,7 @@ fn package<'e>(event: &'e Event<'_>) -> Option<&'e Value> {
 
 fn read(event: &Event<'_>) -> Reading {
     let published = event.is("/action", "published") || event.is("/action", "updated");
-    package(event).filter(|_| published).and_then(pushed).into()
+    Reading::of(package(event).filter(|_| published).and_then(pushed))
 }
 
 fn pushed(package: &Value) -> Option<Push> {

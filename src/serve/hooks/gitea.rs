@@ -4,7 +4,7 @@
 //! host; the version is a tag or a digest.
 
 use super::proof::Scheme;
-use super::{Dialect, Event, Push, host, version};
+use super::{Dialect, Event, Push, Reading, host, version};
 
 pub(super) const GITEA: Dialect = Dialect {
     name: "gitea",
@@ -12,7 +12,7 @@ pub(super) const GITEA: Dialect = Dialect {
     scheme: Scheme::Hmac(&["x-forgejo-signature", "x-gitea-signature", "x-hub-signature-256"]),
     names_registry: true,
     is: |event| event.has("/action") && event.has("/package/type") && event.has("/package/owner"),
-    read: |event| read(event).into(),
+    read: |event| Reading::of(read(event)),
 };
 
 fn read(event: &Event<'_>) -> Option<Push> {

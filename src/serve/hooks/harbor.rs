@@ -38,5 +38,5 @@ fn read(event: &Event<'_>) -> Reading {
             digest: owned(resource, "/digest").or(named.digest),
         })
     });
-    Reading { pushes: pushes.collect(), answer: None }
+    Reading::of(pushes)
 }

@@ -4,7 +4,7 @@
 //! that file is the manifest, it is the digest. Images are reached by their path: `HOST/REPOSITORY/IMAGE`.
 
 use super::proof::Scheme;
-use super::{Dialect, Event, Push, host, owned};
+use super::{Dialect, Event, Push, Reading, host, owned};
 
 pub(super) const JFROG: Dialect = Dialect {
     name: "jfrog",
@@ -12,7 +12,7 @@ pub(super) const JFROG: Dialect = Dialect {
     scheme: Scheme::Hmac(&["x-jfrog-event-auth"]),
     names_registry: true,
     is: |event| event.has("/domain") && event.has("/event_type") && event.has("/data/repo_key"),
-    read: |event| read(event).into(),
+    read: |event| Reading::of(read(event)),
 };
 
 fn read(event: &Event<'_>) -> Option<Push> {

@@ -97,6 +97,10 @@ pub struct Reading {
     pub answer: Option<Value>,
 }
 
+/// Pushes of one delivery at most: as many events as Event Grid sends in one (Azure's documentation, "Output batching"), and no sender
+/// that is known here sends more.
+pub const MOST: usize = 5_000;
+
 /// Why a delivery says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -107,6 +111,11 @@ pub enum Unread {
     /// It is of no dialect, or of another one than its path says.
     #[error("the body is not what {0} sends")]
     Foreign(&'static str),
+    /// It tells of more than anybody has to tell at once.
+    #[error(
+        "it tells of more than {MOST} pushes, and nothing of it was taken: tell of them in several deliveries"
+    )]
+    TooMany,
 }
 
 /// What a reader is given.
@@ -137,7 +146,8 @@ pub fn read(dialect: Option<&'static Dialect>, delivery: &Delivery<'_>) -> Resul
         None => DIALECTS.iter().find(|dialect| (dialect.is)(&event)),
     };
     let found = found.ok_or(Unread::Foreign(dialect.map_or("any registry", |dialect| dialect.name)))?;
-    Ok((found.read)(&event))
+    let reading = (found.read)(&event);
+    if reading.pushes.len() > MOST { Err(Unread::TooMany) } else { Ok(reading) }
 }
 
 impl Event<'_> {
@@ -181,9 +191,10 @@ fn host(url: &str) -> Option<String> {
     Some(host).filter(|host| !host.is_empty() && !host.contains('@')).map(str::to_owned)
 }
 
-impl From<Option<Push>> for Reading {
-    fn from(push: Option<Push>) -> Self {
-        Self { pushes: push.into_iter().collect(), answer: None }
+impl Reading {
+    /// What was pushed; of more than may be told at once no more than shows that.
+    fn of(pushes: impl IntoIterator<Item = Push>) -> Self {
+        Self { pushes: pushes.into_iter().take(MOST + 1).collect(), answer: None }
     }
 }
 

@@ -15,5 +15,5 @@ pub(super) const PLAIN: Dialect = Dialect {
 fn read(event: &Event<'_>) -> Reading {
     let several = list(&event.body, "/images").iter().filter_map(serde_json::Value::as_str);
     let pushes = event.text("/image").into_iter().chain(several).filter_map(image);
-    Reading { pushes: pushes.collect(), answer: None }
+    Reading::of(pushes)
 }

@@ -20,11 +20,10 @@ fn read(event: &Event<'_>) -> Reading {
     let Some(named) = owned(&event.body, "/docker_url").and_then(|url| image(&url)) else {
         return Reading::default();
     };
-    let tags: Vec<String> = match event.body.get("updated_tags") {
-        Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        Some(Value::Object(tags)) => tags.keys().cloned().collect(),
-        _ => Vec::new(),
-    };
-    let push = |tag| Push { tag: Some(tag), ..named.clone() };
-    Reading { pushes: tags.into_iter().map(push).collect(), answer: None }
+    let push = |tag: &str| Push { tag: Some(tag.to_owned()), ..named.clone() };
+    match event.body.get("updated_tags") {
+        Some(Value::Array(tags)) => Reading::of(tags.iter().filter_map(Value::as_str).map(push)),
+        Some(Value::Object(tags)) => Reading::of(tags.keys().map(|tag| push(tag))),
+        _ => Reading::default(),
+    }
 }

@@ -335,6 +335,35 @@ fn an_empty_secret_opens_nothing() {
     }
 }
 
+#[test]
+fn nobody_tells_of_more_than_is_taken() {
+    let manifest = "application/vnd.oci.image.manifest.v1+json";
+    let target = notification("push", manifest);
+    let resource = json!({"digest": A, "tag": "1", "resource_url": "harbor.example/prj/app:1"});
+    let pushed = json!({"eventType": "Microsoft.ContainerRegistry.ImagePushed", "data": target, "id": "1"});
+    let several = |kind: &str, number: usize| match kind {
+        "distribution" | "gitlab" => json!({"events": vec![&target; number]}),
+        "harbor" => json!({"type": "PUSH_ARTIFACT", "event_data": {
+            "repository": {"repo_full_name": "prj/app"}, "resources": vec![&resource; number]}}),
+        "quay" => json!({"docker_url": "quay.io/a/b", "updated_tags": vec!["1"; number]}),
+        "event-grid" => json!(vec![&pushed; number]),
+        "plain" => json!({"images": vec!["r.example/app:1"; number]}),
+        _ => Value::Null,
+    };
+    let mut kinds = 0;
+    for dialect in DIALECTS {
+        if several(dialect.name, 1).is_null() {
+            continue;
+        }
+        kinds += 1;
+        let most = read_with(dialect.name, &[], &several(dialect.name, MOST)).unwrap();
+        assert_eq!(most.pushes.len(), MOST, "{}", dialect.name);
+        let more = read_with(dialect.name, &[], &several(dialect.name, 2 * MOST));
+        assert_eq!(more, Err(Unread::TooMany), "{}", dialect.name);
+    }
+    assert_eq!(kinds, 6, "those that may tell of several");
+}
+
 fn any_json() -> impl Strategy<Value = Value> {
     let words = "events|action|push|target|repository|digest|tag|request|host|type|event_data|resources|data|specversion\
         |push_data|package|package_version|updated_tags|docker_url|detail|source|message|subscription|domain|image|images|x";

@@ -4,7 +4,7 @@
 
 use super::cloud_event::CloudEvent;
 use super::proof::Scheme;
-use super::{Dialect, Event, Push, owned, text, version};
+use super::{Dialect, Event, Push, Reading, owned, text, version};
 
 pub(super) const ZOT: Dialect = Dialect {
     name: "zot",
@@ -12,7 +12,7 @@ pub(super) const ZOT: Dialect = Dialect {
     scheme: Scheme::Basic,
     names_registry: false,
     is: |event| CloudEvent::of(event).is_some_and(|event| event.kind.starts_with("zotregistry.")),
-    read: |event| read(event).into(),
+    read: |event| Reading::of(read(event)),
 };
 
 fn read(event: &Event<'_>) -> Option<Push> {

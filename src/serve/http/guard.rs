@@ -12,10 +12,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex;
 
 use super::bucket::{Buckets, Rate};
 use super::connections::Connection;
+use super::room::{Full, PATIENCE, Place, Room};
 use super::{operations, refuse, text};
 use crate::serve::Service;
 use crate::serve::config::Config;
@@ -37,10 +38,10 @@ pub(in crate::serve) struct Guard {
     failures: Buckets<IpAddr>,
     /// By the number of the hook.
     hooks: Vec<Option<Buckets<()>>>,
-    /// Kibibytes of bodies that are in memory.
-    bodies: Arc<Semaphore>,
+    /// Bodies that are in memory.
+    bodies: Room,
     /// The same of those whose sender has to prove itself with them.
-    on_trust: Arc<Semaphore>,
+    on_trust: Room,
     /// When the database was asked whether it answers, and whether it did.
     pub(super) answered: Mutex<Option<(Instant, bool)>>,
 }
@@ -51,11 +52,11 @@ const FAILURES: Rate = Rate { burst: 30.0, per_second: 0.5 };
 /// Addresses that are remembered.
 const ADDRESSES: usize = 20_000;
 
-/// Kibibytes of bodies that are in memory at a time, unless a single one may be larger.
+/// Kibibytes of bodies that are in memory at a time.
 const BODIES: usize = 64 << 10;
 
-/// For how long a body waits for others.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Kibibytes of bodies that one address may have there before it has proven anything.
+const SHARE: usize = BODIES / 8;
 
 /// What proxies add to requests.
 const FORWARDED: &[&str] =
@@ -71,8 +72,8 @@ impl Guard {
         Self {
             failures: Buckets::new(FAILURES, ADDRESSES, now),
             hooks: config.hooks.iter().map(|hook| hook.per_minute.map(of_hook)).collect(),
-            bodies: Arc::new(Semaphore::new(BODIES.max(kibibytes(config.max_body)))),
-            on_trust: Arc::new(Semaphore::new(BODIES.max(kibibytes(config.max_body)))),
+            bodies: Room::new(BODIES),
+            on_trust: Room::shared(BODIES, SHARE),
             answered: Mutex::default(),
         }
     }
@@ -89,27 +90,24 @@ impl Guard {
     }
 
     /// Room for a body of so many bytes, for as long as it is held.
-    pub(super) async fn room(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
-        Self::room_in(&self.bodies, bytes).await
+    pub(super) async fn room(&self, bytes: usize) -> Result<Place, Response> {
+        self.bodies.take(bytes).await.map_err(full)
     }
 
-    /// The same for a body that is read before its sender has proven anything: so nobody keeps out those who have.
-    pub(super) async fn room_on_trust(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
-        Self::room_in(&self.on_trust, bytes).await
-    }
-
-    async fn room_in(rooms: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Response> {
-        let room = u32::try_from(kibibytes(bytes)).unwrap_or(u32::MAX);
-        let permit = tokio::time::timeout(PATIENCE, Arc::clone(rooms).acquire_many_owned(room)).await;
-        match permit {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(wait(StatusCode::SERVICE_UNAVAILABLE, "too much is sent at once", PATIENCE)),
-        }
+    /// The same for a body that `address` sends and that is read before it has proven anything: so nobody keeps out those who have,
+    /// and no address the others.
+    pub(super) async fn room_on_trust(&self, bytes: usize, address: IpAddr) -> Result<Place, Response> {
+        self.on_trust.take_of(bytes, neighbours(address)).await.map_err(full)
     }
 }
 
-fn kibibytes(bytes: usize) -> usize {
-    bytes.div_ceil(1 << 10).max(1)
+fn full(why: Full) -> Response {
+    match why {
+        Full::OfOne => {
+            wait(StatusCode::TOO_MANY_REQUESTS, "too much is sent at once from this address", PATIENCE)
+        }
+        Full::OfAll => wait(StatusCode::SERVICE_UNAVAILABLE, "too much is sent at once", PATIENCE),
+    }
 }
 
 /// An answer that says when to come again.

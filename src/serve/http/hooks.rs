@@ -15,16 +15,19 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use super::guard::wait;
-use super::{ask, body, is_local, refuse, reply, text};
+use super::guard::{Asker, wait};
+use super::{ask, body, body_on_trust, is_local, refuse, reply, text};
 use crate::serve::Service;
 use crate::serve::allowed::image;
 use crate::serve::config::Hook;
-use crate::serve::hooks::{AUTO, Delivery, Reading, read};
+use crate::serve::hooks::{AUTO, Delivery, Reading, Unread, read};
 use crate::serve::metrics::Counter;
 use crate::serve::store::Wanted;
 use crate::serve::work::PUSHED;
 use crate::source::registry::Reference;
+
+/// Images that are kept in one transaction.
+const PIECE: usize = 250;
 
 /// Characters of a name that the log has.
 const SHOWN: usize = 300;
@@ -79,11 +82,19 @@ async fn taken(
     let known = by_head(&hooks, &headers, secret).map_err(|Unproven| unproven())?;
     let most = service.config.max_body;
     let length = text(&headers, "content-length").and_then(|length| length.parse().ok()).unwrap_or(most);
-    let room = match known {
-        Some(_) => service.guard.room(length.min(most)).await?,
-        None => service.guard.room_on_trust(length.min(most)).await?,
+    let (room, body) = if known.is_some() {
+        (service.guard.room(length.min(most)).await?, body(request, most).await?)
+    } else {
+        let Some(Asker { address, .. }) = request.extensions().get().copied() else {
+            return Err(refuse(StatusCode::INTERNAL_SERVER_ERROR, "the program failed"));
+        };
+        let room = service.guard.room_on_trust(length.min(most), address).await.inspect_err(|refused| {
+            if refused.status() == StatusCode::TOO_MANY_REQUESTS {
+                service.metrics.add(Counter::Limited, 1);
+            }
+        })?;
+        (room, body_on_trust(request, most).await?)
     };
-    let body = body(request, most).await?;
     let (number, hook) = known.or_else(|| by_body(&hooks, &headers, &body)).ok_or_else(unproven)?;
     service.guard.delivered(number).map_err(|time| {
         service.metrics.add(Counter::Limited, 1);
@@ -94,7 +105,7 @@ async fn taken(
     service.metrics.add(Counter::Deliveries, 1);
     let (images, refused) = images(service, hook, &reading);
     let told = images.len();
-    let queued = if told > 0 { ask(service, move |service| want(service, &images)).await? } else { 0 };
+    let queued = keep(service, &images).await?;
     service.metrics.add(Counter::Queued, queued as u64);
     service.metrics.add(Counter::Known, (told - queued) as u64);
     if queued > 0 {
@@ -149,8 +160,20 @@ fn understood(
     reading.map_err(|error| {
         service.metrics.add(Counter::Refused, 1);
         service.log.warn("delivery cannot be read", json!({"kind": kind, "reason": error.to_string()}));
-        refuse(StatusCode::BAD_REQUEST, &error.to_string())
+        let status = if error == Unread::TooMany { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        refuse(status, &error.to_string())
     })
+}
+
+/// Has `images` scanned that were not; returns how many. They are kept piece by piece, so that others get their turn between. If one
+/// cannot be, the sender is told to send all again, and the others are known then.
+async fn keep(service: &Arc<Service>, images: &[Reference]) -> Result<usize, Response> {
+    let mut queued = 0;
+    for piece in images.chunks(PIECE) {
+        let piece = piece.to_vec();
+        queued += ask(service, move |service| want(service, &piece)).await?;
+    }
+    Ok(queued)
 }
 
 fn want(service: &Service, images: &[Reference]) -> Result<usize, crate::serve::store::StoreError> {

@@ -6,26 +6,28 @@
 #![expect(clippy::result_large_err, reason = "a refusal is an answer, which is made once a request")]
 
 mod api;
+mod body;
 mod bucket;
 mod connections;
 mod guard;
 mod hooks;
 mod operations;
 mod page;
+mod room;
 
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use self::body::{body, body_on_trust};
 pub(super) use self::guard::Guard;
 use self::guard::is_local;
 use super::Service;
@@ -34,8 +36,8 @@ use super::store::StoreError;
 /// Threads that wait for the database.
 const WAITING: usize = 32;
 
-/// For how long an answer waits for the database, and a body may take.
-const SLOW: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+/// For how long an answer waits for the database.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// See [`super::routes`].
 pub(super) fn paths() -> impl Iterator<Item = &'static str> {
@@ -93,18 +95,6 @@ fn reply(status: StatusCode, body: &Value) -> Response {
     (status, headers, Body::from(format!("{body}\n"))).into_response()
 }
 
-/// The body of a request, if it has at most `most` bytes and comes soon.
-async fn body(request: Request, most: usize) -> Result<axum::body::Bytes, Response> {
-    let read = tokio::time::timeout(SLOW.1, to_bytes(request.into_body(), most)).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => {
-            Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or was not sent to its end"))
-        }
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
-    }
-}
-
 /// What `ask` gets from the database, on a thread that may wait. Who waits too long is told to come again; the thread goes on
 /// until the database gives up, and others do not take its place.
 async fn ask<T: Send + 'static>(
@@ -122,7 +112,7 @@ async fn ask<T: Send + 'static>(
         })
         .await
     };
-    match tokio::time::timeout(SLOW.0, answer).await {
+    match tokio::time::timeout(SLOW, answer).await {
         Ok(Ok(Ok(answer))) => Ok(answer),
         Ok(Ok(Err(error))) => {
             service.log.warn("the database failed", json!({"reason": error.to_string()}));

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+
 use super::image;
 use crate::support::database::Database;
 use crate::support::front::{Act, Front};
@@ -134,6 +136,71 @@ fn a_hook_takes_as_many_deliveries_as_it_may() {
     let tell = || service.status("POST", "/hooks/quay", Some(PROOF), "{}").unwrap();
     assert_eq!([tell(), tell(), tell(), tell()], [400, 400, 400, 429]);
     assert_eq!(service.status("POST", "/hooks/plain", Some(PROOF), "{}").unwrap(), 400, "others go on");
+}
+
+/// The head of a delivery that comes by a proxy from an address, to a hook whose proof is the body.
+fn signed_head(from: &str, signature: &str, length: usize) -> String {
+    format!(
+        "POST /hooks/ghcr HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {from}\r\nContent-Length: {length}\r\n\
+         X-Hub-Signature-256: sha256={signature}\r\nConnection: close\r\n\r\n"
+    )
+}
+
+#[test]
+fn who_drips_bodies_is_in_nobodys_way() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "a token of this test").unwrap();
+    let more = "trusted-proxies = ['127.0.0.1']\n\
+        [[serve.token]]\nname = 'a'\nrole = 'read'\nsecret-file = 'token'\n\
+        [[serve.hook]]\nkind = 'ghcr'\nsecret-file = 'proof'";
+    let service = service(folder.path(), more);
+    // A body of the largest size each, of which next to nothing comes.
+    let drip = |from: &str| {
+        let mut stream = TcpStream::connect(service.address()).unwrap();
+        let head = signed_head(from, &"00".repeat(32), 1 << 20);
+        stream.write_all(format!("{head}{{").as_bytes()).unwrap();
+        stream
+    };
+    let held: Vec<TcpStream> = (0..64).map(|_| drip("192.0.2.1")).collect();
+    let body = "{\"zen\": \"of this test\", \"hook_id\": 1, \"hook\": {}}";
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(PROOF.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    service.wait_for("the share of the address to be taken", |service| {
+        status(&service.converse(&format!("{}{body}", signed_head("192.0.2.1", &signature, body.len())))) == 429
+    });
+    let began = Instant::now();
+    let other = service.converse(&format!("{}{body}", signed_head("192.0.2.2", &signature, body.len())));
+    assert_eq!(status(&other), 200, "{other}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // Nobody waits as long for who drips as for who sends.
+    for mut stream in held {
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let status = status(&String::from_utf8_lossy(&answer));
+        assert!(status == 408 || status == 429, "{status}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_delivery_tells_of_so_much_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], "workers = 0");
+    let tell = |number: usize| {
+        let images: Vec<String> = (0..number).map(|number| format!("registry.example/a{number}:1")).collect();
+        let body = serde_json::json!({"images": images}).to_string();
+        service.ask("POST", "/hooks/plain", Some(PROOF), &body).unwrap()
+    };
+    let (status, answer) = tell(5_001);
+    assert_eq!(status, 413, "{answer}");
+    assert!(answer.contains("more than 5000 pushes") && answer.contains("several deliveries"), "{answer}");
+    let jobs = || service.get("/api/v1/jobs?limit=1000")["items"].as_array().unwrap().len();
+    assert_eq!(jobs(), 0, "nothing of it is kept");
+    let (status, answer) = tell(700);
+    assert_eq!((status, answer.trim()), (200, "{\"known\":0,\"queued\":700,\"refused\":0}"));
+    assert_eq!(jobs(), 700);
 }
 
 /// Asks over TLS, as one who trusts `authority` alone.
