@@ -25,6 +25,12 @@ impl Allowed {
         let name = if name == "index.docker.io" { "docker.io" } else { name };
         std::iter::once(&self.name).chain(&self.aliases).any(|own| own.eq_ignore_ascii_case(name))
     }
+
+    /// Whether the repository at `path` is looked at.
+    pub(super) fn covers(&self, path: &str) -> bool {
+        let fits = |glob: &String| crate::source::registry::fits(glob, path);
+        self.repositories.is_empty() || self.repositories.iter().any(fits)
+    }
 }
 
 /// Why an event is not followed.
@@ -50,8 +56,7 @@ pub fn image(push: &Push, list: &[Allowed], fallback: Option<&str>) -> Result<Re
     let named = push.registry.as_deref().or(fallback).ok_or(Refused::Nameless)?;
     let allowed = list.iter().find(|allowed| allowed.is_called(named)).ok_or(Refused::Registry)?;
     let name = RepositoryName::at(&allowed.name, &push.repository)?;
-    let fits = |pattern: &String| crate::source::registry::fits(pattern, name.path());
-    if !allowed.repositories.is_empty() && !allowed.repositories.iter().any(fits) {
+    if !allowed.covers(name.path()) {
         return Err(Refused::Repository);
     }
     Ok(Reference::new(name, push.tag.as_deref(), push.digest.as_deref())?)

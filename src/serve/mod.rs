@@ -15,6 +15,7 @@ mod histogram;
 pub mod hooks;
 mod http;
 pub mod judge;
+mod listing;
 pub mod log;
 pub mod messages;
 pub mod metrics;

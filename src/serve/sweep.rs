@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::Service;
 use super::allowed::Allowed;
+use super::listing::{BOUNDS, Endless, Listing};
 use super::metrics::Counter;
 use super::store::{Gone, Job, Seen, Wanted};
 use super::work::{Done, Failure, broken, final_one, remote};
@@ -24,13 +25,8 @@ use crate::source::{RemoteError, RemoteFault};
 struct Position {
     registry: String,
     seen: Seen,
-    /// The next page of repositories, and whether there is none any more.
-    catalog: Option<String>,
-    listed: bool,
-    /// Pages of repositories that were asked for.
-    pages: u32,
-    /// Repositories that are still to be looked through.
-    waiting: Vec<String>,
+    /// Its repositories.
+    repositories: Listing,
     current: Option<Current>,
     /// Whether something could not be looked at, so that what was not seen need not be gone.
     missed: bool,
@@ -41,22 +37,17 @@ struct Position {
 
 /// A repository that is being looked through.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Current {
     repository: String,
     /// When it was begun with.
     began: i64,
-    /// The page of tags, and how many of its tags are done.
-    page: Option<String>,
-    pages: u32,
-    done: usize,
+    tags: Listing,
     missed: bool,
 }
 
 /// Names that are asked for at once: repositories, and tags.
 const PAGE: (usize, usize) = (100, 500);
-
-/// Pages of one list: a registry whose pages lead in a circle is not followed for ever.
-const PAGES: u32 = 20_000;
 
 /// Tags of a piece.
 const PIECE: usize = 100;
@@ -81,43 +72,41 @@ pub(super) fn sweep(service: &Service, job: &Job) -> Done {
     if position.current.is_some() {
         return tags(service, job, position);
     }
-    if let Some(repository) = position.waiting.pop() {
+    if let Some(repository) = position.repositories.next() {
         position.seen.repositories += 1;
         position.current = Some(Current { repository, began: position.asked, ..Current::default() });
         return tags(service, job, position);
     }
-    if position.listed {
+    if position.repositories.is_done() {
         end(service, job, allowed, &position)
     } else {
         repositories(service, job, allowed, position)
     }
 }
 
-/// Takes the next page of repositories.
+/// Takes the next page of repositories, or some of it.
 fn repositories(service: &Service, job: &Job, allowed: &Allowed, mut position: Position) -> Done {
     let globs = &allowed.repositories;
     if !globs.is_empty() && !globs.iter().any(|glob| glob.contains(['*', '?'])) {
         // All are named, so that nobody has to be asked.
-        (position.waiting, position.listed) = (globs.clone(), true);
-    } else {
-        position.pages += 1;
-        if position.pages > PAGES {
-            return Err(final_one(format!(
-                "{} lists repositories on more than {PAGES} pages",
-                position.registry
-            )));
-        }
-        thread::sleep(service.config.pause);
-        let walk = Walk::through_registry(&position.registry, service.scanner.remote());
-        let page = walk.and_then(|walk| walk.repositories(position.catalog.as_deref(), PAGE.0));
-        let page = page.map_err(|error| unlisted(&position.registry, &error))?;
-        let fits = |name: &String| {
-            // What cannot be a name is not asked for, and not carried along.
-            let named = RepositoryName::at(&position.registry, name).is_ok();
-            named && (globs.is_empty() || globs.iter().any(|glob| crate::source::registry::fits(glob, name)))
-        };
-        position.waiting = page.names.into_iter().filter(fits).collect();
-        (position.listed, position.catalog) = (page.next.is_none(), page.next);
+        position.repositories = Listing::of(globs.clone());
+        return go_on(service, job, &[], None, &position);
+    }
+    let registry = position.registry.clone();
+    // What cannot be a name is not asked for, and not carried along.
+    let fits = |name: &str| RepositoryName::at(&registry, name).is_ok() && allowed.covers(name);
+    thread::sleep(service.config.pause);
+    let more = position.repositories.more(BOUNDS, |page, each| {
+        let walk = Walk::through_registry(&registry, service.scanner.remote())?;
+        walk.repositories(page, PAGE.0, &mut |name| {
+            if fits(&name) {
+                each(name);
+            }
+        })
+    });
+    if more.map_err(|error| unlisted(&registry, &error))? == Err(Endless) {
+        let most = BOUNDS.questions;
+        return Err(final_one(format!("{registry} lists repositories on more than {most} pages")));
     }
     go_on(service, job, &[], None, &position)
 }
@@ -136,18 +125,11 @@ fn unlisted(registry: &str, error: &RemoteError) -> Failure {
 /// Looks at some tags of the repository at hand.
 fn tags(service: &Service, job: &Job, mut position: Position) -> Done {
     let Some(mut current) = position.current.take() else { return Err(broken(job)) };
-    let name = RepositoryName::at(&position.registry, &current.repository);
-    thread::sleep(service.config.pause);
-    let listed = name.map_err(|error| RemoteErrorOr::Name(error.to_string())).and_then(|name| {
-        let walk = Walk::through(&name, service.scanner.remote())?;
-        let page = walk.tags(current.page.as_deref(), PAGE.1)?;
-        Ok((walk, page))
-    });
-    let (walk, page) = match listed {
+    let (walk, listed) = match tags_of(service, &position.registry, &mut current) {
         Ok(found) => found,
         // The repository is gone, and its tags with it.
         Err(RemoteErrorOr::Remote(error)) if error.fault() == RemoteFault::Absent => {
-            return repository_done(service, job, &current, &position);
+            return whole(service, job, &[], &current, &position);
         }
         Err(RemoteErrorOr::Remote(error)) if error.fault() == RemoteFault::Passing => {
             return Err(remote(error.to_string(), &error));
@@ -158,24 +140,39 @@ fn tags(service: &Service, job: &Job, mut position: Position) -> Done {
             return go_on(service, job, &[], None, &position);
         }
     };
-    let piece: Vec<&String> = page.names.iter().skip(current.done).take(PIECE).collect();
+    if listed == Err(Endless) {
+        let reason = format!("its tags are on more than {} pages", BOUNDS.questions);
+        missed(service, &position.registry, &current.repository, &reason);
+        (current.missed, position.missed) = (true, true);
+        return whole(service, job, &[], &current, &position);
+    }
+    let piece: Vec<String> = current.tags.peek(PIECE).map(str::to_owned).collect();
     let (images, done) = look(service, &walk, &piece, &mut current)?;
     position.seen.tags += i64::try_from(done).unwrap_or(i64::MAX);
-    current.done += done;
+    current.tags.done(done);
     position.missed |= current.missed;
-    if current.done >= page.names.len() {
-        (current.page, current.done, current.pages) = (page.next, 0, current.pages + 1);
-        if current.pages > PAGES {
-            let reason = format!("its tags are on more than {PAGES} pages");
-            missed(service, &position.registry, &current.repository, &reason);
-            (current.page, current.missed, position.missed) = (None, true, true);
-        }
-        if current.page.is_none() {
-            return whole(service, job, &images, &current, &position);
-        }
+    if current.tags.is_done() {
+        return whole(service, job, &images, &current, &position);
     }
     position.current = Some(current);
     go_on(service, job, &images, None, &position)
+}
+
+/// What walks through a repository, and whether its tags could be listed as far as they are needed now.
+fn tags_of(
+    service: &Service,
+    registry: &str,
+    current: &mut Current,
+) -> Result<(Walk, Result<(), Endless>), RemoteErrorOr> {
+    let name = RepositoryName::at(registry, &current.repository);
+    let name = name.map_err(|error| RemoteErrorOr::Name(error.to_string()))?;
+    thread::sleep(service.config.pause);
+    let walk = Walk::through(&name, service.scanner.remote())?;
+    if !current.tags.is_empty() {
+        return Ok((walk, Ok(())));
+    }
+    let listed = current.tags.more(BOUNDS, |page, each| walk.tags(page, PAGE.1, each))?;
+    Ok((walk, listed))
 }
 
 /// Why a repository cannot be looked through.
@@ -192,7 +189,7 @@ enum RemoteErrorOr {
 fn look(
     service: &Service,
     walk: &Walk,
-    tags: &[&String],
+    tags: &[String],
     current: &mut Current,
 ) -> Result<(Vec<Reference>, usize), Failure> {
     let mut images = Vec::new();
@@ -228,10 +225,6 @@ fn whole(service: &Service, job: &Job, images: &[Reference], current: &Current, 
     go_on(service, job, images, Some(&gone).filter(|_| !current.missed), position)
 }
 
-fn repository_done(service: &Service, job: &Job, current: &Current, position: &Position) -> Done {
-    whole(service, job, &[], current, position)
-}
-
 /// Notes a piece, and where the next begins.
 fn go_on(
     service: &Service,
@@ -260,11 +253,7 @@ fn end(service: &Service, job: &Job, allowed: &Allowed, position: &Position) -> 
     let (registry, seen) = (&position.registry, position.seen);
     let unseen =
         if position.missed { Vec::new() } else { service.store.unseen(registry, seen.began, GONE)? };
-    let fits = |name: &String| {
-        let globs = &allowed.repositories;
-        globs.is_empty() || globs.iter().any(|glob| crate::source::registry::fits(glob, name))
-    };
-    let gone: Vec<String> = unseen.into_iter().filter(fits).collect();
+    let gone: Vec<String> = unseen.into_iter().filter(|name| allowed.covers(name)).collect();
     let done = service.store.sweep_done((job, &service.crew.worker), registry, seen, &gone)?;
     if done.is_ok() {
         service.metrics.add(Counter::Sweeps, 1);

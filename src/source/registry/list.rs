@@ -4,8 +4,10 @@
 //! Lists come in pages, each of which names the next; they end when nothing new comes or too much has.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::client::{Query, Repository, document};
 use crate::limits::{Limit, Limits};
@@ -17,22 +19,6 @@ pub(super) struct Listed {
     pub(super) names: Vec<String>,
     /// What is missing from it.
     pub(super) problem: Option<Problem>,
-}
-
-#[derive(Deserialize)]
-struct Body {
-    /// Null for a repository without tags.
-    #[serde(alias = "repositories")]
-    tags: Option<Vec<String>>,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Repositories or tags, in the order of the registry.
-    pub names: Vec<String>,
-    /// What to ask for to get the next page; none: there is none.
-    pub next: Option<String>,
 }
 
 /// Every name of the list at `path`, which is `tags/list` or `_catalog`.
@@ -48,38 +34,104 @@ pub(super) fn names(repository: &Repository, path: &str, limits: &Limits) -> Res
             listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
             return Ok(listed);
         }
-        let found = page(repository, (path, &query), limits.get(Limit::DocumentBytes))?;
-        for name in found.names {
-            if known.len() >= most {
-                let message = format!("there are more than {most}; the others were not looked at");
-                let remedy = Limit::Manifests.remedy();
-                listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
-                return Ok(listed);
-            }
-            if known.insert(name.clone()) {
+        let mut too_many = false;
+        next = page(repository, (path, &query), limits.get(Limit::DocumentBytes), &mut |name| {
+            too_many |= known.len() >= most;
+            if !too_many && known.insert(name.clone()) {
                 listed.names.push(name);
             }
+        })?;
+        if too_many {
+            let message = format!("there are more than {most}; the others were not looked at");
+            let remedy = Limit::Manifests.remedy();
+            listed.problem = Some(Problem::new(ProblemKind::Limit, path, message, remedy));
+            return Ok(listed);
         }
-        next = found.next;
     }
     Ok(listed)
 }
 
-/// The page of the list at `path` that `query` asks for, which has at most so many bytes. A page may be empty, and the next one
-/// not.
+/// Shows `each` name of the page of the list at `path` that `query` asks for, which has at most so many bytes; the query of the page
+/// behind it, if there is one. A page may be empty, and the next one not. Names are held one by one: of how many there are the page
+/// alone decides.
 pub(super) fn page(
     repository: &Repository,
     (path, query): (&str, &str),
     most: u64,
-) -> Result<Page, RemoteError> {
+    each: &mut dyn FnMut(String),
+) -> Result<Option<String>, RemoteError> {
     let path = format!("{path}?{query}");
     let found = document(repository, &Query::get(&path, "application/json"), most)?;
-    let page = found.and_then(|(bytes, reply)| {
-        let body = serde_json::from_slice::<Body>(&bytes).ok()?;
-        let next = reply.header("link").and_then(query_of);
-        Some(Page { names: body.tags.unwrap_or_default(), next })
+    let next = found.and_then(|(bytes, reply)| {
+        let mut json = serde_json::Deserializer::from_slice(&bytes);
+        Body(each).deserialize(&mut json).and_then(|()| json.end()).ok()?;
+        Some(reply.header("link").and_then(query_of))
     });
-    page.ok_or_else(|| RemoteError::refused(format!("{} gives no list of names", repository.name())))
+    next.ok_or_else(|| RemoteError::refused(format!("{} gives no list of names", repository.name())))
+}
+
+/// A document with a list of names, which are shown as they are read.
+struct Body<'e>(&'e mut dyn FnMut(String));
+
+/// The list in it; null for a repository without tags.
+struct Names<'e>(&'e mut dyn FnMut(String));
+
+impl<'de> DeserializeSeed<'de> for Body<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Body<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of names")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "tags" || key == "repositories" {
+                map.next_value_seed(Names(&mut *self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("names")
+    }
+
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<(), A::Error> {
+        while let Some(name) = names.next_element()? {
+            (self.0)(name);
+        }
+        Ok(())
+    }
 }
 
 /// Bytes of the query of a page: names of repositories and tags have 255 and 128 at most, and every page is remembered.
@@ -155,6 +207,27 @@ pub fn fits_some(pattern: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_read_name_by_name() {
+        let read = |text: &str| {
+            let mut names = Vec::new();
+            let mut json = serde_json::Deserializer::from_str(text);
+            let read = Body(&mut |name| names.push(name)).deserialize(&mut json).and_then(|()| json.end());
+            read.map(|()| names).map_err(drop)
+        };
+        let names = |all: &[&str]| Ok(all.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(read("{\"name\":\"a\",\"tags\":[\"1\",\"\\u0032\"]}"), names(&["1", "2"]));
+        assert_eq!(read("{\"repositories\":[\"a/b\"],\"x\":{\"y\":[1]}}"), names(&["a/b"]));
+        for empty in ["{\"tags\":null}", "{\"tags\":[]}", "{}"] {
+            assert_eq!(read(empty), names(&[]), "{empty}");
+        }
+        for wrong in
+            ["[]", "\"a\"", "{\"tags\":\"a\"}", "{\"tags\":[1]}", "{\"tags\":[\"a\"", "{\"tags\":[]}x", ""]
+        {
+            assert_eq!(read(wrong), Err(()), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_pattern_can_be_of_a_registry_or_not() {

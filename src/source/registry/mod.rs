@@ -26,7 +26,7 @@ use std::time::SystemTime;
 use self::client::{Client, Repository};
 pub(super) use self::download::RemoteBlob;
 use self::early::{Dated, Early};
-pub use self::list::{Page, fits, fits_some};
+pub use self::list::{fits, fits_some};
 use self::pull::Pull;
 pub use self::reference::{ParseReferenceError, Reference, RepositoryName};
 pub(in crate::source) use self::retry::seconds;

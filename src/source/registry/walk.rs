@@ -4,7 +4,7 @@
 //! a manifest only its digest is asked for.
 
 use super::client::{Client, Query, Repository, document};
-use super::list::{Page, page};
+use super::list::page;
 use super::pull::MANIFESTS;
 use super::reference::{Reference, RepositoryName, is_digest};
 use crate::digest::Digest;
@@ -31,21 +31,42 @@ impl Walk {
         Repository::open(&Client::new(remote)?, name).map(Self)
     }
 
-    /// A page of repositories, of about `most`: the first, or the one that the page before it named.
-    pub fn repositories(&self, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
-        self.page("_catalog", next, most)
+    /// Shows `each` repository of a page of about `most`: of the first, or of the one that the page before it named. Returns what
+    /// names the next page, if there is one.
+    pub fn repositories(
+        &self,
+        page: Option<&str>,
+        most: usize,
+        each: &mut dyn FnMut(String),
+    ) -> Result<Option<String>, RemoteError> {
+        self.page(("_catalog", page), most, each)
     }
 
-    /// The same of tags.
-    pub fn tags(&self, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
-        self.page("tags/list", next, most)
+    /// The same of tags: of those that can be the name of a version.
+    pub fn tags(
+        &self,
+        page: Option<&str>,
+        most: usize,
+        each: &mut dyn FnMut(String),
+    ) -> Result<Option<String>, RemoteError> {
+        let name = self.0.name();
+        self.page(("tags/list", page), most, &mut |tag| {
+            if name.version(&tag).is_some() {
+                each(tag);
+            }
+        })
     }
 
-    fn page(&self, path: &str, next: Option<&str>, most: usize) -> Result<Page, RemoteError> {
+    fn page(
+        &self,
+        (path, query): (&str, Option<&str>),
+        most: usize,
+        each: &mut dyn FnMut(String),
+    ) -> Result<Option<String>, RemoteError> {
         let first = format!("n={most}");
-        let page = page(&self.0, (path, next.unwrap_or(&first)), PAGE)?;
+        let next = page(&self.0, (path, query.unwrap_or(&first)), PAGE, each)?;
         // One that leads to itself would never end.
-        Ok(Page { next: page.next.filter(|query| next != Some(query)), ..page })
+        Ok(next.filter(|next| query != Some(next)))
     }
 
     /// The image that `tag` names now; none if it cannot be the name of one.

@@ -152,3 +152,26 @@ fn who_is_killed_in_the_middle_of_a_sweep_goes_on_where_it_was() {
     assert_eq!((&row["repositories"], &row["tags"]), (&json!(5), &json!(5)), "{row}");
     assert_eq!(service.scanned(5).len(), 5);
 }
+
+#[test]
+fn what_a_registry_answers_at_once_is_not_carried_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    // It knows no pages, and has more names than are carried; all but one lead nowhere.
+    let all: Vec<String> = (0..3_000).map(|number| format!("z{number}-{}", "x".repeat(190))).collect();
+    let all = [vec!["app".to_owned()], all].concat();
+    let front = Front::of(&registry.address, move |asked| {
+        let body = json!({"repositories": all}).to_string();
+        if asked.path.contains("_catalog") { Act::Answer(200, Vec::new(), body) } else { Act::Pass }
+    });
+    registry.push(&image("a"), "app:1");
+    let service = Service::start(folder.path(), &free_address(), &[&front.address], OFTEN);
+    assert_eq!(service.status("POST", "/api/v1/sweeps", None, "").unwrap(), 202);
+    assert_eq!(service.scanned(1)[0]["tags"], json!(["1"]));
+    service.wait_for("the next of them", |_| front.asked().iter().any(|asked| asked.path.contains("/z1-x")));
+    service.kill();
+    let database = rusqlite::Connection::open(folder.path().join("data/service-1.sqlite")).unwrap();
+    let carried = "SELECT length(subject) FROM jobs WHERE kind = 'sweep'";
+    let carried: i64 = database.query_one(carried, [], |row| row.get(0)).unwrap();
+    assert!((10_000..120_000).contains(&carried), "{carried}");
+}
