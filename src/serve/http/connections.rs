@@ -1,8 +1,9 @@
 //! Connections: who may connect, how many at a time, and for how long.
 //!
 //! Nobody holds the service by being slow or many. A head, a body and a pause between requests have bounded times, a
-//! connection has a last day; no address has more than its share of the connections. When all are taken some are
-//! left over for those who watch whether the service lives: they are told that, and others to come again.
+//! connection has a last day; who does not read what it asked for is sent away (`pace`); no address has more than its share of
+//! the connections. When all are taken some are left over for those who watch whether the service lives: they are told
+//! that, and others to come again.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, TcpListener};
@@ -23,6 +24,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use super::guard::neighbours;
+use super::pace::Paced;
 use crate::serve::Service;
 use crate::serve::tls::{Identity, Loaded};
 
@@ -129,6 +131,7 @@ async fn converse(
     let slow = if connection.spare { SPARE_SLOW } else { SLOW };
     builder.timer(TokioTimer::new()).header_read_timeout(slow).max_buf_size(64 << 10);
     builder.keep_alive(!connection.spare);
+    let (stream, backlog) = Paced::new(stream);
     let served = builder.serve_connection(TokioIo::new(stream), answer);
     let mut served = std::pin::pin!(served);
     let (began, ending) = (Instant::now(), AtomicBool::new(false));
@@ -137,6 +140,9 @@ async fn converse(
             // Who hangs up early is no event.
             _ = served.as_mut() => break,
             () = tokio::time::sleep(2 * TICK) => {
+                if backlog.is_too_slow(Instant::now()) {
+                    break;
+                }
                 let over = service.is_stopping() || began.elapsed() > LIFE.0;
                 if over && !ending.swap(true, Ordering::Relaxed) {
                     served.as_mut().graceful_shutdown();

@@ -42,6 +42,8 @@ pub(in crate::serve) struct Guard {
     bodies: Room,
     /// The same of those whose sender has to prove itself with them.
     on_trust: Room,
+    /// Answers that their readers have not taken yet.
+    pub(super) answers: Room,
     /// When the database was asked whether it answers, and whether it did.
     pub(super) answered: Mutex<Option<(Instant, bool)>>,
 }
@@ -54,6 +56,9 @@ const ADDRESSES: usize = 20_000;
 
 /// Kibibytes of bodies that are in memory at a time.
 const BODIES: usize = 64 << 10;
+
+/// Kibibytes of large answers that are in memory at a time; a single one may be larger.
+const ANSWERS: usize = 256 << 10;
 
 /// Kibibytes of bodies that one address may have there before it has proven anything.
 const SHARE: usize = BODIES / 8;
@@ -74,6 +79,7 @@ impl Guard {
             hooks: config.hooks.iter().map(|hook| hook.per_minute.map(of_hook)).collect(),
             bodies: Room::new(BODIES),
             on_trust: Room::shared(BODIES, SHARE),
+            answers: Room::new(ANSWERS),
             answered: Mutex::default(),
         }
     }

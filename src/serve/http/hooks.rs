@@ -16,7 +16,7 @@ use axum::routing::post;
 use serde_json::json;
 
 use super::guard::{Asker, wait};
-use super::{ask, body, body_on_trust, is_local, refuse, reply, text};
+use super::{ask_first, body, body_on_trust, is_local, refuse, reply, text};
 use crate::serve::Service;
 use crate::serve::allowed::image;
 use crate::serve::config::Hook;
@@ -160,7 +160,8 @@ fn understood(
     reading.map_err(|error| {
         service.metrics.add(Counter::Refused, 1);
         service.log.warn("delivery cannot be read", json!({"kind": kind, "reason": error.to_string()}));
-        let status = if error == Unread::TooMany { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+        let status =
+            if error == Unread::TooMany { StatusCode::PAYLOAD_TOO_LARGE } else { StatusCode::BAD_REQUEST };
         refuse(status, &error.to_string())
     })
 }
@@ -171,7 +172,7 @@ async fn keep(service: &Arc<Service>, images: &[Reference]) -> Result<usize, Res
     let mut queued = 0;
     for piece in images.chunks(PIECE) {
         let piece = piece.to_vec();
-        queued += ask(service, move |service| want(service, &piece)).await?;
+        queued += ask_first(service, move |service| want(service, &piece)).await?;
     }
     Ok(queued)
 }

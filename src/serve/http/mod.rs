@@ -12,8 +12,10 @@ mod connections;
 mod guard;
 mod hooks;
 mod operations;
+mod pace;
 mod page;
 mod room;
+mod sending;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -33,8 +35,8 @@ use self::guard::is_local;
 use super::Service;
 use super::store::StoreError;
 
-/// Threads that wait for the database.
-const WAITING: usize = 32;
+/// Threads that wait for the database, and those of them that readers may have: what is told has to be kept however much is read.
+const WAITING: (usize, usize) = (32, 24);
 
 /// For how long an answer waits for the database.
 const SLOW: Duration = Duration::from_secs(10);
@@ -49,7 +51,7 @@ pub(super) fn serve(service: Arc<Service>, listener: TcpListener) -> std::io::Re
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
-        .max_blocking_threads(WAITING)
+        .max_blocking_threads(WAITING.0)
         .enable_all()
         .build()?;
     let app = router(&service);
@@ -70,7 +72,9 @@ fn router(service: &Arc<Service>) -> Router {
         }
     };
     let guard = from_fn_with_state(Arc::clone(service), guard::guard);
-    routes.fallback(missing).with_state(Arc::clone(service)).layer(guard).layer(map_response(plain))
+    let bounded = from_fn_with_state(Arc::clone(service), sending::bounded);
+    let routes = routes.fallback(missing).with_state(Arc::clone(service)).layer(bounded);
+    routes.layer(guard).layer(map_response(plain))
 }
 
 /// What every answer has: nobody keeps it, and nobody takes it for something else.
@@ -101,13 +105,31 @@ async fn ask<T: Send + 'static>(
     service: &Arc<Service>,
     ask: impl FnOnce(&Service) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Response> {
-    static THREADS: Semaphore = Semaphore::const_new(WAITING);
+    static READERS: Semaphore = Semaphore::const_new(WAITING.1);
+    on_a_thread(service, Some(&READERS), ask).await
+}
+
+/// The same for what readers must not hold up.
+async fn ask_first<T: Send + 'static>(
+    service: &Arc<Service>,
+    ask: impl FnOnce(&Service) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Response> {
+    on_a_thread(service, None, ask).await
+}
+
+async fn on_a_thread<T: Send + 'static>(
+    service: &Arc<Service>,
+    among: Option<&'static Semaphore>,
+    ask: impl FnOnce(&Service) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Response> {
+    static THREADS: Semaphore = Semaphore::const_new(WAITING.0);
     let inner = Arc::clone(service);
     let answer = async move {
+        let one = if let Some(among) = among { among.acquire().await.ok() } else { None };
         let thread = THREADS.acquire().await;
         tokio::task::spawn_blocking(move || {
             let answer = ask(&inner);
-            drop(thread);
+            drop((thread, one));
             answer
         })
         .await

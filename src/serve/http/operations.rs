@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use serde_json::json;
 
-use super::{ask, refuse, reply, silent};
+use super::{ask, ask_first, refuse, reply, silent};
 use crate::serve::Service;
 
 /// For how long it is known whether the database answers.
@@ -36,7 +36,7 @@ async fn ready(State(service): Shared) -> Response {
     let mut last = service.guard.answered.lock().await;
     let works = match *last {
         Some((asked, works)) if asked.elapsed() < FRESH => works,
-        _ => ask(&service, |service| service.store.check()).await.is_ok(),
+        _ => ask_first(&service, |service| service.store.check()).await.is_ok(),
     };
     if last.is_none_or(|(asked, _)| asked.elapsed() >= FRESH) {
         *last = Some((Instant::now(), works));

@@ -68,6 +68,12 @@ impl Room {
         Ok(Place { _permit: self.permit(kibibytes).await?, _share: Some(share) })
     }
 
+    /// Whether nothing is left of it.
+    #[cfg(test)]
+    pub(super) fn is_full(&self) -> bool {
+        self.all.available_permits() == 0
+    }
+
     /// Kibibytes; of more than the room has, all of them.
     fn measure(&self, bytes: usize) -> usize {
         bytes.div_ceil(1 << 10).clamp(1, self.kibibytes)

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -165,9 +166,10 @@ fn who_drips_bodies_is_in_nobodys_way() {
     let body = "{\"zen\": \"of this test\", \"hook_id\": 1, \"hook\": {}}";
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(PROOF.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signature = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let signature = layersift::digest::hex(&mac.finalize().into_bytes());
     service.wait_for("the share of the address to be taken", |service| {
-        status(&service.converse(&format!("{}{body}", signed_head("192.0.2.1", &signature, body.len())))) == 429
+        status(&service.converse(&format!("{}{body}", signed_head("192.0.2.1", &signature, body.len()))))
+            == 429
     });
     let began = Instant::now();
     let other = service.converse(&format!("{}{body}", signed_head("192.0.2.2", &signature, body.len())));
@@ -182,6 +184,66 @@ fn who_drips_bodies_is_in_nobodys_way() {
         assert!(status == 408 || status == 429, "{status}");
     }
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn readers_that_wait_for_the_database_keep_no_delivery_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::start();
+    let more = format!("workers = 0\ndatabase = '{}'\nseal-key-file = 'proof'", database.url);
+    let service = service(folder.path(), &more);
+    let released = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Whoever asks who changed what waits for this.
+        let lock = "BEGIN; LOCK TABLE audit IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8)";
+        scope.spawn(|| {
+            database.ask(lock);
+            released.store(true, Ordering::SeqCst);
+        });
+        let locked = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'audit'::regclass";
+        service.wait_for("the lock", |_| database.ask(locked).unwrap() != "0");
+        for _ in 0..60 {
+            scope.spawn(|| service.status("GET", "/api/v1/audit", None, ""));
+        }
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        service.wait_for("the readers to wait", |_| {
+            database.ask(waiting).unwrap().parse::<usize>().unwrap() >= 24
+        });
+        std::thread::sleep(Duration::from_secs(1));
+        let began = Instant::now();
+        assert_eq!(service.tell("registry.example/app:1")["queued"], 1);
+        assert_eq!(service.status("GET", "/readyz", None, ""), Some(200));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(!released.load(Ordering::SeqCst), "nobody waited any more");
+    });
+}
+
+#[test]
+fn who_does_not_read_is_sent_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = service(folder.path(), "");
+    let mut stream = TcpStream::connect(service.address()).unwrap();
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    // It asks on and on, and reads nothing, until what it asks finds no room.
+    let head = "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let ask = head.repeat(100);
+    let asked = std::iter::from_fn(|| stream.write_all(ask.as_bytes()).ok()).take(10_000).count();
+    assert!(asked < 10_000, "it waits for who reads");
+    let began = Instant::now();
+    // The connections of this port that stand, as the system has them ("proc_pid_net", tcp).
+    let (_, port) = service.address().split_once(':').unwrap();
+    let at = format!(":{:04X}", port.parse::<u16>().unwrap());
+    let open = || {
+        let table = fs::read_to_string("/proc/net/tcp").unwrap();
+        let stands = |line: &&str| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns[1].ends_with(&at) && columns[3] == "01"
+        };
+        table.lines().skip(1).filter(stands).count()
+    };
+    assert_eq!(open(), 1);
+    service.wait_for("the connection to be ended", |_| open() == 0);
+    assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -23,10 +23,10 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodFilter, on};
-use tokio::sync::Semaphore;
 
 use self::call::Call;
 use self::routes::{ROUTES, Route};
+use super::sending::turn;
 use super::{ask, body, is_local, refuse, text};
 use crate::digest::Digest;
 use crate::serve::Service;
@@ -40,9 +40,6 @@ pub(super) struct Who {
     pub(super) name: String,
     pub(super) role: Role,
 }
-
-/// Reports that are read at a time: each may have to hold a large one.
-pub(super) static REPORTS: Semaphore = Semaphore::const_new(2);
 
 /// Bytes of the body of a request.
 const BODY: usize = 64 << 10;
@@ -109,10 +106,11 @@ async fn answer(
     let accept = text(request.headers(), "accept").unwrap_or_default().to_owned();
     let body = if route.body.is_some() { body(request, BODY).await?.to_vec() } else { Vec::new() };
     let call = Call { service: Arc::clone(&service), who, path, query, accept, body };
-    let slot = if route.is_report { REPORTS.acquire().await.ok() } else { None };
-    let answer = ask(&service, move |_| {
+    let turn = if route.is_report { Some(turn().await?) } else { None };
+    let held = turn.clone();
+    let mut answer = ask(&service, move |_| {
         // Held for as long as the work goes on, even if nobody waits for it any more.
-        let _slot = slot;
+        let _held = held;
         match (route.run)(&call) {
             Ok(response) => Ok(Ok(response)),
             Err(call::Failure::Store(error)) => Err(error),
@@ -120,6 +118,9 @@ async fn answer(
         }
     })
     .await??;
+    if let Some(turn) = turn {
+        answer.extensions_mut().insert(turn);
+    }
     let is_whole = route.method == "GET" && answer.status() == StatusCode::OK;
     Ok(if is_whole { unless_known(answer, &known).await } else { answer })
 }

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::images::image_values;
 use super::time::when;
-use super::{Answer, Asked, Fields, Shared, Visitor, absent, asked, field, shown, with, wrong};
+use super::{Answer, Asked, Fields, Shared, Visitor, absent, asked, field, shown, unanswered, with, wrong};
 use crate::findings::Outcome;
 use crate::report::html::{Choice, outcome_values};
 use crate::report::{FORMATS, Format};
 use crate::serve::Service;
-use crate::serve::http::api::REPORTS;
+use crate::serve::http::sending::turn;
 use crate::serve::judge::NotKept;
 use crate::serve::store::{FindingFilter, Found, ImageRow, StoreError};
 
@@ -28,9 +28,9 @@ pub(super) async fn image(
     Query(fields): Asked,
 ) -> Answer {
     let Ok(id) = id.parse() else { return Err(absent(Some(&visitor))) };
-    let slot = REPORTS.acquire().await.ok();
+    let turn = turn().await.map_err(|refused| unanswered(Some(&visitor), &refused))?;
     let look = move |service: &Service| {
-        let _slot = slot;
+        let _turn = turn;
         look(service, id, &fields)
     };
     let looked = asked(&service, &visitor, look).await?;
@@ -78,8 +78,9 @@ pub(super) async fn report(
 ) -> Answer {
     let format = field(&fields, "format").and_then(Format::named);
     let (Ok(id), Some(format)) = (id.parse(), format) else { return Err(absent(Some(&visitor))) };
-    let slot = REPORTS.acquire().await.ok();
-    let written = asked(&service, &visitor, move |service| match (slot, service.report_of(id, format)) {
+    let turn = turn().await.map_err(|refused| unanswered(Some(&visitor), &refused))?;
+    let held = turn.clone();
+    let written = asked(&service, &visitor, move |service| match (held, service.report_of(id, format)) {
         (_, Err(NotKept::Store(error))) => Err(error),
         (_, other) => Ok(other.map_err(|error| error.to_string())),
     });
@@ -91,7 +92,9 @@ pub(super) async fn report(
         // Only to be kept: what is in it is not a page of this service.
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"image-{id}.{}\"", extension(format))),
     ];
-    Ok((headers, Body::from(bytes)).into_response())
+    let mut response = (headers, Body::from(bytes)).into_response();
+    response.extensions_mut().insert(turn);
+    Ok(response)
 }
 
 /// How the name of a file of this format ends.

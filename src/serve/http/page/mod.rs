@@ -184,7 +184,7 @@ async fn asked_by_nobody<T: Send + 'static>(
 fn unanswered(visitor: Option<&Visitor>, refused: &Response) -> Response {
     let why = match refused.status() {
         StatusCode::SERVICE_UNAVAILABLE => {
-            "The database does not answer. Try again in a while; the log says why."
+            "The database does not answer, or too much is asked for. Try again in a while; the log says why."
         }
         _ => "The program failed. The log may say why.",
     };

@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 
 use super::secrets::secret_values;
 use super::time::when;
-use super::{Answer, Asked, Fields, Sent, Shared, Visitor, absent, asked, field, onward, shown, with};
+use super::{
+    Answer, Asked, Fields, Sent, Shared, Visitor, absent, asked, field, onward, shown, unanswered, with,
+};
 use crate::findings::suppress::Date;
 use crate::report::html::{Choice, outcome_values};
 use crate::serve::Service;
 use crate::serve::config::Role;
-use crate::serve::http::api::REPORTS;
+use crate::serve::http::sending::turn;
 use crate::serve::judge::NotKept;
 use crate::serve::store::{Decision, DecisionKind, NewDecision, Occurrence, Standing, StoreError};
 
@@ -69,9 +71,9 @@ async fn page(
     fields: Fields,
     refusal: Option<Refusal<'_>>,
 ) -> Answer {
-    let slot = REPORTS.acquire().await.ok();
+    let turn = turn().await.map_err(|refused| unanswered(Some(visitor), &refused))?;
     let look = move |service: &Service| {
-        let _slot = slot;
+        let _turn = turn;
         look(service, &fingerprint, &fields)
     };
     let looked = asked(service, visitor, look).await?;
