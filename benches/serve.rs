@@ -345,6 +345,7 @@ fn begin(place: &Place<'_>, store: &Arc<Store>, workers: usize, registry: &str) 
     };
     let surroundings = Surroundings {
         config,
+        configuration: None,
         store: Arc::clone(store),
         scanner: Scanner::new(RuleSet::embedded(), options),
         report: ReportOptions::default(),

@@ -237,6 +237,7 @@ fn kept(config: &Config) -> anyhow::Result<(Arc<Store>, Cache)> {
 /// All that a service is made of but what it keeps: nothing is made or opened for it.
 struct Ready {
     service: Config,
+    configuration: Option<PathBuf>,
     cautions: Vec<String>,
     job: Job,
     report: ReportOptions,
@@ -244,7 +245,11 @@ struct Ready {
 }
 
 fn ready(asked: Asked) -> Result<Ready, Stopped> {
-    let Asked { scans, service, cautions, folder } = asked;
+    let Asked { scans, mut service, cautions, folder } = asked;
+    let configuration = scans.file.as_deref().map(whole);
+    if service.database.is_none() {
+        service.data = whole(&service.data);
+    }
     // One login is for one registry.
     let registries: Vec<Input> =
         service.registries.iter().map(|allowed| Input::Catalog(allowed.name.clone())).collect();
@@ -258,18 +263,19 @@ fn ready(asked: Asked) -> Result<Ready, Stopped> {
     let mut report = Styles::new(&job.settings, &job.rules, false, &folder).or_stop(Exit::Usage)?.of_files();
     report.tool.fingerprint_key = Some(job.fingerprint_key.check());
     let judge = judge(&mut job, &folder).or_stop(Exit::Usage)?;
-    Ok(Ready { service, cautions, job, report, judge })
+    Ok(Ready { service, configuration, cautions, job, report, judge })
 }
 
 /// The service, which may run.
 fn service(ready: Ready) -> Result<Arc<Service>, Stopped> {
-    let Ready { service: config, job, report, judge, .. } = ready;
+    let Ready { service: config, configuration, job, report, judge, .. } = ready;
     let (store, cache) = kept(&config).or_stop(Exit::Failed)?;
     let scanner = job.scanner_for(Some(Arc::new(cache)), config.workers.max(1))?;
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = if host.trim().is_empty() { "host".to_owned() } else { host.trim().to_owned() };
     let log = Log::to(std::io::stderr());
-    Service::new(Surroundings { config, store, scanner, report, judge, log, host }).or_stop(Exit::Failed)
+    Service::new(Surroundings { config, configuration, store, scanner, report, judge, log, host })
+        .or_stop(Exit::Failed)
 }
 
 /// What hides and judges findings, as the settings say.
@@ -277,8 +283,13 @@ fn judge(job: &mut Job, folder: &Path) -> anyhow::Result<Judge> {
     let files = lists(&job.settings, folder);
     let source = source(&files, job)?;
     let (lists, policy) = job.take_lists();
-    let files = files.iter().map(|file| file.display().to_string()).collect();
+    let files = files.iter().map(|file| whole(file).display().to_string()).collect();
     Ok(Judge::new(&source, lists, policy).read_from(files))
+}
+
+/// The path seen from wherever somebody reads it. What the environment and what is typed name is seen from the working folder.
+fn whole(path: &Path) -> PathBuf {
+    absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// The same for who judges alike: what stands in the lists and in the rules, and not where they are.

@@ -26,6 +26,7 @@ mod watched;
 mod work;
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -46,6 +47,7 @@ use crate::scan::Scanner;
 /// A service, which may run.
 pub struct Service {
     config: Config,
+    configuration: Option<PathBuf>,
     store: Arc<Store>,
     scanner: Scanner,
     /// This process, as others see it.
@@ -70,6 +72,8 @@ pub struct Service {
 pub struct Surroundings {
     /// How it is set up.
     pub config: Config,
+    /// The file that says so, for the log.
+    pub configuration: Option<PathBuf>,
     /// The database.
     pub store: Arc<Store>,
     /// What scans; it needs a cache, in which layers are kept for the images that share them.
@@ -134,7 +138,7 @@ pub fn routes() -> impl Iterator<Item = &'static str> {
 impl Service {
     /// Puts a service together.
     pub fn new(surroundings: Surroundings) -> Result<Arc<Self>, ServeError> {
-        let Surroundings { config, store, scanner, report, judge, log, host } = surroundings;
+        let Surroundings { config, configuration, store, scanner, report, judge, log, host } = surroundings;
         let settings = scanner.settings().ok_or(ServeError::NoCache)?;
         if let Some(here) = &report.tool.fingerprint_key
             && let Some(there) = store.made_with(here)?
@@ -149,6 +153,7 @@ impl Service {
         store.tell(config.receivers.clone());
         Ok(Arc::new(Self {
             config,
+            configuration,
             store,
             scanner,
             crew,
@@ -179,9 +184,11 @@ impl Service {
         };
         let own: std::io::Result<Vec<JoinHandle<()>>> =
             (0..self.config.workers).map(|_| self.start(Self::work)).collect();
+        let shown = |path: &PathBuf| path.display().to_string();
+        let data = Some(&self.config.data).filter(|_| self.config.database.is_none());
         let fields = json!({
             "workers": self.config.workers, "settings": self.crew.settings, "worker": self.crew.worker.as_str(),
-            "lists": self.judge.files(),
+            "configuration": self.configuration.as_ref().map(shown), "data": data.map(shown), "lists": self.judge.files(),
         });
         self.log.info("begun", fields);
         let answered = own.and_then(|own| {

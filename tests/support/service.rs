@@ -45,6 +45,13 @@ impl Service {
         Self { child, folder: folder.to_owned(), address: address.to_owned() }
     }
 
+    /// The same in an environment that has these variables.
+    pub(crate) fn begin_with(folder: &Path, address: &str, variables: &[(&str, &str)]) -> Self {
+        Self::configure(folder, address, &["registry.example"], "");
+        let child = Self::spawn_with(folder, &["serve"], variables);
+        Self { child, folder: folder.to_owned(), address: address.to_owned() }
+    }
+
     /// Writes its configuration alone, and says where.
     pub(crate) fn configure(folder: &Path, address: &str, registries: &[&str], more: &str) -> PathBuf {
         fs::write(folder.join("proof"), PROOF).unwrap();
@@ -85,11 +92,17 @@ impl Service {
 
     /// Runs the program with the configuration in `folder`.
     pub(crate) fn spawn(folder: &Path, args: &[&str]) -> Child {
+        Self::spawn_with(folder, args, &[])
+    }
+
+    /// The same with variables of the environment; it has no others.
+    fn spawn_with(folder: &Path, args: &[&str], variables: &[(&str, &str)]) -> Child {
         let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
         Command::new(env!("CARGO_BIN_EXE_layersift"))
             .args(args)
             .current_dir(folder)
             .env_clear()
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

@@ -88,6 +88,22 @@ fn every_event_of_the_log_is_described() {
 }
 
 #[test]
+fn the_log_says_which_files_count_wherever_it_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("ignored.toml"), "").unwrap();
+    let variables = [("LAYERSIFT_IGNORE_FILE", "ignored.toml"), ("LAYERSIFT_DATA", "elsewhere")];
+    let service = Service::begin_with(folder.path(), &free_address(), &variables);
+    service.wait_for("it to begin", |service| service.log().contains("\"begun\""));
+    let log = service.log();
+    let begun = log.lines().find(|line| line.contains("\"begun\"")).unwrap();
+    let begun: serde_json::Value = serde_json::from_str(begun).unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    assert_eq!(begun["configuration"], at("layersift.toml"));
+    assert_eq!(begun["data"], at("elsewhere"));
+    assert_eq!(begun["lists"], serde_json::json!([at("ignored.toml")]));
+}
+
+#[test]
 fn every_metric_is_described() {
     let folder = tempfile::tempdir().unwrap();
     let service = Service::start(folder.path(), &free_address(), &["registry.example"], "");
