@@ -9,6 +9,7 @@ javac:default-jdk-headless
 go:golang-go
 git:git
 openssl:openssl
+curl:curl
 python3:python3
 pip3:python3-pip
 skopeo:skopeo

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::support::engine::{Engine, Kind};
 use crate::support::registry::Registry;
-use crate::support::root;
+use crate::support::{blocks, root};
 
 /// Documents whose `console` blocks are run.
 const SHOWN: &[&str] = &[
@@ -76,12 +76,6 @@ const REPLACED: &[(&str, &str)] = &[
 struct Shown {
     command: String,
     output: Vec<String>,
-}
-
-/// The texts of the fenced blocks of that language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let fence = Regex::new(&format!(r"(?ms)^```{language}\n(.*?)^```$")).unwrap();
-    fence.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
 fn session(block: &str) -> Vec<Shown> {
@@ -243,9 +237,8 @@ fn check(document: &str, block: &str, wrong: &mut Vec<String>) -> usize {
 fn every_command_that_a_document_shows_gives_what_it_shows() {
     let mut wrong = Vec::new();
     for document in SHOWN {
-        let text = fs::read_to_string(root().join(document)).unwrap();
         let count: usize =
-            blocks(&text, "console").iter().map(|block| check(document, block, &mut wrong)).sum();
+            blocks(document, "console").iter().map(|block| check(document, block, &mut wrong)).sum();
         assert!(count > 0, "{document} shows no command");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
@@ -254,7 +247,7 @@ fn every_command_that_a_document_shows_gives_what_it_shows() {
 #[test]
 fn every_configuration_that_documents_show_is_accepted() {
     let examples = ["README.md", "docs/ci.md", "docs/policy.md"].map(|document| {
-        let examples = blocks(&fs::read_to_string(root().join(document)).unwrap(), "toml");
+        let examples = blocks(document, "toml");
         assert!(!examples.is_empty(), "{document}");
         examples
     });

@@ -41,3 +41,10 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     layersift::digest::Digest::of(bytes).hex()
 }
+
+/// What stands in the fenced blocks of that language in a document of the repository.
+pub(crate) fn blocks(document: &str, language: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(root().join(document)).unwrap();
+    let fence = regex::Regex::new(&format!(r"(?ms)^```{language}\n(.*?)^```$")).unwrap();
+    fence.captures_iter(&text).map(|found| found[1].to_owned()).collect()
+}

@@ -43,13 +43,10 @@ impl Registry {
         Self::start(false, false, false)
     }
 
-    /// Without TLS and for everybody, and it tells `hook` of each push, with the value of `Authorization` that is given.
+    /// Without TLS and for everybody, and with these `notifications` in its configuration.
     #[cfg(feature = "serve")]
-    pub(crate) fn telling(hook: &str, authorization: &str) -> Self {
-        let told = format!(
-            "notifications:\n  endpoints:\n    - name: test\n      url: {hook}\n      headers: {{Authorization: ['{authorization}']}}\n      timeout: 5s\n      threshold: 3\n      backoff: 200ms\n"
-        );
-        Self::start_with((false, false, false), &told)
+    pub(crate) fn telling(notifications: &str) -> Self {
+        Self::start_with((false, false, false), notifications)
     }
 
     /// With TLS by an authority of its own, and a login.

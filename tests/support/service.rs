@@ -32,9 +32,7 @@ impl Service {
     /// Begins at `address`, for `registries`, with what it knows in `folder`; `more` is put into its configuration.
     pub(crate) fn start(folder: &Path, address: &str, registries: &[&str], more: &str) -> Self {
         let this = Self::begin(folder, address, registries, more);
-        this.wait_for("the service to answer", |service| {
-            service.status("GET", "/readyz", None, "") == Some(200)
-        });
+        this.wait_for_answer();
         this
     }
 
@@ -45,7 +43,21 @@ impl Service {
         Self { child, folder: folder.to_owned(), address: address.to_owned() }
     }
 
-    /// The same in an environment that has these variables.
+    /// Starts with the configuration that is in `folder` already.
+    pub(crate) fn again(folder: &Path, address: &str) -> Self {
+        let child = Self::spawn(folder, &["serve"]);
+        let this = Self { child, folder: folder.to_owned(), address: address.to_owned() };
+        this.wait_for_answer();
+        this
+    }
+
+    fn wait_for_answer(&self) {
+        self.wait_for("the service to answer", |service| {
+            service.status("GET", "/readyz", None, "") == Some(200)
+        });
+    }
+
+    /// Begins in an environment that has these variables, without waiting for it to answer.
     pub(crate) fn begin_with(folder: &Path, address: &str, variables: &[(&str, &str)]) -> Self {
         Self::configure(folder, address, &["registry.example"], "");
         let child = Self::spawn_with(folder, &["serve"], variables);

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,6 +16,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 
 use super::{image, token};
+use crate::support::blocks;
 use crate::support::database::Database;
 use crate::support::front::{Act, Asked, Front};
 use crate::support::registry::{Registry, free_address};
@@ -86,6 +89,8 @@ fn each_form_tells_of_what_is_new_and_shows_no_secret() {
         own.iter().map(|asked| body(asked)["data"]["findings"].as_array().unwrap().len()).collect();
     assert_eq!(counts, [2, 1, 2]);
     signed(own[0]);
+    checked_as_documented(own[0]);
+    assert_eq!(shape(&body(own[0])), shape(&documented()), "docs/serve-hooks.md shows what there is");
     let data = &body(own[0])["data"];
     assert_eq!((&data["image"]["tag"], &data["image"]["repository"]), (&json!("1"), &json!("app")));
     let page = data["image"]["page"].as_str().unwrap();
@@ -120,6 +125,63 @@ fn signed(asked: &Asked) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert!(now.abs_diff(header("webhook-timestamp").parse().unwrap()) < 300);
     assert_eq!(header("content-type"), "application/json");
+}
+
+/// What the documents show of a message.
+fn documented() -> Value {
+    let block =
+        blocks("docs/serve-hooks.md", "json").into_iter().find(|block| block.contains("image.findings"));
+    serde_json::from_str(&block.unwrap()).unwrap()
+}
+
+/// Every field of a document, with the kind of its value; of lists those of their first element.
+fn shape(value: &Value) -> BTreeSet<String> {
+    fn walk(value: &Value, at: &str, all: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                fields.iter().for_each(|(name, value)| walk(value, &format!("{at}/{name}"), all));
+            }
+            Value::Array(items) => walk(&items[0], &format!("{at}/0"), all),
+            Value::String(_) => drop(all.insert(format!("{at}: text"))),
+            Value::Number(_) => drop(all.insert(format!("{at}: number"))),
+            other => drop(all.insert(format!("{at}: {other}"))),
+        }
+    }
+    let mut all = BTreeSet::new();
+    walk(value, "", &mut all);
+    all
+}
+
+/// Checks the signature with the program that the documents give to receivers.
+fn checked_as_documented(asked: &Asked) {
+    let program = blocks("docs/serve-hooks.md", "python").concat();
+    let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let headers: serde_json::Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), json!(asked.header(name).unwrap()))).collect();
+    let given = json!({"headers": headers, "body": asked.body, "secret": KEY}).to_string();
+    let program = format!(
+        "{program}\n\
+import json, sys\n\
+given = json.load(sys.stdin)\n\
+headers, body, secret = given['headers'], given['body'].encode(), given['secret'].encode()\n\
+assert is_right(headers, body, secret)\n\
+assert not is_right(headers, body + b' ', secret)\n\
+assert not is_right(headers, body, secret + b'x')\n\
+assert not is_right({{**headers, 'webhook-id': 'another'}}, body, secret)\n\
+assert not is_right({{**headers, 'webhook-signature': 'v1,AAAA'}}, body, secret)\n\
+assert is_right({{**headers, 'webhook-signature': 'v1,AAAA ' + headers['webhook-signature']}}, body, secret)\n\
+time.time = lambda: int(headers['webhook-timestamp']) + 301\n\
+assert not is_right(headers, body, secret)\n"
+    );
+    let mut child = Command::new("python3")
+        .args(["-c", &program])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("python3: {error}; run tests/install.sh"));
+    child.stdin.take().unwrap().write_all(given.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Checks both modes against the JSON schema of the specification, in short: what has to be there, of which kind.

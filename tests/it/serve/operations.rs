@@ -10,10 +10,12 @@ use layersift::serve::hooks::DIALECTS;
 use crate::support::registry::{certificates, free_address, run};
 use crate::support::scanner::Scanner;
 use crate::support::service::{PROOF, Service};
-use crate::support::{root, yaml};
+use crate::support::{blocks, root, yaml};
+
+const OPERATIONS: &str = "docs/serve-operations.md";
 
 fn document() -> String {
-    fs::read_to_string(root().join("docs/serve-operations.md")).unwrap()
+    fs::read_to_string(root().join(OPERATIONS)).unwrap()
 }
 
 /// What stands between backticks in the first column of the table below the heading.
@@ -158,13 +160,6 @@ fn the_compose_files_are_such_files_and_the_unit_is_one() {
     }
 }
 
-/// What stands in the blocks of that kind.
-fn blocks(kind: &str) -> Vec<String> {
-    let (document, fence) = (document(), format!("\n```{kind}\n"));
-    let parts = document.split(&fence).skip(1);
-    parts.map(|part| part.split("\n```").next().unwrap().to_owned()).collect()
-}
-
 #[test]
 fn what_to_write_into_each_registry_is_told() {
     let text = fs::read_to_string(root().join("docs/serve-hooks.md")).unwrap();
@@ -182,6 +177,52 @@ fn what_to_write_into_each_registry_is_told() {
 }
 
 #[test]
+fn what_is_to_be_written_for_amazon_lets_pushes_pass() {
+    let pattern =
+        blocks("docs/serve-hooks.md", "json").into_iter().find(|block| block.contains("aws.ecr")).unwrap();
+    let pattern: serde_json::Value = serde_json::from_str(&pattern).unwrap();
+    // An event of a push: of each of the fields that are asked for the first value that passes ("Event patterns").
+    let first = |fields: &serde_json::Value, name: &str| fields[name][0].clone();
+    let event = serde_json::json!({
+        "source": first(&pattern, "source"), "detail-type": first(&pattern, "detail-type"),
+        "account": "123456789012", "region": "eu-west-1",
+        "detail": {
+            "action-type": first(&pattern["detail"], "action-type"), "result": first(&pattern["detail"], "result"),
+            "repository-name": "team/app", "image-tag": "1",
+        },
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let hook = "[[serve.hook]]\nkind = 'ecr'\nsecret-file = 'proof'";
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], hook);
+    let (status, answer) = service.ask("POST", "/hooks/ecr", Some(PROOF), &event.to_string()).unwrap();
+    // It is a push, of a registry that is not on the list here.
+    assert_eq!((status, answer.trim()), (200, "{\"known\":0,\"queued\":0,\"refused\":1}"));
+}
+
+#[test]
+fn what_is_shown_for_everything_else_is_believed() {
+    let block =
+        blocks("docs/serve-hooks.md", "sh").into_iter().find(|block| block.contains("hooks/plain")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    // The service of other tests takes these with another proof, so here is one of its own.
+    fs::write(folder.path().join("secret"), PROOF).unwrap();
+    let file = Service::configure(folder.path(), &address, &["registry.example:5000"], "workers = 0");
+    let config = fs::read_to_string(&file).unwrap();
+    let (config, _) = config.split_once("[[serve.hook]]").unwrap();
+    fs::write(&file, format!("{config}[[serve.hook]]\nkind = 'plain'\nsecret-file = 'secret'\n")).unwrap();
+    let service = Service::again(folder.path(), &address);
+    let script = block.replace("https://layersift.example:8321", &format!("http://{address}"));
+    let told = |secret: &str| {
+        let script = format!("SECRET='{secret}'\n{script}");
+        String::from_utf8(run("bash", &["-c", &script], folder.path())).unwrap()
+    };
+    assert_eq!(told(PROOF).trim(), "{\"known\":0,\"queued\":1,\"refused\":0}");
+    assert!(told("another secret than ours").contains("did not prove itself"));
+    drop(service);
+}
+
+#[test]
 fn every_example_of_the_help_names_a_configuration() {
     // Without one there is no registry to listen to.
     let help = Scanner::of("serve").args(["--help"]).run().stdout;
@@ -195,13 +236,13 @@ const CREDENTIALS: &str = "/run/credentials/layersift.service/";
 
 #[test]
 fn the_unit_and_the_compose_files_bring_every_secret_that_is_shown() {
-    let unit = blocks("ini").into_iter().find(|unit| unit.contains("[Service]")).unwrap();
+    let unit = blocks(OPERATIONS, "ini").into_iter().find(|unit| unit.contains("[Service]")).unwrap();
     let loaded: BTreeSet<&str> = unit
         .lines()
         .filter_map(|line| line.strip_prefix("LoadCredential=")?.split_once(':'))
         .map(|(name, _)| name)
         .collect();
-    let shown = blocks("toml").concat();
+    let shown = blocks(OPERATIONS, "toml").concat();
     let mut needed: BTreeSet<&str> =
         shown.split(CREDENTIALS).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert!(needed.contains("tls-key") && shown.contains("public-url = \"https://"), "{shown}");
@@ -233,7 +274,7 @@ fn the_configurations_that_are_shown_are_right() {
     for name in ["hook", "admin"] {
         fs::write(at(name), format!("{PROOF} of {name}")).unwrap();
     }
-    let shown = blocks("toml");
+    let shown = blocks(OPERATIONS, "toml");
     assert!(!shown.is_empty());
     for config in shown {
         let here = config.replace(CREDENTIALS, "");
@@ -243,4 +284,19 @@ fn the_configurations_that_are_shown_are_right() {
         let checked = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml")).run();
         assert_eq!(checked.code, 0, "{here}\n{}", checked.stderr);
     }
+}
+
+#[test]
+fn the_parts_of_a_configuration_that_are_shown_make_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("hook-secret"), PROOF).unwrap();
+    fs::write(at("slack-url"), "https://chat.example/hooks/of-this-test").unwrap();
+    let shown = blocks("docs/serve.md", "toml");
+    assert!(shown.len() >= 4, "{shown:?}");
+    let config = shown.concat().replace("/etc/layersift/", "").replace("/var/lib/layersift", "data");
+    assert!(!config.contains("= \"/"), "nothing else is of this machine: {config}");
+    fs::write(at("layersift.toml"), &config).unwrap();
+    let checked = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml")).run();
+    assert_eq!(checked.code, 0, "{config}\n{}", checked.stderr);
 }

@@ -1,6 +1,7 @@
 //! The service: from a push to a real registry to the finding.
 
 use super::{image, layers, stands_in, token};
+use crate::support::blocks;
 use crate::support::front::{Act, Front};
 use crate::support::registry::{Registry, free_address};
 use crate::support::scanner::scanner;
@@ -11,7 +12,13 @@ use serde_json::{Value, json};
 fn what_is_pushed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
-    let registry = Registry::telling(&format!("http://{address}/hooks/distribution"), PROOF);
+    // As we say that it is to be written.
+    let shown = blocks("docs/serve-hooks.md", "yaml")
+        .into_iter()
+        .find(|block| block.contains("notifications:"))
+        .unwrap();
+    let shown = shown.replace("https://layersift.example:8321", &format!("http://{address}"));
+    let registry = Registry::telling(&shown.replace("SECRET", PROOF));
     let service = Service::start(folder.path(), &address, &[&registry.address], "");
     registry.push(&image("a"), "team/a:1");
     registry.push(&image("b"), "team/b:1");
