@@ -34,6 +34,15 @@ pub struct Occurrence {
     pub reopened: Option<i64>,
 }
 
+/// When what is found in an image is found at a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// Now: the reference came to lead to the image.
+    Led,
+    /// When a scan found it.
+    Scanned,
+}
+
 /// Brings what is known of all references to an image up to date with its findings.
 pub(super) fn settle(session: &mut dyn Session, image: &ImageKey) -> Result<(), StoreError> {
     let ImageKey { registry, repository, digest, .. } = image;
@@ -42,34 +51,41 @@ pub(super) fn settle(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
         "SELECT tag FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 ORDER BY tag {lock}";
     let tags = session.query(tags, values![registry, repository, digest])?;
     if tags.is_empty() {
-        return settle_alone(session, image);
+        return settle_alone(session, image, Since::Scanned);
     }
     // As long as a tag names it, it is known by the tag.
     let unnamed = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3";
     session.execute(unnamed, values![registry, repository, digest])?;
-    tags.iter().try_for_each(|row| settle_one(session, image, &row.text(0)))
+    tags.iter().try_for_each(|row| settle_one(session, image, (&row.text(0), Since::Scanned)))
 }
 
 /// Brings an image up to date that no tag names. What a tag had of it that names something else by now was fixed there, and is not
 /// open again by itself.
-fn settle_alone(session: &mut dyn Session, image: &ImageKey) -> Result<(), StoreError> {
+fn settle_alone(session: &mut dyn Session, image: &ImageKey, since: Since) -> Result<(), StoreError> {
     let named = session.first("SELECT named FROM images WHERE id = $1", values![image.id])?;
     let alone = named.is_none_or(|row| row.int(0) == 0);
-    if alone { settle_one(session, image, &image.digest) } else { Ok(()) }
+    if alone { settle_one(session, image, (&image.digest, since)) } else { Ok(()) }
 }
 
-fn settle_one(session: &mut dyn Session, image: &ImageKey, reference: &str) -> Result<(), StoreError> {
+fn settle_one(
+    session: &mut dyn Session,
+    image: &ImageKey,
+    (reference, since): (&str, Since),
+) -> Result<(), StoreError> {
     let ImageKey { id, registry, repository, gaps, .. } = image;
     let there = "INSERT INTO occurrences
             (fingerprint, registry, repository, reference, image, first_seen, last_seen)
-        SELECT fingerprint, $1, $2, $3, image, first_seen, CASE WHEN unseen = 1 THEN last_seen ELSE {now} END
+        SELECT fingerprint, $1, $2, $3, image, first_seen,
+            CASE WHEN unseen = 1 OR CAST($5 AS BIGINT) = 1 THEN last_seen ELSE {now} END
         FROM findings WHERE image = $4
         ORDER BY fingerprint
         ON CONFLICT (fingerprint, registry, repository, reference) DO UPDATE SET image = excluded.image,
-            last_seen = excluded.last_seen,
+            last_seen = CASE WHEN excluded.last_seen > occurrences.last_seen THEN excluded.last_seen
+                ELSE occurrences.last_seen END,
             reopened = CASE WHEN occurrences.fixed IS NULL THEN occurrences.reopened ELSE {now} END,
             fixed = NULL, why = NULL";
-    session.execute(there, values![registry, repository, reference, *id])?;
+    let scanned = i64::from(since == Since::Scanned);
+    session.execute(there, values![registry, repository, reference, *id, scanned])?;
     // What an image has that was not looked at may be what another one had. Of its own findings it is known where they are.
     let gone = "UPDATE occurrences SET fixed = {now},
             why = CASE WHEN image = $4 THEN 'newer-rules' ELSE 'newer-image' END
@@ -111,12 +127,12 @@ pub(super) fn settle_at(
     if let Some(tag) = tag {
         let unnamed = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3";
         session.execute(unnamed, values![registry, repository, digest])?;
-        return settle_one(session, image, tag);
+        return settle_one(session, image, (tag, Since::Led));
     }
     let tags = "SELECT 1 FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3 LIMIT 1";
     match session.first(tags, values![registry, repository, digest])? {
         Some(_) => Ok(()),
-        None => settle_alone(session, image),
+        None => settle_alone(session, image, Since::Led),
     }
 }
 

@@ -200,9 +200,15 @@ fn what_was_judged_by_something_else_is_judged_anew() {
         let id = store.judged_otherwise("k", &start, 9).unwrap()[0].1;
         let passes = Found { verdict: "warn".into(), ..found("f") };
         let scanned = Scanned { findings: vec![passes], judged: "k".into(), ..Scanned::default() };
-        let last = store.last_scan(id).unwrap().unwrap();
+        let seen = || {
+            let place = store.occurrences("f", ("", ""), 9).unwrap().remove(0);
+            (place.last_seen, store.secret("f").unwrap().unwrap().last_seen)
+        };
+        let (last, before) = (store.last_scan(id).unwrap().unwrap(), seen());
+        std::thread::sleep(Duration::from_millis(5));
         assert_eq!(last.report, Some(vec![1, 0, 2]));
         assert!(store.judged((id, last.when), &scanned).unwrap());
+        assert_eq!(seen(), before, "to judge is not to see");
         let row = store.image(id).unwrap().unwrap();
         assert_eq!((row.totals.high, row.verdict.as_deref()), (1, Some("warn")));
         assert_eq!((state(store, "g"), report(store, id)), ("fixed".into(), Some(vec![1, 0, 2])));
