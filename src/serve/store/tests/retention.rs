@@ -276,3 +276,25 @@ fn a_credential_of_which_nothing_is_left_goes_though_it_was_never_fixed() {
         assert!(store.secret("f").unwrap().is_none() && store.secret("g").unwrap().is_some());
     });
 }
+
+#[test]
+fn an_image_that_is_still_to_be_scanned_is_not_forgotten() {
+    on_both(|store| {
+        let late = image("late", None, Some("a"));
+        store.want(&[Wanted { image: &late, settings: "s", priority: 0 }]).unwrap();
+        let one = crew("s");
+        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+        let failed = Failed { reason: "denied".into(), may_pass: false, unreachable: None };
+        store.failed(&job, &one.worker, &failed).unwrap().unwrap();
+        pass(store, 31);
+        assert_eq!(store.forget_images((30 * DAY, true), 0).unwrap(), (0, None));
+        // Somebody mends the login, and has it tried again.
+        assert!(store.revive("me", job.id).unwrap());
+        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+        let scanned = Scanned { findings: vec![found("f")], judged: "j".into(), ..Scanned::default() };
+        store.scanned((&job, &one.worker), &late, "s", &scanned).unwrap().unwrap();
+        assert_eq!(store.secret("f").unwrap().unwrap().state, "open");
+        pass(store, 31);
+        assert_eq!(store.forget_images((30 * DAY, true), 0).unwrap(), (1, None));
+    });
+}
