@@ -25,13 +25,13 @@ use crate::digest::Digest;
 use crate::findings::Outcome;
 use crate::image::Image;
 
-pub use self::pages::{PageError, Pages, STYLE as PAGE_STYLE, outcome_values};
+pub use self::pages::{PageError, Pages, STYLE as PAGE_STYLE, THEME as PAGE_THEME, outcome_values};
 pub use self::view::Choice;
 
 const PAGE: &str = include_str!("report.html");
 const PARTS: &str = include_str!("parts.html");
 const STYLE: &str = include_str!("report.css");
-const SCRIPT: &str = include_str!("report.js");
+const SCRIPT: &str = concat!(include_str!("theme.js"), include_str!("report.js"));
 
 /// Bytes of a page that a browser likes, and that can be attached to a message.
 const LARGEST: usize = 5_000_000;

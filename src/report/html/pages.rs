@@ -23,6 +23,9 @@ const TEXT: usize = 4_000;
 /// The style of the page in HTML, without which its parts are only text.
 pub const STYLE: &str = super::STYLE;
 
+/// The script that switches between light and dark, by a button `theme`.
+pub const THEME: &str = include_str!("theme.js");
+
 /// What `parts.html` shows of an outcome: `images` with their rows, the chosen `findings`, how many are `fitting`, the `advice` that
 /// several share, `problems`, and what is `suppressed`.
 pub fn outcome_values(outcome: &Outcome, options: &ReportOptions, choice: Choice<'_>) -> Value {

@@ -1,16 +1,12 @@
-"use strict";
 (function () {
   var all = function (selector) { return Array.prototype.slice.call(document.querySelectorAll(selector)); };
   var cards = all(".card"), rows = all(".row"), severities = all("[data-severity-filter]");
   var search = document.getElementById("search"), state = document.getElementById("state");
   var count = document.getElementById("count"), clear = document.getElementById("clear");
-  var root = document.documentElement, theme = document.getElementById("theme");
   var pressed = function (button) { return button.getAttribute("aria-pressed") === "true"; };
   var press = function (button, on) { button.setAttribute("aria-pressed", on ? "true" : "false"); };
-  var remember = function (value) { try { localStorage.setItem("layersift-theme", value); } catch (error) { return; } };
-  var recalled = function () { try { return localStorage.getItem("layersift-theme"); } catch (error) { return null; } };
 
-  all(".controls, .theme").forEach(function (element) { element.hidden = false; });
+  all(".controls").forEach(function (element) { element.hidden = false; });
   cards.forEach(function (card) { card.words = card.textContent.toLowerCase(); });
 
   function apply() {
@@ -79,17 +75,5 @@
     var target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     if (target && target.hidden) { reset(); }
     if (target && target.focus) { target.focus(); target.scrollIntoView({ block: "start" }); }
-  }
-
-  var saved = recalled();
-  if (saved === "dark" || saved === "light") { root.setAttribute("data-theme", saved); }
-  if (theme) {
-    theme.addEventListener("click", function () {
-      var dark = root.getAttribute("data-theme")
-        ? root.getAttribute("data-theme") === "dark"
-        : window.matchMedia("(prefers-color-scheme: dark)").matches;
-      root.setAttribute("data-theme", dark ? "light" : "dark");
-      remember(dark ? "light" : "dark");
-    });
   }
 })();

@@ -11,14 +11,14 @@ use axum::response::{IntoResponse as _, Response};
 use super::super::text;
 use super::{Asked, absent};
 use crate::digest::Digest;
-use crate::report::html::PAGE_STYLE;
+use crate::report::html::{PAGE_STYLE, PAGE_THEME};
 
 /// A file: its name, its type, its parts.
 type Asset = (&'static str, &'static str, [&'static str; 2]);
 
 const ASSETS: [Asset; 3] = [
     ("page.css", "text/css; charset=utf-8", [PAGE_STYLE, include_str!("page.css")]),
-    ("page.js", "text/javascript; charset=utf-8", [include_str!("page.js"), ""]),
+    ("page.js", "text/javascript; charset=utf-8", [PAGE_THEME, include_str!("page.js")]),
     ("icon.svg", "image/svg+xml", [include_str!("icon.svg"), ""]),
 ];
 
