@@ -41,6 +41,9 @@ pub struct Outcome {
     pub format: String,
     /// The images in it, every platform its own.
     pub images: Vec<Image>,
+    /// Digests of all manifests and indexes that were followed: those of attestations and of what refers to an image too. Reports
+    /// have them as blobs only.
+    pub manifests: Vec<Digest>,
     /// Sorted: severity, confidence, rule, first place.
     pub findings: Vec<Finding>,
     /// Findings under the confidence asked for, which are counted and not shown.

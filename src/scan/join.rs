@@ -73,6 +73,7 @@ pub(super) fn join(
         super::group::redact(finding, &redactor);
     }
     let coverage = coverage(&gathered, &resolution, &unverified);
+    let manifests = manifests(&gathered.documents, &resolution);
     let mut images = resolution.images;
     for image in &mut images {
         redact(image, &redactor);
@@ -96,6 +97,7 @@ pub(super) fn join(
         source,
         format,
         images,
+        manifests,
         findings,
         hidden,
         hidden_shipped,
@@ -287,6 +289,14 @@ fn coverage(gathered: &Gathered, resolution: &Resolution, unverified: &BTreeSet<
     }
     blobs.sort_by(|a, b| a.blob.cmp(&b.blob));
     Coverage { blobs }
+}
+
+/// Digests of manifests and indexes, but for those of platforms that are not looked at.
+fn manifests(documents: &Documents, resolution: &Resolution) -> Vec<Digest> {
+    let is_followed = |kind| matches!(kind, DocumentKind::Index | DocumentKind::Manifest);
+    let followed = documents.iter().filter(|(_, document)| is_followed(document.kind));
+    let wanted = followed.filter(|(name, _)| !documents.deselected(resolution, name));
+    wanted.map(|(_, document)| document.digest).collect()
 }
 
 fn document_ledger(name: &str, document: &super::documents::Document, verified: bool) -> Ledger {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::Service;
-use super::store::{Found, LastScan, Scanned, StoreError};
+use super::store::{Found, LastScan, Member, Scanned, StoreError};
 use crate::digest::Digest;
 use crate::findings::policy::Policy;
 use crate::findings::suppress::{Baseline, Date, Suppressed, Suppressions, day_of};
@@ -250,7 +250,7 @@ fn scanned(outcome: &mut Outcome, unseen: Vec<Finding>, today: &Today) -> Scanne
         findings: all.collect(),
         known,
         layers: outcome.images.iter().flat_map(layers).collect(),
-        manifests: outcome.images.iter().map(|image| digest(image.manifest)).collect(),
+        members: members(outcome),
         gaps: i64::try_from(outcome.gaps()).unwrap_or(i64::MAX),
         unread: unread(&outcome.problems).map(|problem| problem.message.clone()),
         judged: today.name().to_owned(),
@@ -262,6 +262,18 @@ fn scanned(outcome: &mut Outcome, unseen: Vec<Finding>, today: &Today) -> Scanne
 fn ignored(suppressed: &Suppressed) -> Found {
     let by = suppressed.causes.first().map_or("ignore-file", |cause| cause.by.as_str());
     Found { ignored: Some(by.to_owned()), ..found(&suppressed.finding) }
+}
+
+/// What the documents of an outcome lead to: images, and what is beside them.
+fn members(outcome: &Outcome) -> Vec<Member> {
+    let platform =
+        |image: &Image| image.platform.as_ref().map_or_else(|| "unknown".into(), ToString::to_string);
+    let images = outcome.images.iter().filter_map(|image| Some((image.manifest?, Some(platform(image)))));
+    let of_images: Vec<(Digest, Option<String>)> = images.collect();
+    let is_image = |digest: &&Digest| of_images.iter().any(|(image, _)| image == *digest);
+    let others = outcome.manifests.iter().filter(|digest| !is_image(digest)).map(|digest| (*digest, None));
+    let all = of_images.iter().cloned().chain(others);
+    all.map(|(digest, platform)| Member { digest: digest.to_string(), platform }).collect()
 }
 
 fn found(finding: &Finding) -> Found {

@@ -91,6 +91,7 @@ pub(super) fn work(service: &Service, job: &Job) -> Result<(), StoreError> {
         Kind::Judge => judge(service, job),
         Kind::Forget => forget::forget(service, job),
         Kind::Sweep => sweep::sweep(service, job),
+        Kind::Tell => messages::tell(service, job),
         Kind::Message => messages::send(service, job),
         Kind::Decide => decide(service, job),
     });

@@ -203,6 +203,7 @@ impl Report {
             source: self.image.source,
             format: self.image.format,
             images: self.image.manifests.into_iter().map(ImageRecord::image).collect(),
+            manifests: Vec::new(),
             findings: self.findings.into_iter().map(Found::finding).collect(),
             hidden: self.summary.hidden,
             hidden_shipped: self.summary.hidden_shipped,

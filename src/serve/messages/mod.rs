@@ -141,6 +141,11 @@ impl std::fmt::Debug for Form {
     }
 }
 
+/// Tells of what was found in an image that no tag named at first.
+pub(super) fn tell(service: &Service, job: &Job) -> Done {
+    Ok(service.store.tell_of(job, &service.crew.worker)?)
+}
+
 /// Sends the message that `job` has.
 pub(super) fn send(service: &Service, job: &Job) -> Done {
     let mut message: Message = serde_json::from_str(&job.subject).map_err(|_| broken(job))?;

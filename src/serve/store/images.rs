@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Store;
 use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, Value, like, list, values};
+use super::members::{self, Belongings, IN, PlatformRow, WHOLE};
 use super::occurrences::{deleted, lead, settle_at};
 use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push, push_image};
 use crate::source::registry::Reference;
@@ -54,6 +55,10 @@ pub struct ImageRow {
     pub verdict: Option<String>,
     /// What was not looked at.
     pub gaps: i64,
+    /// Of an index: what it has for each platform.
+    pub platforms: Vec<PlatformRow>,
+    /// The newest index that it is one of the platforms of, or that it stands beside.
+    pub index: Option<i64>,
 }
 
 /// Which images are wanted.
@@ -75,6 +80,12 @@ pub struct ImageFilter {
     pub text: Option<String>,
     /// That could not be looked at as a whole.
     pub gaps: bool,
+    /// Those that belong to the index with this number.
+    pub index: Option<i64>,
+    /// With this digest.
+    pub digest: Option<String>,
+    /// Also those that only belong to an index, which are not asked for by one of these two.
+    pub parts: bool,
     /// Those that were told of last come first.
     pub newest_first: bool,
 }
@@ -134,8 +145,9 @@ pub(super) fn want(
         return Ok(true);
     };
     let seen = "INSERT INTO images
-            (registry, repository, digest, first_seen, last_seen, critical, high, medium, low, gaps)
-        VALUES ($1, $2, $3, {now}, {now}, 0, 0, 0, 0, 0)
+            (registry, repository, digest, first_seen, last_seen, critical, high, medium, low, gaps, part)
+        VALUES ($1, $2, $3, {now}, {now}, 0, 0, 0, 0, 0, CASE WHEN EXISTS
+            (SELECT 1 FROM members m WHERE m.registry = $1 AND m.repository = $2 AND m.digest = $3) THEN 1 ELSE 0 END)
         ON CONFLICT (registry, repository, digest) DO UPDATE SET last_seen = excluded.last_seen
         RETURNING settings, id, gaps";
     let row = session.first(seen, values![registry, repository, digest])?;
@@ -182,9 +194,14 @@ pub(super) fn rows(session: &mut dyn Session, rows: &[Row]) -> Result<Vec<ImageR
     let counts = "SELECT image, severity, count(*), sum(CASE WHEN closed_until <= {now} THEN 1 ELSE 0 END)
         FROM findings WHERE image IN {ids($1)} GROUP BY image, severity";
     let tags = by_image(session.query(tags, std::slice::from_ref(&ids))?);
-    let counts = by_image(session.query(counts, &[ids])?);
+    let counts = by_image(session.query(counts, std::slice::from_ref(&ids))?);
+    let mut members = members::of(session, &ids)?;
     let of = |all: &BTreeMap<i64, Vec<Row>>, id| all.get(&id).cloned().unwrap_or_default();
-    Ok(rows.iter().map(|row| image(row, &of(&tags, row.int(0)), &of(&counts, row.int(0)))).collect())
+    let mut one = |row: &Row| {
+        let id = row.int(0);
+        image(row, &of(&tags, id), &of(&counts, id), members.remove(&id).unwrap_or_default())
+    };
+    Ok(rows.iter().map(&mut one).collect())
 }
 
 fn by_image(rows: Vec<Row>) -> BTreeMap<i64, Vec<Row>> {
@@ -195,7 +212,7 @@ fn by_image(rows: Vec<Row>) -> BTreeMap<i64, Vec<Row>> {
     all
 }
 
-fn image(row: &Row, tags: &[Row], counts: &[Row]) -> ImageRow {
+fn image(row: &Row, tags: &[Row], counts: &[Row], members: Belongings) -> ImageRow {
     let (registry, repository, digest) = (row.text(1), row.text(2), row.text(3));
     let of = |severity: &str| -> i64 {
         counts.iter().filter(|row| row.text(1) == severity).map(|row| row.int(3)).sum()
@@ -212,6 +229,8 @@ fn image(row: &Row, tags: &[Row], counts: &[Row]) -> ImageRow {
         closed: counts.iter().map(|row| row.int(2) - row.int(3)).sum(),
         verdict: row.maybe_text(8),
         gaps: row.int(7),
+        platforms: members.platforms,
+        index: members.index,
     }
 }
 
@@ -231,10 +250,10 @@ pub(super) fn key(session: &mut dyn Session, id: i64) -> Result<Option<ImageKey>
 impl ImageFilter {
     /// The conditions, and what they are compared with.
     fn conditions(&self) -> (String, Vec<Value>) {
-        let Self { repository, tag, severity, verdict, since, layer, text, gaps, .. } = self;
+        let Self { repository, tag, severity, verdict, since, layer, text, gaps, index, digest, .. } = self;
         let open = "EXISTS (SELECT 1 FROM findings f WHERE f.image = images.id AND f.closed_until <= {now}";
         let name = repository.as_ref().map(|name| name.split_once('/').unwrap_or((name, "")));
-        let asked: [(String, Option<Value>); 9] = [
+        let asked: [(String, Option<Value>); 11] = [
             ("registry = ?".to_owned(), name.map(|(registry, _)| registry.into())),
             ("repository = ?".to_owned(), name.map(|(_, path)| path.into())),
             (
@@ -256,8 +275,12 @@ impl ImageFilter {
                 text.as_ref().map(|text| like(text).as_str().into()),
             ),
             ("gaps > ?".to_owned(), gaps.then(|| 0_i64.into())),
+            (IN.to_owned(), index.map(Into::into)),
+            ("digest = ?".to_owned(), digest.as_ref().map(Into::into)),
         ];
-        let (mut all, mut values) = (String::new(), Vec::new());
+        let all_of_them = self.parts || index.is_some() || digest.is_some();
+        let mut all = if all_of_them { String::new() } else { format!(" AND {WHOLE}") };
+        let mut values = Vec::new();
         for (condition, value) in asked.into_iter().filter_map(|(condition, value)| Some((condition, value?)))
         {
             values.push(value);
@@ -353,5 +376,7 @@ pub(super) fn forget(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
     deleted(session, *id)?;
     let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3";
     session.execute(tags, values![registry, repository, digest])?;
-    session.execute("DELETE FROM images WHERE id = $1", values![*id]).map(drop)
+    let members = members::digests(session, *id)?;
+    session.execute("DELETE FROM images WHERE id = $1", values![*id])?;
+    members::restate(session, image, &members)
 }

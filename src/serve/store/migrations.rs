@@ -205,6 +205,14 @@ const FOURTH: &[&str] = &[
     "DROP INDEX jobs_ready",
     "CREATE INDEX jobs_ready ON jobs (host, (kind || ' ' || coalesce(settings, '')), priority DESC, due, id)
         WHERE state = 'ready'",
+    // What belongs to an image: the images of an index, each of its platform, and attestations, which are of none.
+    "CREATE TABLE members (
+        image BIGINT NOT NULL REFERENCES images (id) ON DELETE CASCADE, position BIGINT NOT NULL, registry TEXT NOT NULL,
+        repository TEXT NOT NULL, digest TEXT NOT NULL, platform TEXT, PRIMARY KEY (image, position)
+    )",
+    "CREATE INDEX members_by_digest ON members (digest, registry, repository)",
+    // Whether an image belongs to another.
+    "ALTER TABLE images ADD COLUMN part BIGINT NOT NULL DEFAULT 0",
 ];
 
 /// Brings the tables to the newest version. Fails if a newer program made them.

@@ -10,6 +10,7 @@ mod engine;
 mod findings;
 mod images;
 mod inspect;
+mod members;
 mod messages;
 mod migrations;
 mod occurrences;
@@ -39,13 +40,14 @@ use self::engine::{Engine, Mode, Session, values};
 pub use self::findings::{FindingFilter, Found};
 pub use self::images::{ImageFilter, ImageRow, Totals, VERDICTS, Wanted};
 pub use self::inspect::Tables;
+pub use self::members::{Member, PlatformRow};
 pub use self::messages::Turn;
 pub use self::occurrences::Occurrence;
 pub use self::overview::{Glance, Open, Running};
 pub use self::progress::Step;
 pub use self::queue::{
-    Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, STATES as JOB_STATES, Unreachable,
-    Waiting, WorkerId,
+    Affected, Avoid, Beat, Crew, Depth, Failed, GivenUpLayer, Job, Kind, Lost, STATES as JOB_STATES,
+    Unreachable, Waiting, WorkerId,
 };
 pub use self::retention::Forgotten;
 pub use self::scans::{LastScan, Outdated, Scanned};
@@ -81,6 +83,10 @@ impl Store {
     /// Has `receivers` told of new findings from now on. Once said, it stays.
     pub fn tell(&self, receivers: Vec<Receiver>) {
         let _ = self.receivers.set(receivers);
+    }
+
+    fn receivers(&self) -> &[Receiver] {
+        self.receivers.get().map_or(&[], Vec::as_slice)
     }
 
     /// Has all fingerprints of this database be of the key with that [check](crate::secret::FingerprintKey::check); the one that

@@ -9,6 +9,7 @@
 use super::Store;
 use super::engine::{Row, Session, StoreError, Value, list, values};
 use super::images::ImageKey;
+use super::members::{self, Member};
 use super::standing::{There, restate};
 
 /// A credential at one reference, over time.
@@ -140,13 +141,15 @@ pub(super) fn settle_at(
 pub(super) fn gather(
     session: &mut dyn Session,
     index: &ImageKey,
-    children: &[String],
+    children: &[Member],
 ) -> Result<(), StoreError> {
-    let ImageKey { id, registry, repository, .. } = index;
+    members::keep(session, index, children)?;
     if children.is_empty() {
         return Ok(());
     }
-    let [registry, repository, children] = [registry.into(), repository.into(), list(children)];
+    let ImageKey { id, registry, repository, .. } = index;
+    let digests: Vec<&String> = children.iter().map(|child| &child.digest).collect();
+    let [registry, repository, children] = [registry.into(), repository.into(), list(&digests)];
     let named = "UPDATE images SET named = 1
         WHERE registry = $1 AND repository = $2 AND digest IN {texts($3)} AND named = 0";
     let unnamed =

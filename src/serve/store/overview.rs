@@ -8,6 +8,7 @@ use super::Store;
 use super::engine::{Row, StoreError, values};
 use super::findings::rank;
 use super::images::{ImageRow, ROW, rows};
+use super::members::WHOLE;
 use super::progress::{STALE, Step};
 use super::secrets::{OPEN, SecretFilter, SecretRow};
 
@@ -56,7 +57,9 @@ const SEVERITIES: [&str; 4] = ["critical", "high", "medium", "low"];
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// How many images have gaps, up to a number.
-const GAPS: &str = "SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 LIMIT 1000) AS counted";
+fn gaps() -> String {
+    format!("SELECT count(*) FROM (SELECT 1 FROM images WHERE gaps > 0 AND {WHOLE} LIMIT 1000) AS counted")
+}
 
 /// How many credentials are open, by severity, and how many of those are younger than so many milliseconds.
 fn open() -> String {
@@ -92,7 +95,7 @@ impl Store {
                 newest: newest.clone(),
                 worst: rows(session, &images)?,
                 images: session.first("SELECT 1 FROM images LIMIT 1", &[])?.is_some(),
-                gaps: session.first(GAPS, &[])?.map_or(0, |row| row.int(0)),
+                gaps: session.first(&gaps(), &[])?.map_or(0, |row| row.int(0)),
             })
         })
     }
@@ -119,16 +122,23 @@ fn doing(row: &Row) -> Running {
     }
 }
 
-/// What a job is about: a registry, a repository there, an image or a layer; if it is none of those, its name.
-fn named(subject: &str, name: &str) -> String {
+/// What a job is about, for people: a registry, a repository there, an image or a layer, and who is told of it; if it is none of
+/// those, its name without its kind.
+pub(super) fn named(subject: &str, name: &str) -> String {
     let subject: Value = serde_json::from_str(subject).unwrap_or_default();
-    let part = |name: &str| subject.get(name).and_then(Value::as_str).filter(|part| !part.is_empty());
-    let Some(registry) = part("registry") else { return name.to_owned() };
-    let repository = part("repository").map_or_else(String::new, |repository| format!("/{repository}"));
-    let tag = part("tag").map_or_else(String::new, |tag| format!(":{tag}"));
-    let digest =
-        part("digest").map_or_else(String::new, |digest| format!("@{}", digest.get(..19).unwrap_or(digest)));
-    format!("{registry}{repository}{tag}{digest}")
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let image = subject.get("image").unwrap_or(&subject);
+    let [registry, repository, tag, digest] =
+        ["registry", "repository", "tag", "digest"].map(|part| text(image, part));
+    if registry.is_empty() {
+        return name.split_once(' ').map_or(name, |(_, rest)| rest).to_owned();
+    }
+    let part =
+        |before: &str, text: &str| if text.is_empty() { String::new() } else { format!("{before}{text}") };
+    let digest = digest.get(..19).unwrap_or(&digest);
+    let receiver = part(" to ", &text(&subject, "receiver"));
+    format!("{registry}{}{}{}{receiver}", part("/", &repository), part(":", &tag), part("@", digest))
 }
 
 #[cfg(test)]
@@ -139,8 +149,8 @@ mod tests {
     fn what_is_asked_for_comes_from_an_index_and_is_not_sorted() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::in_file(&folder.path().join("db")).unwrap();
-        for question in [open(), worst(), GAPS.to_owned()] {
-            let values = if question == GAPS { Vec::new() } else { vec![8_i64.into()] };
+        for question in [open(), worst(), gaps()] {
+            let values = if question == gaps() { Vec::new() } else { vec![8_i64.into()] };
             let plan = format!("EXPLAIN QUERY PLAN {question}");
             let plan = store.reading(|session| session.query(&plan, &values)).unwrap();
             let steps: Vec<String> = plan.iter().map(|row| row.text(3)).collect();
@@ -166,9 +176,13 @@ mod tests {
             (image.as_str(), "r.example/team/a:1@sha256:0123456789ab"),
             (r#"{"registry": "r.example", "repository": "a", "tag": null}"#, "r.example/a"),
             (r#"{"registry": "r.example"}"#, "r.example"),
-            ("something else", "its name"),
+            (
+                r#"{"receiver": "ops", "image": {"registry": "r.example", "repository": "a", "tag": "1", "id": 7}}"#,
+                "r.example/a:1 to ops",
+            ),
+            ("7", "r.example/a@sha256:00"),
         ] {
-            assert_eq!(named(subject, "its name"), expected);
+            assert_eq!(named(subject, "tell r.example/a@sha256:00"), expected);
         }
     }
 }

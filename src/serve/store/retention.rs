@@ -42,9 +42,9 @@ const EVERY: i64 = 24 * 60 * 60 * 1_000;
 /// How long a database is left alone before that is done for the first time.
 const FIRST: i64 = 10 * 60 * 1_000;
 
-/// That no tag names an image, that it was last told of so long ago, and that there is no job for it: who does that, perhaps
+/// That no tag names an image, that no index has it, that it was last told of so long ago, and that there is no job for it: who does that, perhaps
 /// because somebody has it tried again, has to find the image.
-const UNTAGGED: &str = "last_seen < (SELECT {now}) - $2 AND NOT EXISTS (SELECT 1 FROM tags t
+const UNTAGGED: &str = "part = 0 AND last_seen < (SELECT {now}) - $2 AND NOT EXISTS (SELECT 1 FROM tags t
     WHERE t.registry = images.registry AND t.repository = images.repository AND t.digest = images.digest)
     AND NOT EXISTS (SELECT 1 FROM jobs
         WHERE name = 'image ' || images.registry || '/' || images.repository || '@' || images.digest)";

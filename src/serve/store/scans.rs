@@ -10,6 +10,7 @@ use super::Store;
 use super::engine::{Row, Session, StoreError, values};
 use super::findings::{Found, keep};
 use super::images::key;
+use super::members::{self, Member};
 use super::messages::tell;
 use super::occurrences::gather;
 use super::queue::{Job, Kind, Lost, New, WorkerId, finish_or_repeat, hold, note_lacks, push};
@@ -29,8 +30,8 @@ pub struct Scanned {
     pub before: Option<i64>,
     /// Digest and `diff_id` of each layer.
     pub layers: Vec<(String, String)>,
-    /// Digests of the manifests that it has, if it is an index.
-    pub manifests: Vec<String>,
+    /// Manifests that were followed: its own, those of an index, and what is beside them.
+    pub members: Vec<Member>,
     /// What was not looked at.
     pub gaps: i64,
     /// The jobs of layers that it was joined without, by name.
@@ -110,17 +111,15 @@ impl Store {
             keep_report(session, id, report.as_deref())?;
             note_lacks(session, id, &scanned.lacks)?;
             keep_layers(session, id, &scanned.layers)?;
+            members::adopt(session, &key)?;
             // An image that was forgotten since has nothing of before.
             let of_before = scanned.before == before;
             keep_unseen(session, id, scanned.unseen.as_deref().filter(|_| of_before))?;
             let findings = scanned.findings.iter().filter(|found| of_before || !found.unseen);
             keep(session, &key, (&findings.collect::<Vec<_>>(), &scanned.known), when)?;
-            let children: Vec<String> =
-                scanned.manifests.iter().filter(|digest| **digest != key.digest).cloned().collect();
-            gather(session, &key, &children)?;
-            let receivers = self.receivers.get().map_or(&[][..], Vec::as_slice);
-            let open = open(session, id, &scanned.findings)?;
-            tell(session, receivers, (id, image), &open).map(Ok)
+            let others = scanned.members.iter().filter(|member| member.digest != key.digest);
+            gather(session, &key, &others.cloned().collect::<Vec<_>>())?;
+            tell(session, self.receivers(), &key, image.tag()).map(Ok)
         })
     }
 
@@ -196,13 +195,6 @@ impl Store {
             Ok(row.as_ref().map(last))
         })
     }
-}
-
-/// Those of the findings of an image that are kept and that nothing closes.
-fn open(session: &mut dyn Session, image: i64, findings: &[Found]) -> Result<Vec<Found>, StoreError> {
-    let open = "SELECT fingerprint FROM findings WHERE image = $1 AND closed_until <= {now}";
-    let open: BTreeSet<String> = session.query(open, values![image])?.iter().map(|row| row.text(0)).collect();
-    Ok(findings.iter().filter(|found| open.contains(&found.fingerprint)).cloned().collect())
 }
 
 fn keep_report(session: &mut dyn Session, image: i64, report: Option<&[u8]>) -> Result<(), StoreError> {

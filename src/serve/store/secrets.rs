@@ -21,7 +21,7 @@ pub struct SecretRow {
     pub first_seen: i64,
     /// When a scan found it last.
     pub last_seen: i64,
-    /// How many known images have it, old ones too.
+    /// How many known images have it, old ones too; not those that belong to one of them.
     pub images: i64,
     /// In how many repositories it is or was.
     pub repositories: i64,
@@ -55,7 +55,8 @@ pub(super) const OPEN: &str = "closed_until <= (SELECT {now})";
 
 /// What is told of each, which is asked only of those that are listed.
 const COLUMNS: &str = "s.fingerprint, s.rule, s.name, s.severity, s.redacted, s.first_seen, s.last_seen,
-    (SELECT count(*) FROM findings f WHERE f.fingerprint = s.fingerprint),
+    (SELECT count(*) FROM findings f WHERE f.fingerprint = s.fingerprint
+        AND NOT EXISTS (SELECT 1 FROM images i WHERE i.id = f.image AND i.part = 1)),
     (SELECT count(*) FROM (SELECT DISTINCT o.registry, o.repository FROM occurrences o WHERE o.fingerprint = s.fingerprint) d),
     CASE WHEN s.closed_until <= {now} THEN 'open' WHEN s.closed_until IS NOT NULL THEN 'closed' ELSE 'fixed' END,
     (SELECT max(o.fixed) FROM occurrences o WHERE o.fingerprint = s.fingerprint),

@@ -1,6 +1,7 @@
 mod decisions;
 pub(super) mod engines;
 mod gaps;
+mod members;
 mod retention;
 mod triage;
 mod upgrade;

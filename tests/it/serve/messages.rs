@@ -17,10 +17,13 @@ use serde_json::{Value, json};
 
 use super::{image, token};
 use crate::support::blocks;
+use crate::support::compression::Compression;
 use crate::support::database::Database;
+use crate::support::formats::named;
 use crate::support::front::{Act, Asked, Front};
+use crate::support::image::ImageBuilder;
 use crate::support::registry::{Registry, free_address};
-use crate::support::service::Service;
+use crate::support::service::{PROOF, Service};
 
 const KEY: &str = "a key of this test";
 
@@ -112,6 +115,60 @@ fn each_form_tells_of_what_is_new_and_shows_no_secret() {
         !service.log().contains(&format!("{}/slack", front.address)),
         "the address of a receiver is a secret"
     );
+}
+
+#[test]
+fn an_index_is_one_image_and_told_of_once_by_its_tag() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let registry = Registry::telling(&format!("http://{address}/hooks/distribution"), PROOF);
+    let front = Front::of(&registry.address, |_| took());
+    let config = receivers(folder.path(), &front.address, &["webhook"]);
+    let service = Service::start(folder.path(), &address, &[&registry.address], &config);
+    let of_platform = |platform: &str| {
+        let image = ImageBuilder::new().platform(platform);
+        image
+            .step("COPY .env /.env # buildkit", |layer| layer.file(".env", token("shared")))
+            .step("COPY own /own # buildkit", |layer| layer.file("own", token(platform)))
+            .attestation("https://slsa.dev/provenance/v1", json!({"buildDefinition": {}}))
+    };
+    let images = ["linux/amd64", "linux/arm64"].map(of_platform);
+    registry.push(&(named("buildx-oci").write)(&images, Compression::Gzip), "team/app:1");
+    service.wait_for("a message", |service| service.metric("messages_sent_total") > 0);
+    // The registry tells of each manifest; the attestations are the same.
+    service.wait_for("everything to be scanned", |service| {
+        let all = service.get("/api/v1/images?parts=true");
+        let all = all["items"].as_array().unwrap();
+        all.len() == 4 && all.iter().all(|image| !image["scanned"].is_null())
+    });
+    let listed = service.get("/api/v1/images");
+    let [index] = &listed["items"].as_array().unwrap()[..] else { panic!("{listed}") };
+    assert_eq!((&index["tags"], &index["totals"]["critical"]), (&json!(["1"]), &json!(3)));
+    let platforms = index["platforms"].as_array().unwrap();
+    let names: Vec<_> = platforms.iter().map(|platform| platform["platform"].as_str().unwrap()).collect();
+    assert_eq!(names, ["linux/amd64", "linux/arm64"]);
+    for platform in platforms {
+        let own = service.get(&format!("/api/v1/images/{}", platform["image"]));
+        assert_eq!((&own["index"], &own["totals"]["critical"]), (&index["id"], &json!(2)), "{own}");
+        let digest = platform["digest"].as_str().unwrap();
+        let by_digest = service.get(&format!("/api/v1/images?digest={digest}"));
+        assert_eq!(by_digest["items"], json!([own]));
+    }
+    let parts = service.get(&format!("/api/v1/images?index={}", index["id"]));
+    assert_eq!(parts["items"].as_array().unwrap().len(), 3, "{parts}");
+    let secrets = service.get("/api/v1/secrets");
+    for secret in secrets["items"].as_array().unwrap() {
+        assert_eq!((&secret["images"], &secret["state"]), (&json!(1), &json!("open")), "{secret}");
+        let places =
+            service.get(&format!("/api/v1/secrets/{}/occurrences", secret["fingerprint"].as_str().unwrap()));
+        let places = places["items"].as_array().unwrap();
+        assert_eq!(places.iter().map(|place| &place["reference"]).collect::<Vec<_>>(), [&json!("1")]);
+    }
+    let asked = front.asked();
+    let [message] = &asked[..] else { panic!("{asked:?}") };
+    let data = &body(message)["data"];
+    assert_eq!((&data["image"]["tag"], &data["image"]["id"]), (&json!("1"), &index["id"]));
+    assert_eq!(data["findings"].as_array().unwrap().len(), 3);
 }
 
 /// Checks the signature as a receiver does ("Standard Webhooks", "Verifying").

@@ -17,7 +17,9 @@ pub(super) fn list(call: &Call) -> Answer {
         severity: call.one_of("severity", SEVERITIES)?,
         verdict: call.one_of("verdict", VERDICTS)?,
         since: call.asked("since").map(since).transpose()?,
-        layer: None,
+        digest: call.asked("digest").map(digest).transpose()?,
+        index: call.asked("index").map(index).transpose()?,
+        parts: call.one_of("parts", &["true", "false"])?.is_some_and(|parts| parts == "true"),
         ..ImageFilter::default()
     };
     listed(call, &filter)
@@ -35,6 +37,16 @@ fn listed(call: &Call, filter: &ImageFilter) -> Answer {
     let (after, most) = (call.after()?, call.most()?);
     let rows = call.service.store.images(filter, after, most)?;
     Ok(page(&rows, most, |row| row.id.to_string()))
+}
+
+fn digest(text: &str) -> Result<String, Failure> {
+    let digest = text.parse::<Digest>();
+    let wrong = |_| wrong("`digest` is `sha256:` and 64 hexadecimal digits");
+    digest.map(|digest| digest.to_string()).map_err(wrong)
+}
+
+fn index(text: &str) -> Result<i64, Failure> {
+    text.parse().map_err(|_| wrong("`index` is the number of an image"))
 }
 
 /// A day, or milliseconds since 1970.

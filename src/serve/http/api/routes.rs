@@ -102,6 +102,12 @@ pub(super) const ROUTES: &[Route] = &[
             parameter("tag", "that this tag names now"),
             parameter("severity", "with an open finding that is `critical`, `high`, `medium` or `low`"),
             parameter("verdict", "of which it is this: `fail`, `warn`, `incomplete` or `pass`"),
+            parameter("digest", "of this image, be it listed or one of the platforms of an index"),
+            parameter(
+                "index",
+                "one of the platforms of the index with this number, or what stands beside them",
+            ),
+            parameter("parts", "`true`: also what only belongs to an index, which is not listed otherwise"),
             parameter(
                 "since",
                 "scanned on that day or later, such as `2026-11-01`, or in milliseconds since 1970",

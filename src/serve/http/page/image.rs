@@ -40,6 +40,7 @@ pub(super) async fn image(
 
 fn look(service: &Service, id: i64, fields: &Fields) -> Result<Option<Value>, StoreError> {
     let Some(row) = service.store.image(id)? else { return Ok(None) };
+    let index = row.index.map(|index| service.store.image(index)).transpose()?.flatten();
     let (kept, unread) = match service.kept(id) {
         Ok(kept) => (kept, None),
         Err(NotKept::Store(error)) => return Err(error),
@@ -50,7 +51,7 @@ fn look(service: &Service, id: i64, fields: &Fields) -> Result<Option<Value>, St
         let bases = json!({"bases": bases(&kept.outcome)});
         with(outcome_values(&kept.outcome, &kept.options(&service.report), choice(fields)), bases)
     });
-    let beside = json!({"unread": unread, "unseen": unseen(service, id)?});
+    let beside = json!({"unread": unread, "unseen": unseen(service, id)?, "within": index.map(|index| within(&row, &index))});
     Ok(Some(with(with(frame(&row, fields, &values), beside), values)))
 }
 
@@ -144,6 +145,12 @@ fn frame(row: &ImageRow, fields: &Fields, values: &Value) -> Value {
         "about": about,
         "next": (shown > 0 && next < fitting).then_some(next),
     })
+}
+
+/// What an image that belongs to `index` is there.
+fn within(row: &ImageRow, index: &ImageRow) -> Value {
+    let own = index.platforms.iter().find(|platform| row.name.ends_with(&platform.digest));
+    json!({"index": image_values(index), "platform": own.map(|platform| &platform.platform)})
 }
 
 /// The images that these are built on, by what is known of them.

@@ -65,6 +65,7 @@ pub(super) fn image_values(row: &ImageRow) -> Value {
         "tags": row.tags,
         "counts": counts.collect::<Vec<_>>(),
         "gaps": row.gaps,
+        "platforms": row.platforms,
         "scanned": row.scanned.map(when),
         "first_seen": when(row.first_seen),
         "last_seen": when(row.last_seen),

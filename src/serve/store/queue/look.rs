@@ -2,7 +2,10 @@
 
 use super::super::Store;
 use super::super::audit::{Change, record};
-use crate::serve::store::engine::{Row, StoreError, values};
+use super::super::overview::named;
+use super::Kind;
+use crate::serve::store::engine::{Row, Session, StoreError, values};
+use crate::source::registry::Reference;
 
 /// A job that is there, for people.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -13,6 +16,10 @@ pub struct Waiting {
     pub kind: String,
     /// What is to be done.
     pub name: String,
+    /// What that is about, for people: an image, a repository, a registry.
+    pub about: String,
+    /// Of a layer: some of the images that wait for it, or that are shown without it.
+    pub images: Vec<Affected>,
     /// `ready`, `running`, `waiting` for others, `later` to be tried again, or `dead`.
     pub state: String,
     /// How often it was taken.
@@ -24,6 +31,18 @@ pub struct Waiting {
     /// When it is tried again.
     pub due: Option<i64>,
 }
+
+/// An image that lacks a layer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Affected {
+    /// Its number.
+    pub id: i64,
+    /// `HOST/PATH:TAG`, or `HOST/PATH@DIGEST` if no tag names it.
+    pub name: String,
+}
+
+/// Images that are told of a layer.
+const AFFECTED: usize = 5;
 
 /// How much there is to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,22 +66,16 @@ impl Store {
             Some(None) => return Ok(Vec::new()),
         };
         let query = format!(
-            "SELECT id, kind, name, state, attempts, reason, created, due FROM jobs
+            "SELECT id, kind, name, state, attempts, reason, created, due, subject FROM jobs
             WHERE id > $1 {state} ORDER BY id LIMIT $2"
         );
-        let waiting = |row: &Row| Waiting {
-            id: row.int(0),
-            kind: row.text(1),
-            name: row.text(2),
-            state: row.text(3),
-            attempts: row.int(4),
-            reason: row.maybe_text(5),
-            created: row.int(6),
-            due: row.maybe_int(7).filter(|_| row.text(3) == "later"),
-        };
         self.reading(|session| {
             let rows = session.query(&query, values![after, most])?;
-            Ok(rows.iter().map(waiting).collect())
+            let mut jobs: Vec<Waiting> = rows.iter().map(waiting).collect();
+            for job in jobs.iter_mut().filter(|job| job.kind == Kind::Layer.as_str()) {
+                job.images = affected(session, &job.name)?;
+            }
+            Ok(jobs)
         })
     }
 
@@ -89,4 +102,49 @@ impl Store {
             Ok(Depth { jobs, oldest })
         })
     }
+}
+
+fn waiting(row: &Row) -> Waiting {
+    Waiting {
+        id: row.int(0),
+        kind: row.text(1),
+        name: row.text(2),
+        about: named(&row.text(8), &row.text(2)),
+        images: Vec::new(),
+        state: row.text(3),
+        attempts: row.int(4),
+        reason: row.maybe_text(5),
+        created: row.int(6),
+        due: row.maybe_int(7).filter(|_| row.text(3) == "later"),
+    }
+}
+
+/// Images that wait for the layer of that job, or were joined without it.
+fn affected(session: &mut dyn Session, layer: &str) -> Result<Vec<Affected>, StoreError> {
+    const NAMED: &str = "i.id, i.registry || '/' || i.repository, i.digest, (SELECT tag FROM tags t WHERE t.registry = i.registry
+        AND t.repository = i.repository AND t.digest = i.digest ORDER BY t.seen DESC, tag LIMIT 1)";
+    let lacking = format!(
+        "SELECT {NAMED} FROM lacks JOIN images i ON i.id = lacks.image WHERE lacks.name = $1 ORDER BY i.id LIMIT $2"
+    );
+    let subjects =
+        "SELECT subject FROM jobs WHERE id IN (SELECT job FROM needs WHERE name = $1) ORDER BY id LIMIT $2";
+    let waiting =
+        format!("SELECT {NAMED} FROM images i WHERE i.registry = $1 AND i.repository = $2 AND i.digest = $3");
+    let mut rows = session.query(&lacking, values![layer, AFFECTED])?;
+    for subject in session.query(subjects, values![layer, AFFECTED])? {
+        let Some(image) = Reference::from_json(&subject.text(0)) else { continue };
+        let name = image.name();
+        rows.extend(session.query(&waiting, values![name.domain(), name.path(), image.digest()])?);
+    }
+    let mut all: Vec<Affected> = Vec::new();
+    for row in rows {
+        let (id, repository, digest) = (row.int(0), row.text(1), row.text(2));
+        let name = row
+            .maybe_text(3)
+            .map_or_else(|| format!("{repository}@{digest}"), |tag| format!("{repository}:{tag}"));
+        if all.len() < AFFECTED && all.iter().all(|known| known.id != id) {
+            all.push(Affected { id, name });
+        }
+    }
+    Ok(all)
 }

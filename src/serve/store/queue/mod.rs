@@ -19,7 +19,7 @@ mod wait;
 
 pub use self::end::{Failed, Unreachable};
 pub(super) use self::end::{finish, finish_or_repeat, go_on};
-pub use self::look::{Depth, STATES, Waiting};
+pub use self::look::{Affected, Depth, STATES, Waiting};
 pub(super) use self::pace::answered;
 pub use self::take::{Avoid, Beat, Crew};
 pub use self::wait::GivenUpLayer;
@@ -41,6 +41,8 @@ pub enum Kind {
     Forget,
     /// To look through a registry.
     Sweep,
+    /// To see what an image is to be called, and to tell of its findings.
+    Tell,
     /// To tell somebody of new findings.
     Message,
     /// To write a decision beside the findings of many images.
@@ -55,6 +57,7 @@ const KINDS: &[(Kind, &str)] = &[
     (Kind::Judge, "judge"),
     (Kind::Forget, "forget"),
     (Kind::Sweep, "sweep"),
+    (Kind::Tell, "tell"),
     (Kind::Message, "message"),
     (Kind::Decide, "decide"),
 ];
@@ -117,7 +120,8 @@ impl Kind {
         KINDS.iter().find(|(kind, _)| *kind == self).map_or("", |(_, name)| name)
     }
 
-    fn named(name: &str) -> Option<Self> {
+    /// The one that the database calls so.
+    pub fn named(name: &str) -> Option<Self> {
         KINDS.iter().find(|(_, other)| *other == name).map(|(kind, _)| *kind)
     }
 }
@@ -172,6 +176,15 @@ pub(super) fn push(session: &mut dyn Session, new: New<'_>) -> Result<(), StoreE
     );
     let New { kind, name, subject, settings, priority, host } = new;
     session.execute(&insert, values![kind.as_str(), name, subject, settings, priority, host]).map(drop)
+}
+
+/// Adds a job whose time comes in so many milliseconds, unless there is one of that name.
+pub(super) fn push_later(session: &mut dyn Session, new: New<'_>, wait: i64) -> Result<(), StoreError> {
+    let insert = "INSERT INTO jobs
+            (kind, name, subject, settings, priority, host, state, again, attempts, due, lease, created)
+        VALUES ($1, $2, $3, $4, $5, $6, 'later', 0, 0, {now} + $7, 0, {now}) ON CONFLICT DO NOTHING";
+    let New { kind, name, subject, settings, priority, host } = new;
+    session.execute(insert, values![kind.as_str(), name, subject, settings, priority, host, wait]).map(drop)
 }
 
 fn taken(row: &Row) -> Option<Job> {

@@ -265,8 +265,8 @@ fn a_credential_of_which_nothing_is_left_goes_though_it_was_never_fixed() {
         scan(store, &child, "s", &["f", "g"], 0);
         // An index comes to have it, and has a place of its own for one of the two.
         let index = image("app", Some("1"), Some("d"));
-        let manifests = vec![child.digest().unwrap().to_owned()];
-        let scanned = Scanned { findings: vec![found("g")], manifests, ..Scanned::default() };
+        let members = vec![Member { digest: child.digest().unwrap().to_owned(), platform: None }];
+        let scanned = Scanned { findings: vec![found("g")], members, ..Scanned::default() };
         keep(store, &index, "s", &scanned);
         assert!(store.delete_image("me", 1).unwrap());
         assert_eq!(store.forget_secrets(DAY, "").unwrap(), (0, None), "not before its time");

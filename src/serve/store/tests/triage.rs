@@ -275,8 +275,8 @@ fn what_an_index_has_is_known_by_the_index() {
         store.want(&[Wanted { image: &index, settings: "s", priority: 0 }]).unwrap();
         let one = crew("s");
         let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
-        let manifests = vec![child.digest().unwrap().to_owned()];
-        let scanned = Scanned { findings: vec![found("f")], manifests, ..Scanned::default() };
+        let members = vec![Member { digest: child.digest().unwrap().to_owned(), platform: None }];
+        let scanned = Scanned { findings: vec![found("f")], members, ..Scanned::default() };
         store.scanned((&job, &one.worker), &index, "s", &scanned).unwrap().unwrap();
         assert_eq!(places(store, "f"), [("1".to_owned(), None, false)]);
         // A newer image of the tag fixes it, whatever the old one was made of.
