@@ -5,12 +5,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::images::image_values;
-use super::jobs::STATES;
+use super::jobs::{STATES, number};
 use super::secrets::secret_values;
 use super::time::span;
 use super::{Answer, Shared, Visitor, asked, shown, with};
 use crate::serve::Service;
-use crate::serve::store::{Glance, StoreError};
+use crate::serve::store::{Depth, Glance, StoreError};
 
 /// Rows of each list.
 const ROWS: usize = 8;
@@ -37,11 +37,12 @@ pub(super) async fn live(State(service): Shared, visitor: Visitor) -> Result<Res
 
 fn now(service: &Service) -> Result<Value, StoreError> {
     let depth = service.depth()?;
-    let jobs = |state: &str| -> i64 {
-        depth.jobs.iter().filter(|(_, other, _)| other == state).map(|(.., jobs)| jobs).sum()
-    };
-    let states = STATES.iter().map(|state| (state, jobs(state))).filter(|(_, jobs)| *jobs > 0);
-    let states = states.map(|(state, jobs)| json!({"name": state, "jobs": jobs}));
+    let states = STATES.iter().map(|(state, label)| {
+        // Of what failed is told what it was.
+        let of = (*state == "dead").then(|| kinds(&depth, state));
+        json!({"name": state, "label": label, "jobs": number(&depth, state), "of": of})
+    });
+    let states = states.filter(|state| state["jobs"] != 0);
     let running = service.store.running(RUNNING)?;
     let running = running.iter().map(|job| {
         let machine = job.worker.split('/').next();
@@ -53,9 +54,18 @@ fn now(service: &Service) -> Result<Value, StoreError> {
     });
     Ok(json!({
         "states": states.collect::<Vec<_>>(),
-        "oldest": (jobs("ready") > 0).then(|| span(depth.oldest / 1_000)),
+        "oldest": (number(&depth, "ready") > 0).then(|| span(depth.oldest / 1_000)),
         "running": running.collect::<Vec<_>>(),
     }))
+}
+
+/// How many jobs of each kind are in a state, in words.
+fn kinds(depth: &Depth, state: &str) -> String {
+    let of = depth.jobs.iter().filter(|(_, other, _)| other == state);
+    let count = |(kind, _, jobs): &(String, String, i64)| {
+        format!("{jobs} {kind}{}", if *jobs == 1 { "" } else { "s" })
+    };
+    of.map(count).collect::<Vec<_>>().join(", ")
 }
 
 fn glance_values(glance: &Glance) -> Value {

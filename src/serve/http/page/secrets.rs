@@ -9,8 +9,9 @@ use super::{Answer, Asked, Fields, ROWS, Shared, Visitor, asked, field, shown, w
 use crate::serve::store::{SecretFilter, SecretRow};
 use crate::signature::Severity;
 
-/// States by which the list is filtered.
-const STATES: [&str; 3] = ["open", "closed", "fixed"];
+/// States by which the list is filtered, and what people call them.
+const STATES: [(&str, &str); 3] =
+    [("open", "open"), ("closed", "closed by a decision"), ("fixed", "gone everywhere")];
 
 /// Credentials that fit a filter, a page of them. Open ones, unless another state is asked for.
 pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields): Asked) -> Answer {
@@ -44,7 +45,7 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
             "sort": if by_severity { "severity" } else { "newest" },
         },
         "severities": severities,
-        "states": STATES,
+        "states": STATES.map(|(name, label)| json!({"name": name, "label": label})),
     });
     Ok(shown(&visitor, "secrets", "secrets.html", values))
 }
@@ -60,7 +61,7 @@ fn filter(fields: &Fields) -> SecretFilter {
     SecretFilter {
         severity: owned("severity"),
         rule: owned("rule"),
-        state: Some(state.to_owned()).filter(|state| STATES.contains(&state.as_str())),
+        state: Some(state.to_owned()).filter(|state| STATES.iter().any(|(known, _)| known == state)),
         repository: owned("repository"),
         text: owned("text"),
         by_severity: field(fields, "sort") == Some("severity"),
