@@ -35,12 +35,27 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// One that trusts the certificate in a file, and otherwise whom everybody trusts.
+    #[cfg(feature = "serve")]
+    pub(crate) fn trusting(certificate: &Path) -> Self {
+        let script = "openssl x509 -in \"$0\" -pubkey -noout | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64";
+        let key = Command::new("bash").args(["-c", script]).arg(certificate).output().unwrap().stdout;
+        let key = String::from_utf8(key).unwrap();
+        Self::with(&format!("--ignore-certificate-errors-spki-list={}", key.trim()))
+    }
+
+    /// One with another option.
+    fn with(option: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (to, from) = (folder.path().join("to"), folder.path().join("from"));
         assert!(Command::new("mkfifo").args([&to, &from]).status().unwrap().success());
         let options = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run \
                        --disable-extensions --disable-background-networking --remote-debugging-pipe";
-        let command = format!("exec chromium {options} --user-data-dir=\"$2\" about:blank 3<\"$0\" 4>\"$1\"");
+        let command =
+            format!("exec chromium {options} {option} --user-data-dir=\"$2\" about:blank 3<\"$0\" 4>\"$1\"");
         let child = Command::new("bash")
             .args(["-c", &command])
             .args([&to, &from, &folder.path().join("profile")])
@@ -149,6 +164,12 @@ impl Browser {
     /// Does not run scripts of pages any more; `evaluate` does.
     pub(crate) fn forbid_scripts(&mut self) {
         self.call("Emulation.setScriptExecutionDisabled", &json!({ "value": true }));
+    }
+
+    /// The cookies that are sent to the page.
+    #[cfg(feature = "serve")]
+    pub(crate) fn cookies(&mut self) -> Value {
+        self.call("Network.getCookies", &json!({}))["cookies"].clone()
     }
 
     /// Writes a picture into the folder that `LAYERSIFT_SCREENSHOTS` names, for people to look at.

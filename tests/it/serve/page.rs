@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::TcpStream;
 
 use tempfile::TempDir;
 
@@ -12,7 +13,7 @@ use crate::support::compression::Compression;
 use crate::support::database::Database;
 use crate::support::formats::named;
 use crate::support::image::ImageBuilder;
-use crate::support::registry::{Registry, free_address, run};
+use crate::support::registry::{Registry, certificates, free_address, run};
 use crate::support::service::Service;
 use layersift::signature::template::expand;
 use serde_json::json;
@@ -173,6 +174,52 @@ fn a_session_is_one_of_a_token_until_it_is_ended() {
     // The API is for tokens, and the pages are for sessions.
     assert_eq!(desk.raw("GET", "/api/v1/images", &[("cookie", &set)], "").0, 401);
     assert_eq!(desk.raw("GET", "/images", &[("authorization", &format!("Bearer {READER}"))], "").0, 303);
+}
+
+#[test]
+fn over_tls_a_session_is_of_this_host_alone_and_outlives_the_service() {
+    let folder = tempfile::tempdir().unwrap();
+    certificates(folder.path());
+    fs::write(folder.path().join("read"), READER).unwrap();
+    let more = "tls-certificate = 'server.pem'\ntls-key = 'server.key'\n\
+        [[serve.token]]\nname = 'the reader'\nrole = 'read'\nsecret-file = 'read'";
+    let address = free_address();
+    let begin = || {
+        let service = Service::begin(folder.path(), &address, &["registry.example"], more);
+        service.wait_for("somebody to listen", |service| TcpStream::connect(service.address()).is_ok());
+        service
+    };
+    let service = begin();
+    let url = format!("https://localhost:{}", address.rsplit(':').next().unwrap());
+    let mut browser = Browser::trusting(&folder.path().join("server.pem"));
+    let sign_in = |browser: &mut Browser| {
+        assert_eq!(text(browser, "h1"), "Sign in");
+        browser.evaluate(&format!("document.getElementById('token').value = {READER:?}"));
+        browser.follow("document.querySelector('form.door button').click()");
+    };
+    browser.go(&format!("{url}/images?tag=1"));
+    sign_in(&mut browser);
+    assert_eq!(browser.evaluate("location.href"), format!("{url}/images?tag=1").as_str());
+    assert_eq!(browser.evaluate("[isSecureContext, document.cookie].join()"), "true,");
+    let cookies = browser.cookies();
+    assert_eq!(cookies.as_array().unwrap().len(), 1, "{cookies}");
+    let cookie = &cookies[0];
+    let told = ["name", "domain", "path", "sameSite"].map(|part| cookie[part].as_str().unwrap());
+    assert_eq!(told, ["__Host-layersift", "localhost", "/", "Strict"]);
+    assert_eq!((&cookie["secure"], &cookie["httpOnly"]), (&json!(true), &json!(true)), "{cookie}");
+    // Another process with the same database knows it.
+    assert!(service.terminate().success());
+    let service = begin();
+    browser.go(&url);
+    assert_eq!(text(&mut browser, "h1"), "Overview");
+    browser.follow("document.querySelector('form[action=\"/sign-out\"] button').click()");
+    assert_eq!(browser.cookies(), json!([]));
+    browser.go(&format!("{url}/jobs"));
+    sign_in(&mut browser);
+    assert_eq!(text(&mut browser, "h1"), "Jobs");
+    assert_ne!(browser.cookies()[0]["value"], cookie["value"], "another session");
+    assert_eq!(browser.errors, [""; 0]);
+    drop(service);
 }
 
 #[test]
