@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,6 +30,27 @@ pub(crate) struct Registry {
     login: bool,
 }
 
+/// How a registry is.
+#[derive(Default)]
+struct Setup<'s> {
+    tls: bool,
+    login: bool,
+    /// Whether only clients with a certificate may ask.
+    clients: bool,
+    /// Whom it trusts, if it is to be reached from containers.
+    authority: Option<&'s Path>,
+    /// What else its configuration has.
+    more: &'s str,
+}
+
+/// What has a registry tell the service at `address` of each push, as we say that it is to be written.
+#[cfg(feature = "serve")]
+pub(crate) fn notifications(address: &str, secret: &str) -> String {
+    let shown = super::blocks("docs/serve-hooks.md", "yaml");
+    let shown = shown.into_iter().find(|block| block.contains("notifications:")).unwrap();
+    shown.replace("https://layersift.example:8321", address).replace("SECRET", secret)
+}
+
 impl Drop for Registry {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
@@ -40,36 +61,40 @@ impl Drop for Registry {
 impl Registry {
     /// Without TLS and for everybody.
     pub(crate) fn plain() -> Self {
-        Self::start(false, false, false)
+        Self::start(&Setup::default())
     }
 
     /// Without TLS and for everybody, and with these `notifications` in its configuration.
     #[cfg(feature = "serve")]
     pub(crate) fn telling(notifications: &str) -> Self {
-        Self::start_with((false, false, false), notifications)
+        Self::start(&Setup { more: notifications, ..Setup::default() })
+    }
+
+    /// The same at every address of this machine, so that containers reach it; who is told has a certificate of that authority.
+    #[cfg(feature = "serve")]
+    pub(crate) fn for_containers(notifications: &str, authority: &Path) -> Self {
+        Self::start(&Setup { authority: Some(authority), more: notifications, ..Setup::default() })
     }
 
     /// With TLS by an authority of its own, and a login.
     pub(crate) fn with_login() -> Self {
-        Self::start(true, true, false)
+        Self::start(&Setup { tls: true, login: true, ..Setup::default() })
     }
 
     /// With TLS, and only for clients with a certificate of its authority.
     pub(crate) fn for_clients() -> Self {
-        Self::start(true, false, true)
+        Self::start(&Setup { tls: true, clients: true, ..Setup::default() })
     }
 
-    fn start(tls: bool, login: bool, clients: bool) -> Self {
-        Self::start_with((tls, login, clients), "")
-    }
-
-    /// The same, with more in its configuration.
-    fn start_with((tls, login, clients): (bool, bool, bool), more: &str) -> Self {
+    fn start(setup: &Setup<'_>) -> Self {
+        let Setup { tls, login, clients, authority, more } = *setup;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let address = free_address();
+        let listen =
+            if authority.is_some() { address.replace("127.0.0.1", "0.0.0.0") } else { address.clone() };
         let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp:\n  addr: {address}\n",
+            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\nhttp:\n  addr: {listen}\n",
             at("data")
         );
         if tls {
@@ -97,6 +122,7 @@ impl Registry {
         let child = Command::new("sh")
             .args(["-c", script])
             .current_dir(folder.path())
+            .envs(authority.map(|file| ("SSL_CERT_FILE", file)))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -14,6 +14,23 @@ use serde_json::{Value, json};
 /// What senders of hooks show, and what it is worth: nothing.
 pub(crate) const PROOF: &str = "not a secret, just a test";
 
+/// What is answered over TLS to the request `head`, to one who trusts `authority` alone and looks for a name or an address in the
+/// certificate as `openssl s_client` is told by `verify`.
+pub(crate) fn over_tls(address: &str, authority: &Path, verify: [&str; 2], head: &str) -> String {
+    let mut child = Command::new("openssl")
+        .args(["s_client", "-quiet", "-verify_return_error", "-connect", address])
+        .args(verify)
+        .arg("-CAfile")
+        .arg(authority)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _ = child.stdin.as_mut().unwrap().write_all(head.as_bytes());
+    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+}
+
 /// A service that ends with this.
 pub(crate) struct Service {
     child: Child,
@@ -67,7 +84,9 @@ impl Service {
     /// Writes its configuration alone, and says where.
     pub(crate) fn configure(folder: &Path, address: &str, registries: &[&str], more: &str) -> PathBuf {
         fs::write(folder.join("proof"), PROOF).unwrap();
-        let mut config = format!("[serve]\nlisten = '{address}'\ndata = 'data'\nlease-seconds = 1\n{more}\n");
+        let mut config = format!(
+            "platform = 'all'\n[serve]\nlisten = '{address}'\ndata = 'data'\nlease-seconds = 1\n{more}\n"
+        );
         for registry in registries {
             let _ = write!(config, "[[serve.registry]]\nname = '{registry}'\n");
         }

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use crate::support::database::Database;
 use crate::support::front::{Act, Front};
 use crate::support::registry::{Registry, certificates, free_address, run};
 use crate::support::scanner::Scanner;
-use crate::support::service::{PROOF, Service};
+use crate::support::service::{PROOF, Service, over_tls};
 
 fn service(folder: &Path, more: &str) -> Service {
     Service::start(folder, &free_address(), &["registry.example"], more)
@@ -267,26 +266,8 @@ fn a_delivery_tells_of_so_much_and_no_more() {
 
 /// Asks over TLS, as one who trusts `authority` alone.
 fn secure(address: &str, authority: &Path) -> String {
-    let mut child = Command::new("openssl")
-        .args([
-            "s_client",
-            "-quiet",
-            "-verify_return_error",
-            "-verify_ip",
-            "127.0.0.1",
-            "-connect",
-            address,
-            "-CAfile",
-        ])
-        .arg(authority)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
     let head = "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let _ = child.stdin.as_mut().unwrap().write_all(head.as_bytes());
-    String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+    over_tls(address, authority, ["-verify_ip", "127.0.0.1"], head)
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::support::database::Database;
 use crate::support::formats::named;
 use crate::support::front::{Act, Asked, Front};
 use crate::support::image::ImageBuilder;
-use crate::support::registry::{Registry, free_address};
+use crate::support::registry::{Registry, free_address, notifications};
 use crate::support::service::{PROOF, Service};
 
 const KEY: &str = "a key of this test";
@@ -121,7 +121,7 @@ fn each_form_tells_of_what_is_new_and_shows_no_secret() {
 fn an_index_is_one_image_and_told_of_once_by_its_tag() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
-    let registry = Registry::telling(&format!("http://{address}/hooks/distribution"), PROOF);
+    let registry = Registry::telling(&notifications(&format!("http://{address}"), PROOF));
     let front = Front::of(&registry.address, |_| took());
     let config = receivers(folder.path(), &front.address, &["webhook"]);
     let service = Service::start(folder.path(), &address, &[&registry.address], &config);

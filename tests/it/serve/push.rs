@@ -1,9 +1,8 @@
 //! The service: from a push to a real registry to the finding.
 
 use super::{image, layers, stands_in, token};
-use crate::support::blocks;
 use crate::support::front::{Act, Front};
-use crate::support::registry::{Registry, free_address};
+use crate::support::registry::{Registry, free_address, notifications};
 use crate::support::scanner::scanner;
 use crate::support::service::{PROOF, Service};
 use serde_json::{Value, json};
@@ -12,13 +11,7 @@ use serde_json::{Value, json};
 fn what_is_pushed_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let address = free_address();
-    // As we say that it is to be written.
-    let shown = blocks("docs/serve-hooks.md", "yaml")
-        .into_iter()
-        .find(|block| block.contains("notifications:"))
-        .unwrap();
-    let shown = shown.replace("https://layersift.example:8321", &format!("http://{address}"));
-    let registry = Registry::telling(&shown.replace("SECRET", PROOF));
+    let registry = Registry::telling(&notifications(&format!("http://{address}"), PROOF));
     let service = Service::start(folder.path(), &address, &[&registry.address], "");
     registry.push(&image("a"), "team/a:1");
     registry.push(&image("b"), "team/b:1");
