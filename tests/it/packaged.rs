@@ -3,6 +3,9 @@
 //! Needs the static program that `.ci/image` builds, named by `LAYERSIFT_RELEASE`; `tests/run.sh` runs these so. Jobs are run as their
 //! hosts would run their shell lines, against the engine, a registry, and a folder with a Dockerfile that leaks or does not.
 
+#[cfg(feature = "serve")]
+mod serve;
+
 use std::env;
 use std::fs;
 use std::net::UdpSocket;

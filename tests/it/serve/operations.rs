@@ -234,6 +234,9 @@ fn every_example_of_the_help_names_a_configuration() {
 /// Where systemd puts what a unit loads.
 const CREDENTIALS: &str = "/run/credentials/layersift.service/";
 
+/// Where compose puts secrets.
+const SECRETS: &str = "/run/secrets/";
+
 #[test]
 fn the_unit_and_the_compose_files_bring_every_secret_that_is_shown() {
     let unit = blocks(OPERATIONS, "ini").into_iter().find(|unit| unit.contains("[Service]")).unwrap();
@@ -243,8 +246,10 @@ fn the_unit_and_the_compose_files_bring_every_secret_that_is_shown() {
         .map(|(name, _)| name)
         .collect();
     let shown = blocks(OPERATIONS, "toml").concat();
-    let mut needed: BTreeSet<&str> =
-        shown.split(CREDENTIALS).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let named = |folder| -> BTreeSet<&str> {
+        shown.split(folder).skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
+    };
+    let mut needed = named(CREDENTIALS);
     assert!(needed.contains("tls-key") && shown.contains("public-url = \"https://"), "{shown}");
     // Of the registry, which no key names.
     needed.insert("login");
@@ -255,7 +260,9 @@ fn the_unit_and_the_compose_files_bring_every_secret_that_is_shown() {
         assert!(file.contains("    REGISTRY_AUTH_FILE: /run/secrets/login\n"), "{name}");
         let given = file.lines().find_map(|line| line.trim().strip_prefix("secrets: [")).unwrap();
         let given: BTreeSet<&str> = given.trim_end_matches(']').split(", ").collect();
-        for secret in &needed {
+        // The seal is for what is in a database.
+        let shown = named(SECRETS).into_iter().filter(|secret| name == "fleet" || *secret != "seal");
+        for secret in shown.chain(needed.iter().copied()) {
             assert!(
                 given.contains(secret) && file.contains(&format!("\n  {secret}: {{file: ./")),
                 "{name} {secret}"
@@ -271,17 +278,20 @@ fn the_configurations_that_are_shown_are_right() {
     certificates(folder.path());
     fs::rename(at("server.pem"), at("tls-certificate")).unwrap();
     fs::rename(at("server.key"), at("tls-key")).unwrap();
-    for name in ["hook", "admin"] {
+    for name in ["hook", "admin", "seal"] {
         fs::write(at(name), format!("{PROOF} of {name}")).unwrap();
     }
     let shown = blocks(OPERATIONS, "toml");
     assert!(!shown.is_empty());
     for config in shown {
-        let here = config.replace(CREDENTIALS, "");
+        let here = config.replace(CREDENTIALS, "").replace(SECRETS, "");
         let here = here.replace("/var/lib/layersift", "data");
         assert!(!here.contains("= \"/"), "nothing else is of this machine: {here}");
         fs::write(at("layersift.toml"), &here).unwrap();
-        let checked = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml")).run();
+        let check = Scanner::of("serve").args(["--check", "--config"]).path(&at("layersift.toml"));
+        // Of the database or its folder the compose files say in the environment where it is.
+        let check = if here.contains("data = ") { check } else { check.env("LAYERSIFT_DATA", at("data")) };
+        let checked = check.run();
         assert_eq!(checked.code, 0, "{here}\n{}", checked.stderr);
     }
 }
