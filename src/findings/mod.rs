@@ -9,6 +9,8 @@ mod missed;
 mod origin;
 pub mod policy;
 mod redact;
+#[cfg(test)]
+pub(crate) mod sample;
 mod shipped;
 pub mod suppress;
 mod visibility;

@@ -294,6 +294,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::findings::sample;
     use crate::image::PlaceKind;
     use crate::scan::sighting::Sighting;
 
@@ -306,24 +307,7 @@ mod tests {
             parts: Vec::new(),
             owner: owner.map(Secret::new),
         };
-        let place = Place {
-            kind: PlaceKind::File,
-            image: None,
-            platform: None,
-            layer: None,
-            step: None,
-            path: None,
-            inner: Vec::new(),
-            name: None,
-            line: None,
-            offset: None,
-            decoded: Vec::new(),
-            state: None,
-            state_by: None,
-            mark: None,
-            shipped_by: None,
-            origin: None,
-        };
+        let place = sample::place(PlaceKind::File);
         Located { what, place, parts: Vec::new() }
     }
 

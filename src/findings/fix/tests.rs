@@ -1,31 +1,15 @@
 //! The advice, by the way in which the credential got into the image.
 
-use super::super::{PlaceLayer, PlaceStep, StateBy};
+use super::super::{PlaceLayer, PlaceStep, StateBy, sample};
 use super::*;
 
 fn place(kind: PlaceKind, instruction: &str) -> Place {
-    Place {
-        kind,
-        image: None,
-        platform: None,
-        layer: None,
-        step: (!instruction.is_empty()).then(|| PlaceStep {
-            index: 4,
-            instruction: instruction.into(),
-            created_by: String::new(),
-        }),
-        path: None,
-        inner: Vec::new(),
-        name: None,
-        line: None,
-        offset: None,
-        decoded: Vec::new(),
-        state: None,
-        state_by: None,
-        mark: None,
-        shipped_by: None,
-        origin: None,
-    }
+    let step = (!instruction.is_empty()).then(|| PlaceStep {
+        index: 4,
+        instruction: instruction.into(),
+        created_by: String::new(),
+    });
+    Place { step, ..sample::place(kind) }
 }
 
 fn named(kind: PlaceKind, name: &str) -> Place {

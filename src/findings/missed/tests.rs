@@ -1,11 +1,10 @@
 //! A later scan of an image with two layers, `low` and `top`, and its gaps.
 
 use super::*;
+use crate::findings::sample::{self, finding};
 use crate::findings::{Coverage, PlaceLayer};
 use crate::image::{BlobRef, Image, Layer};
 use crate::problem::{Problem, ProblemKind};
-use crate::secret::{FingerprintKey, Secret};
-use crate::signature::{Confidence, Severity};
 
 fn of(name: &str) -> Digest {
     Digest::of(name.as_bytes())
@@ -18,50 +17,11 @@ fn blob(name: &str) -> String {
 
 fn place(kind: PlaceKind, layer: Option<&str>, path: Option<&str>) -> Place {
     let layer = layer.map(|layer| PlaceLayer { index: Some(0), digest: Some(of(layer)), diff_id: None });
-    Place {
-        kind,
-        image: None,
-        platform: None,
-        layer,
-        step: None,
-        path: path.map(str::to_owned),
-        inner: Vec::new(),
-        name: None,
-        line: None,
-        offset: None,
-        decoded: Vec::new(),
-        state: None,
-        state_by: None,
-        mark: None,
-        shipped_by: None,
-        origin: None,
-    }
+    Place { layer, path: path.map(str::to_owned), ..sample::place(kind) }
 }
 
 fn file(layer: &str, path: &str) -> Place {
     place(PlaceKind::File, Some(layer), Some(path))
-}
-
-fn finding(secret: &str, places: Vec<Place>) -> Finding {
-    let secret = Secret::new(secret);
-    Finding {
-        id: String::new(),
-        rule: "r".into(),
-        provider: String::new(),
-        name: "A token".into(),
-        severity: Severity::High,
-        confidence: Confidence::Likely,
-        fingerprint: secret.fingerprint(&FingerprintKey::default()),
-        secret,
-        facts: Vec::new(),
-        parts: Vec::new(),
-        why: String::new(),
-        revoke: None,
-        fix: Vec::new(),
-        places,
-        known: None,
-        verdict: None,
-    }
 }
 
 /// An outcome that looked at `read`, with gaps at these places.

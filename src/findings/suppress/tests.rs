@@ -5,20 +5,18 @@ use serde_json::json;
 use super::*;
 use crate::digest::Digest;
 use crate::findings::condition::KEYS;
+use crate::findings::sample::{self, finding};
 use crate::findings::{Place, PlaceLayer, PlaceStep};
 use crate::image::{Image, PlaceKind};
 use crate::matcher::Mark;
-use crate::secret::{FingerprintKey, Secret};
-use crate::signature::{Confidence, Severity};
+use crate::secret::FingerprintKey;
 
 const TODAY: &str = "2026-11-26";
 
 /// A place in a file of layer 2, which step 3 made.
 fn file(path: &str) -> Place {
     Place {
-        kind: PlaceKind::File,
         image: Some("app:1".into()),
-        platform: None,
         layer: Some(PlaceLayer {
             index: Some(2),
             digest: Some(Digest::of(b"stored")),
@@ -30,16 +28,9 @@ fn file(path: &str) -> Place {
             created_by: "COPY . /app # buildkit".into(),
         }),
         path: Some(path.into()),
-        inner: Vec::new(),
-        name: None,
         line: Some(7),
         offset: Some(70),
-        decoded: Vec::new(),
-        state: None,
-        state_by: None,
-        mark: None,
-        shipped_by: None,
-        origin: None,
+        ..sample::place(PlaceKind::File)
     }
 }
 
@@ -57,29 +48,6 @@ fn env(name: &str) -> Place {
 fn marked(place: Place, rules: &[&str]) -> Place {
     let rules = rules.iter().map(ToString::to_string).collect();
     Place { mark: Some(Mark { rules, reason: Some("made up".into()), above: false }), ..place }
-}
-
-fn finding(secret: &str, places: Vec<Place>) -> Finding {
-    let secret = Secret::new(secret);
-    let fingerprint = secret.fingerprint(&FingerprintKey::default());
-    Finding {
-        id: fingerprint.to_string()[..12].to_owned(),
-        rule: "github-pat".into(),
-        provider: "GitHub".into(),
-        name: "GitHub token".into(),
-        severity: Severity::Critical,
-        confidence: Confidence::Confirmed,
-        fingerprint,
-        secret,
-        facts: Vec::new(),
-        parts: Vec::new(),
-        why: String::new(),
-        revoke: None,
-        fix: vec!["all of it".into()],
-        places,
-        known: None,
-        verdict: None,
-    }
 }
 
 fn images() -> Vec<Image> {
