@@ -418,6 +418,26 @@ fn company(desk: &Desk) {
         }
         desk.scan(&(named("oci-archive").write)(&[image], Compression::Gzip), name);
     }
+    let (repository, tag) = long();
+    let platforms = ["linux/amd64", "linux/arm64", "linux/arm/v7"].map(|platform| {
+        let folder = repository.replace("platform", platform);
+        let path = format!("{folder}/{tag}.env");
+        ImageBuilder::new().platform(platform).step(&format!("COPY {repository} / # buildkit"), |layer| {
+            layer.file(&path, format!("TOKEN={}\n", token(platform)))
+        })
+    });
+    let index = (named("buildx-oci").write)(&platforms, Compression::Gzip);
+    desk.scan(&index, &format!("{repository}:{tag}"));
+    let layout = tempfile::tempdir().unwrap();
+    index.write_dir(layout.path());
+    for blob in fs::read_dir(layout.path().join("blobs/sha256")).unwrap() {
+        let blob = blob.unwrap();
+        if fs::read_to_string(blob.path())
+            .is_ok_and(|text| text.contains("\"schemaVersion\"") && text.contains("\"layers\""))
+        {
+            desk.told(&format!("{repository}@sha256:{}", blob.file_name().display()));
+        }
+    }
     let mut old = ImageBuilder::new();
     for step in 0..5 {
         old = old.step(&format!("COPY services/{step} /srv/services/{step} # buildkit"), |layer| {
@@ -434,6 +454,38 @@ fn company(desk: &Desk) {
     run("tar", &["-xzf", demonstration.to_str().unwrap()], layout.path());
     desk.registry.copy(&format!("oci:{}", layout.path().display()), "shop/shop:1.4.2", &[]);
     desk.told("shop/shop:1.4.2");
+    desk.service.tell(&format!("{}/infra/absent:1", desk.registry.address));
+    desk.service.wait_for("a job to fail", |service| {
+        let dead =
+            service.ask("GET", "/api/v1/jobs?state=dead", Some(&format!("Bearer {ADMIN}")), "").unwrap();
+        dead.1.contains("absent")
+    });
+}
+
+#[test]
+fn what_was_not_wholly_looked_at_is_called_so_and_found() {
+    let desk = Desk::start();
+    let archive = [&b"Rar!\x1a\x07\x01\x00"[..], &[0; 64]].concat();
+    let closed = ImageBuilder::new().layer(|layer| layer.file("data.rar", archive));
+    desk.scan(&(named("oci-archive").write)(&[closed], Compression::Gzip), "closed:1");
+    desk.scan(&image("a"), "leaky:1");
+    let mut browser = Browser::start();
+    assert_eq!(desk.sign_in(&mut browser, READER), "Overview");
+    assert!(text(&mut browser, ".note").starts_with("1 image could not be looked at completely"));
+    browser.go(&desk.url("/images"));
+    browser.evaluate("document.getElementById('verdict').value = 'incomplete'");
+    browser.follow("document.querySelector('form.filter button').click()");
+    let shown = text(&mut browser, "table.list tbody");
+    assert!(shown.contains("closed:1") && shown.contains("1 gap") && shown.contains("incomplete"), "{shown}");
+    assert!(!shown.contains("leaky") && !shown.contains("clean"), "{shown}");
+    assert_eq!(browser.evaluate("document.getElementById('verdict').value"), "incomplete");
+    check_quiet(&browser, &desk);
+}
+
+/// A company's longest names.
+fn long() -> (String, String) {
+    let part = "a-team-that-likes-to-say-everything-in-its-names";
+    (format!("platform/{part}/{part}/{part}/{part}"), format!("2026.11.26-{part}-{part}-rc.1"))
 }
 
 #[test]
@@ -450,6 +502,11 @@ fn pages_fit_phones_and_desktops_in_light_and_dark() {
         browser.evaluate(&find).as_str().unwrap().to_owned()
     };
     let (old, shop) = (address(&mut browser, "monolith"), address(&mut browser, "shop/shop"));
+    let long = address(&mut browser, "a-team-that");
+    browser.go(&desk.url(&long));
+    let platform =
+        browser.evaluate("document.querySelector('dl.facts a[href^=\"/images/\"]').getAttribute('href')");
+    let platform = platform.as_str().unwrap().to_owned();
     browser.go(&desk.url("/secrets"));
     let secret = browser.evaluate("document.querySelector('tbody a.name').getAttribute('href')");
     let secret = secret.as_str().unwrap().to_owned();
@@ -459,6 +516,8 @@ fn pages_fit_phones_and_desktops_in_light_and_dark() {
         ("none", "/images?repository=nothing"),
         ("old", &old),
         ("shop", &shop),
+        ("long", &long),
+        ("platform", &platform),
         ("secrets", "/secrets"),
         ("secret", &secret),
         ("audit", "/audit"),
@@ -691,7 +750,7 @@ fn what_is_in_postgresql_is_shown_too() {
         "/secrets?state=closed&severity=critical&sort=severity&text=git&repository=a/b",
         &secret,
         "/images",
-        "/images?text=team&tag=1&severity=critical&gaps=1&repository=a/b&after=9",
+        "/images?text=team&tag=1&severity=critical&verdict=incomplete&gaps=1&repository=a/b&after=9",
         "/images/1",
         "/jobs?state=dead",
         "/audit",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::time::when;
 use super::{Answer, Asked, ROWS, Shared, Visitor, asked, field, shown, wrong};
-use crate::serve::store::{ImageFilter, ImageRow};
+use crate::serve::store::{ImageFilter, ImageRow, VERDICTS};
 use crate::signature::Severity;
 
 /// Images, a page of them.
@@ -23,6 +23,7 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
         repository: owned("repository"),
         tag: owned("tag"),
         severity: owned("severity"),
+        verdict: owned("verdict"),
         gaps: field(&fields, "gaps").is_some(),
         newest_first: true,
         ..ImageFilter::default()
@@ -30,17 +31,30 @@ pub(super) async fn list(State(service): Shared, visitor: Visitor, Query(fields)
     let rows = asked(&service, &visitor, move |service| service.store.images(&filter, after, ROWS)).await?;
     let next = rows.last().filter(|_| rows.len() >= ROWS).map(|row| row.id);
     let severities: Vec<_> = Severity::ALL.iter().map(|severity| severity.as_str()).collect();
+    let verdicts = VERDICTS.iter().map(|verdict| json!({"name": verdict, "label": label(verdict)}));
     let shown_of = |name: &str| field(&fields, name).unwrap_or_default();
-    let names = ["text", "repository", "tag", "severity", "gaps"];
+    let names = ["text", "repository", "tag", "severity", "verdict", "gaps"];
     let values = json!({
         "title": "Images",
         "images": rows.iter().map(image_values).collect::<Vec<_>>(),
         "next": next,
         "filtered": after != 0 || names.iter().any(|name| field(&fields, name).is_some()),
         "severities": severities,
+        "verdicts": verdicts.collect::<Vec<_>>(),
         "asked": names.iter().map(|name| (*name, shown_of(name))).collect::<BTreeMap<_, _>>(),
     });
     Ok(shown(&visitor, "images", "images.html", values))
+}
+
+/// What people call a verdict.
+fn label(verdict: &str) -> &str {
+    match verdict {
+        "fail" => "failing",
+        "warn" => "with warnings alone",
+        "incomplete" => "incomplete, and nothing found",
+        "pass" => "passing",
+        other => other,
+    }
 }
 
 /// What a list shows of an image.
@@ -65,6 +79,7 @@ pub(super) fn image_values(row: &ImageRow) -> Value {
         "tags": row.tags,
         "counts": counts.collect::<Vec<_>>(),
         "gaps": row.gaps,
+        "verdict": row.verdict,
         "platforms": row.platforms,
         "scanned": row.scanned.map(when),
         "first_seen": when(row.first_seen),
