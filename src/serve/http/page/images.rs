@@ -51,7 +51,6 @@ fn label(verdict: &str) -> &str {
     match verdict {
         "fail" => "failing",
         "warn" => "with warnings alone",
-        "incomplete" => "incomplete, and nothing found",
         "pass" => "passing",
         other => other,
     }
