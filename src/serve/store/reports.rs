@@ -47,8 +47,11 @@ impl Reports for Shared {
     fn keep(&self, name: ReportName<'_>, report: &[u8], seal: &[u8; 32]) {
         let insert = "INSERT INTO blobs (settings, digest, report, seal, kept) VALUES ($1, $2, $3, $4, {now})
             ON CONFLICT (settings, digest) DO UPDATE SET report = excluded.report, seal = excluded.seal";
-        let packed = zstd::bulk::compress(report, LEVEL).ok().filter(|_| report.len() <= LARGEST);
-        let Some(packed) = packed else { return };
+        // The same bound as for who reads it. The layer counts as not kept then, and is read with each of its images.
+        if report.len() > LARGEST {
+            return;
+        }
+        let Ok(packed) = zstd::bulk::compress(report, LEVEL) else { return };
         // The layer counts as not kept then.
         let _ = self.0.lightly(|session| {
             let (settings, digest) = (name.settings.hex(), name.digest.hex());
