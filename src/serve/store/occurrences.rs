@@ -6,6 +6,8 @@
 //! later scan could not look there. An image that was scanned with older rules than are asked for says nothing: the scan that
 //! follows does.
 
+use std::collections::BTreeSet;
+
 use super::Store;
 use super::engine::{Row, Session, StoreError, Value, list, values};
 use super::images::ImageKey;
@@ -137,7 +139,8 @@ pub(super) fn settle_at(
     }
 }
 
-/// Notes that an index has these images, which registries tell of by themselves too: they are known by the index.
+/// Notes that an index has these images, which registries tell of by themselves too: they are known by the index. What it could not
+/// be searched for as a whole, and one of them has, stays known by that one.
 pub(super) fn gather(
     session: &mut dyn Session,
     index: &ImageKey,
@@ -147,19 +150,19 @@ pub(super) fn gather(
     if children.is_empty() {
         return Ok(());
     }
-    let ImageKey { id, registry, repository, .. } = index;
+    let ImageKey { id, registry, repository, gaps, .. } = index;
     let digests: Vec<&String> = children.iter().map(|child| &child.digest).collect();
     let [registry, repository, children] = [registry.into(), repository.into(), list(&digests)];
     let named = "UPDATE images SET named = 1
         WHERE registry = $1 AND repository = $2 AND digest IN {texts($3)} AND named = 0";
+    session.execute(named, &[Value::clone(&registry), Value::clone(&repository), Value::clone(&children)])?;
     let unnamed =
-        "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference IN {texts($3)}";
-    for statement in [named, unnamed] {
-        session.execute(
-            statement,
-            &[Value::clone(&registry), Value::clone(&repository), Value::clone(&children)],
-        )?;
-    }
+        "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference IN {texts($3)}
+            AND (CAST($5 AS BIGINT) = 0 OR fingerprint IN (SELECT fingerprint FROM findings WHERE image = $4))
+        RETURNING fingerprint";
+    let gone = session.query(unnamed, &[registry, repository, children, (*id).into(), (*gaps).into()])?;
+    let gone: BTreeSet<String> = gone.iter().map(|row| row.text(0)).collect();
+    restate(session, There::Each(&list(&gone.into_iter().collect::<Vec<_>>())))?;
     restate(session, There::Of(*id))
 }
 

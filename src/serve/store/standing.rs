@@ -33,6 +33,8 @@ const CLOSED: &str = "(SELECT f.closed_until FROM findings f WHERE f.fingerprint
 pub(super) enum There<'t> {
     /// The one with this fingerprint.
     One(&'t str),
+    /// Those with these fingerprints, a list of texts.
+    Each(&'t Value),
     /// Those that are or were at a reference: registry, repository, tag or digest.
     At(&'t str, &'t str, &'t str),
     /// Those that are or were in a repository.
@@ -46,6 +48,10 @@ impl There<'_> {
     fn query(self) -> (&'static str, Vec<Value>) {
         match self {
             Self::One(fingerprint) => ("SELECT $1", vec![fingerprint.into()]),
+            Self::Each(fingerprints) => (
+                "SELECT fingerprint FROM secrets WHERE fingerprint IN {texts($1)}",
+                vec![fingerprints.clone()],
+            ),
             Self::At(registry, repository, reference) => (
                 "SELECT fingerprint FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3",
                 vec![registry.into(), repository.into(), reference.into()],

@@ -284,3 +284,29 @@ fn what_an_index_has_is_known_by_the_index() {
         assert_eq!(state(store, "f"), "fixed");
     });
 }
+
+#[test]
+fn what_an_index_could_not_be_searched_for_stays_known_by_the_image_that_has_it() {
+    on_both(|store| {
+        let child = image("app", None, Some("c"));
+        scan(store, &child, "s", &["f", "g"], 0);
+        let index = image("app", Some("1"), Some("d"));
+        let members = vec![Member { digest: child.digest().unwrap().to_owned(), platform: None }];
+        let scanned =
+            Scanned { findings: vec![found("f")], members, judged: "j".into(), ..Scanned::default() };
+        let gap = Scanned { gaps: 1, ..scanned.clone() };
+        keep(store, &index, "s", &gap);
+        assert_eq!(
+            (places(store, "f"), state(store, "f")),
+            (vec![("1".to_owned(), None, false)], "open".into())
+        );
+        assert_eq!(
+            (places(store, "g"), state(store, "g")),
+            (vec![("s".to_owned(), None, false)], "open".into())
+        );
+        // Searched as a whole it does not have it.
+        keep(store, &index, "t", &scanned);
+        assert_eq!((places(store, "g"), state(store, "g")), (vec![], "fixed".into()));
+        assert_eq!((places(store, "f").len(), state(store, "f")), (1, "open".into()));
+    });
+}
