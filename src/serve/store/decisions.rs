@@ -41,8 +41,14 @@ const KINDS: [(DecisionKind, &str); 4] = [
 /// A decision, before it is made.
 #[derive(Debug, Clone, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = {"required": ["kind"], "properties": {"kind": {"const": "accepted"}}},
+    "then" = {"required": ["until"], "properties": {"until": {"type": "string"}}},
+    "else" = {"properties": {"until": {"type": "null"}}}
+))]
 pub struct NewDecision {
     /// Of the credential, all 32 digits.
+    #[schemars(regex(pattern = "^[0-9A-Fa-f]{32}$"))]
     pub fingerprint: String,
     /// What is decided.
     pub kind: DecisionKind,
@@ -51,9 +57,10 @@ pub struct NewDecision {
     pub scope: String,
     /// With `accepted`: the last day on which it counts, such as `2027-01-31`.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub until: Option<Date>,
-    /// Why.
+    /// Why, in 1 to 2,000 characters.
+    #[schemars(length(max = 2_000), regex(pattern = r"\S"))]
     pub reason: String,
 }
 

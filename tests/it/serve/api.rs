@@ -263,3 +263,33 @@ fn every_route_is_told_of_in_the_documents() {
         assert!(text.contains(&format!("`{path}`")), "{path}");
     }
 }
+
+#[test]
+fn the_document_says_what_each_parameter_may_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start(folder.path(), &free_address(), &["registry.example"], "workers = 0");
+    let document = service.get("/api/v1/openapi.json");
+    let parameters = document["paths"]["/api/v1/images"]["get"]["parameters"].as_array().unwrap();
+    let schema =
+        |name: &str| &parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"];
+    assert_eq!(schema("verdict")["enum"], json!(["fail", "warn", "incomplete", "pass"]));
+    assert_eq!((&schema("limit")["minimum"], &schema("limit")["maximum"]), (&json!(1), &json!(1000)));
+    // What is decided is described with its conditions.
+    let schema = json!({"$ref": "#/components/schemas/NewDecision", "components": document["components"]});
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let decision = |kind: &str, until: Option<&str>, reason: &str| {
+        let fingerprint = "0".repeat(32);
+        let whole = json!({"fingerprint": fingerprint, "kind": kind, "until": until, "reason": reason});
+        let status = service.status("POST", "/api/v1/decisions", None, &whole.to_string()).unwrap();
+        // A credential that nobody found is the last thing that is asked for.
+        assert_eq!(status, if validator.is_valid(&whole) { 404 } else { 400 }, "{whole}");
+        status
+    };
+    assert_eq!(decision("accepted", Some("2999-01-31"), "because"), 404);
+    assert_eq!(decision("fixed", None, "because"), 404);
+    assert_eq!(decision("accepted", None, "because"), 400);
+    assert_eq!(decision("accepted", Some("tomorrow"), "because"), 400);
+    assert_eq!(decision("open", Some("2999-01-31"), "because"), 400);
+    assert_eq!(decision("fixed", None, " "), 400);
+    assert_eq!(decision("gone", None, "because"), 400);
+}

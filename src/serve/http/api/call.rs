@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::Query;
+use axum::extract::{Query, RawPathParams};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use serde_json::json;
 use super::super::{refuse, reply};
 use super::Who;
 use super::routes::Route;
+use super::takes::of_part;
 use crate::serve::Service;
 use crate::serve::judge::NotKept;
 use crate::serve::store::StoreError;
@@ -21,7 +22,7 @@ pub(super) struct Call {
     pub(super) who: Who,
     /// Parts of the path, by the names that the route gives them.
     pub(super) path: Vec<(String, String)>,
-    /// What was asked for: parameters of the route, each once.
+    /// What was asked for: parameters of the route, each once, and as the route takes them.
     pub(super) query: Vec<(String, String)>,
     /// What forms are wanted.
     pub(super) accept: String,
@@ -39,7 +40,7 @@ pub(super) enum Failure {
 pub(super) type Answer = Result<Response, Failure>;
 
 /// Rows of a page, and at most.
-const PAGE: (usize, usize) = (100, 1_000);
+pub(super) const PAGE: (usize, i64) = (100, 1_000);
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
@@ -67,6 +68,16 @@ pub(super) fn absent(what: &str) -> Failure {
     Failure::Refused(StatusCode::NOT_FOUND, format!("there is no such {what}"))
 }
 
+/// The parts of a path, each of which is what it should be.
+pub(super) fn parts(path: &RawPathParams) -> Result<Vec<(String, String)>, Response> {
+    let checked = path.iter().map(|(name, value)| {
+        let checked = of_part(name).check(name, value);
+        checked.map(|()| (name.to_owned(), value.to_owned()))
+    });
+    let checked: Result<_, String> = checked.collect();
+    checked.map_err(|why| refuse(StatusCode::BAD_REQUEST, &why))
+}
+
 /// What `uri` asks `route` for. What the route does not know is refused: a filter with a typing error would look as if there
 /// were nothing.
 pub(super) fn query(route: &Route, uri: &Uri) -> Result<Vec<(String, String)>, Response> {
@@ -74,14 +85,15 @@ pub(super) fn query(route: &Route, uri: &Uri) -> Result<Vec<(String, String)>, R
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
     let Query(pairs) = pairs.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the query cannot be read"))?;
     for (name, value) in pairs {
-        if !route.parameters.iter().any(|parameter| parameter.name == name) {
+        let Some(parameter) = route.parameters.iter().find(|parameter| parameter.name == name) else {
             let known: Vec<_> = route.parameters.iter().map(|parameter| parameter.name).collect();
             let there = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
             return Err(refuse(
                 StatusCode::BAD_REQUEST,
                 &format!("this cannot be asked for `{name}`: there is {there}"),
             ));
-        }
+        };
+        parameter.takes.check(&name, &value).map_err(|why| refuse(StatusCode::BAD_REQUEST, &why))?;
         if asked.iter().any(|(other, _)| *other == name) {
             return Err(refuse(StatusCode::BAD_REQUEST, &format!("`{name}` is given more than once")));
         }
@@ -97,8 +109,8 @@ impl Call {
     }
 
     /// The number in the path.
-    pub(super) fn id(&self) -> Result<i64, Failure> {
-        self.part("id").parse().map_err(|_| wrong("the path has no number where one should be"))
+    pub(super) fn id(&self) -> i64 {
+        self.part("id").parse().unwrap_or(0)
     }
 
     /// What was asked for under that name.
@@ -111,22 +123,9 @@ impl Call {
         self.asked(name).map(str::to_owned)
     }
 
-    /// One of a few words.
-    pub(super) fn one_of(&self, name: &str, words: &[&str]) -> Result<Option<String>, Failure> {
-        match self.asked(name) {
-            Some(word) if !words.contains(&word) => {
-                Err(wrong(format!("`{name}` is one of {}", words.join(", "))))
-            }
-            word => Ok(word.map(str::to_owned)),
-        }
-    }
-
     /// The fingerprint that `text` is, or that of the known credential whose one begins so: with as many digits as tables show,
     /// or more.
     pub(super) fn fingerprint(&self, text: &str) -> Result<String, Failure> {
-        if !(12..=32).contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong("a fingerprint is 32 hexadecimal digits, of which the first 12 are enough"));
-        }
         let text = text.to_ascii_lowercase();
         let mut known = self.service.store.secrets_called(&text)?;
         if known.len() > 1 {
@@ -136,36 +135,25 @@ impl Call {
     }
 
     /// How many rows.
-    pub(super) fn most(&self) -> Result<usize, Failure> {
-        let number = self.asked("limit").map(str::parse).transpose();
-        let number: usize =
-            number.ok().flatten().unwrap_or(if self.asked("limit").is_some() { 0 } else { PAGE.0 });
-        (1..=PAGE.1)
-            .contains(&number)
-            .then_some(number)
-            .ok_or_else(|| wrong("`limit` is a number from 1 to 1000"))
+    pub(super) fn most(&self) -> usize {
+        self.asked("limit").and_then(|limit| limit.parse().ok()).unwrap_or(PAGE.0)
     }
 
     /// The number behind which to go on; 0: from the start.
-    pub(super) fn after(&self) -> Result<i64, Failure> {
-        self.asked("after").map_or(Ok(0), str::parse).map_err(|_| not_next())
+    pub(super) fn after(&self) -> i64 {
+        self.asked("after").and_then(|after| after.parse().ok()).unwrap_or(0)
     }
 
     /// The number and text behind which to go on.
-    pub(super) fn after_both(&self) -> Result<Option<(i64, &str)>, Failure> {
-        let Some(after) = self.asked("after") else { return Ok(None) };
-        let (number, text) = after.split_once('-').ok_or_else(not_next)?;
-        Ok(Some((number.parse().map_err(|_| not_next())?, text)))
+    pub(super) fn after_both(&self) -> Option<(i64, &str)> {
+        let (number, text) = self.asked("after")?.split_once('-')?;
+        Some((number.parse().ok()?, text))
     }
 
     /// The body.
     pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body).map_err(|error| wrong(format!("the body cannot be read: {error}")))
     }
-}
-
-fn not_next() -> Failure {
-    wrong("`after` is what a page gave as `next`")
 }
 
 /// A page of a list; `next` of its last row.

@@ -12,7 +12,7 @@ use crate::report::write_baseline;
 use crate::serve::store::{NewDecision, Refused};
 
 pub(super) fn decisions(call: &Call) -> Answer {
-    let (before, most) = (call.after()?, call.most()?);
+    let (before, most) = (call.after(), call.most());
     let fingerprint = call.asked("fingerprint").map(|text| call.fingerprint(text)).transpose()?;
     let rows = call.service.store.decisions(fingerprint.as_deref(), before, most)?;
     Ok(page(&rows, most, |row| row.id.to_string()))
@@ -39,7 +39,7 @@ pub(super) fn baseline(call: &Call) -> Answer {
 }
 
 pub(super) fn audit(call: &Call) -> Answer {
-    let (before, most) = (call.after()?, call.most()?);
+    let (before, most) = (call.after(), call.most());
     let rows = call.service.store.audit(before, most)?;
     Ok(page(&rows, most, |row| row.id.to_string()))
 }

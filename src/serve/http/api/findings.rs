@@ -5,39 +5,36 @@ use serde_json::json;
 use super::call::{Answer, Call, absent, one, page};
 use crate::serve::store::{FindingFilter, Found, SecretFilter};
 
-pub(super) const SEVERITIES: &[&str] = &["critical", "high", "medium", "low"];
-pub(super) const STATES: &[&str] = &["open", "closed", "fixed"];
-
 pub(super) fn list(call: &Call) -> Answer {
     let filter = FindingFilter {
         image: None,
         fingerprint: call.asked("fingerprint").map(|text| call.fingerprint(text)).transpose()?,
-        severity: call.one_of("severity", SEVERITIES)?,
+        severity: call.owned("severity"),
         rule: call.owned("rule"),
-        open: call.one_of("open", &["true", "false"])?.map(|open| open == "true"),
+        open: call.asked("open").map(|open| open == "true"),
         unseen: false,
     };
     listed(call, &filter, |row| format!("{}-{}", row.image, row.fingerprint))
 }
 
 pub(super) fn listed(call: &Call, filter: &FindingFilter, next: impl Fn(&Found) -> String) -> Answer {
-    let (after, most) = (call.after_both()?.unwrap_or((0, "")), call.most()?);
+    let (after, most) = (call.after_both().unwrap_or((0, "")), call.most());
     let rows = call.service.store.findings(filter, after, most)?;
     Ok(page(&rows, most, next))
 }
 
 pub(super) fn secrets(call: &Call) -> Answer {
-    let by_severity = call.one_of("sort", &["newest", "severity"])?.is_some_and(|sort| sort == "severity");
+    let by_severity = call.asked("sort") == Some("severity");
     let filter = SecretFilter {
-        severity: call.one_of("severity", SEVERITIES)?,
+        severity: call.owned("severity"),
         rule: call.owned("rule"),
-        state: call.one_of("state", STATES)?,
+        state: call.owned("state"),
         repository: call.owned("repository"),
         text: call.owned("text"),
         by_severity,
     };
-    let most = call.most()?;
-    let rows = call.service.store.secrets(&filter, call.after_both()?, most)?;
+    let most = call.most();
+    let rows = call.service.store.secrets(&filter, call.after_both(), most)?;
     Ok(page(&rows, most, |row| row.cursor(by_severity)))
 }
 
@@ -48,7 +45,7 @@ pub(super) fn secret(call: &Call) -> Answer {
 
 pub(super) fn occurrences(call: &Call) -> Answer {
     let fingerprint = call.fingerprint(call.part("fingerprint"))?;
-    let most = call.most()?;
+    let most = call.most();
     // A repository has no space in its name.
     let after = call.asked("after").and_then(|after| after.split_once(' ')).unwrap_or(("", ""));
     let store = &call.service.store;

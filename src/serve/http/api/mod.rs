@@ -15,6 +15,7 @@ mod receivers;
 mod reports;
 mod routes;
 mod sweeps;
+mod takes;
 
 use std::sync::Arc;
 
@@ -100,7 +101,7 @@ async fn answer(
     request: Request,
 ) -> Result<Response, Response> {
     let who = admit(&service, request.headers(), route.role)?;
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let path = call::parts(path)?;
     let query = call::query(route, request.uri())?;
     let known = text(request.headers(), "if-none-match").unwrap_or_default().to_owned();
     let accept = text(request.headers(), "accept").unwrap_or_default().to_owned();

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, one};
 use super::routes::{Given, ROUTES, Route};
+use super::takes::of_part;
 
 #[expect(clippy::unnecessary_wraps, reason = "like every function of the table")]
 pub(super) fn document(_: &Call) -> Answer {
@@ -51,11 +52,11 @@ pub(super) fn whole() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let text = json!({"type": "string"});
     let in_path = route.path.split(['{', '}']).skip(1).step_by(2);
-    let in_path = in_path.map(|name| json!({"name": name, "in": "path", "required": true, "schema": text}));
+    let in_path = in_path
+        .map(|name| json!({"name": name, "in": "path", "required": true, "schema": of_part(name).schema()}));
     let in_query = route.parameters.iter().map(|parameter| {
-        json!({"name": parameter.name, "in": "query", "description": parameter.about, "schema": text})
+        json!({"name": parameter.name, "in": "query", "description": parameter.about, "schema": parameter.takes.schema()})
     });
     let (status, given) = route.answer;
     let mut answers = Map::new();

@@ -10,7 +10,7 @@ use crate::report::{FORMATS, Format};
 
 pub(super) fn report(call: &Call) -> Answer {
     let format = format(call)?;
-    let out = call.service.report_of(call.id()?, format)?;
+    let out = call.service.report_of(call.id(), format)?;
     let out = out.ok_or_else(|| absent("report; it may not be scanned yet"))?;
     Ok(answer(format, out))
 }

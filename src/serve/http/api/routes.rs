@@ -2,11 +2,13 @@
 
 use schemars::{Schema, SchemaGenerator};
 
-use super::call::{Answer, Call};
+use super::call::{Answer, Call, PAGE};
+use super::takes::Takes;
 use super::{changes, findings, images, openapi, receivers, reports, sweeps};
 use crate::serve::config::Role;
 use crate::serve::store::{
-    AuditRow, Decision, Found, ImageRow, NewDecision, Occurrence, SecretRow, SweepRow, Totals, Waiting,
+    AuditRow, Decision, Found, ImageRow, JOB_STATES, NewDecision, Occurrence, SecretRow, SweepRow, Totals,
+    VERDICTS, Waiting,
 };
 
 /// One way to ask.
@@ -33,6 +35,8 @@ pub(super) struct Route {
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// What it may be.
+    pub(super) takes: Takes,
 }
 
 /// What a route gives.
@@ -61,17 +65,31 @@ struct Summary {
 }
 
 const fn parameter(name: &'static str, about: &'static str) -> Parameter {
-    Parameter { name, about }
+    Parameter { name, about, takes: Takes::Text }
 }
 
-const LIMIT: Parameter = parameter("limit", "rows of a page: 1 to 1000, and 100 if nothing is said");
-const AFTER: Parameter = parameter("after", "where to go on: `next` of the page before");
-const SEVERITY: Parameter = parameter("severity", "`critical`, `high`, `medium` or `low`");
+impl Parameter {
+    const fn of(self, takes: Takes) -> Self {
+        Self { takes, ..self }
+    }
+}
+
+const SEVERITIES: Takes = Takes::Words(&["critical", "high", "medium", "low"]);
+const VERDICT: Takes = Takes::Words(VERDICTS);
+const STATES: Takes = Takes::Words(&["open", "closed", "fixed"]);
+
+const LIMIT: Parameter =
+    parameter("limit", "rows of a page: 1 to 1000, and 100 if nothing is said").of(Takes::Number(1, PAGE.1));
+const AFTER: Parameter = parameter("after", "where to go on: `next` of the page before").of(Takes::Next);
+const SEVERITY: Parameter = parameter("severity", "`critical`, `high`, `medium` or `low`").of(SEVERITIES);
+const AFTER_BOTH: Parameter = AFTER.of(Takes::NextOfTwo);
 const RULE: Parameter = parameter("rule", "the id of a rule");
 const REPOSITORY: Parameter = parameter("repository", "`HOST/PATH`");
-const FINGERPRINT: Parameter = parameter("fingerprint", "its 32 digits, or the first 12 or more of them");
+const FINGERPRINT: Parameter =
+    parameter("fingerprint", "its 32 digits, or the first 12 or more of them").of(Takes::Fingerprint);
 const OPEN: Parameter =
-    parameter("open", "`true`: only what is to be dealt with; `false`: only what a decision closes");
+    parameter("open", "`true`: only what is to be dealt with; `false`: only what a decision closes")
+        .of(Takes::Words(&["true", "false"]));
 
 /// The start of a row.
 const GET: Route = Route {
@@ -100,18 +118,23 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[
             REPOSITORY,
             parameter("tag", "that this tag names now"),
-            parameter("severity", "with an open finding that is `critical`, `high`, `medium` or `low`"),
-            parameter("verdict", "of which it is this: `fail`, `warn`, `incomplete` or `pass`"),
-            parameter("digest", "of this image, be it listed or one of the platforms of an index"),
+            parameter("severity", "with an open finding that is `critical`, `high`, `medium` or `low`")
+                .of(SEVERITIES),
+            parameter("verdict", "of which it is this: `fail`, `warn`, `incomplete` or `pass`").of(VERDICT),
+            parameter("digest", "of this image, be it listed or one of the platforms of an index")
+                .of(Takes::Digest),
             parameter(
                 "index",
                 "one of the platforms of the index with this number, or what stands beside them",
-            ),
-            parameter("parts", "`true`: also what only belongs to an index, which is not listed otherwise"),
+            )
+            .of(Takes::Id),
+            parameter("parts", "`true`: also what only belongs to an index, which is not listed otherwise")
+                .of(Takes::Words(&["true", "false"])),
             parameter(
                 "since",
                 "scanned on that day or later, such as `2026-11-01`, or in milliseconds since 1970",
-            ),
+            )
+            .of(Takes::Moment),
             LIMIT,
             AFTER,
         ],
@@ -138,7 +161,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/images/{id}/findings",
         about: "The findings of an image, each credential once.",
-        parameters: &[SEVERITY, RULE, OPEN, LIMIT, AFTER],
+        parameters: &[SEVERITY, RULE, OPEN, LIMIT, AFTER_BOTH],
         answer: (200, Given::Page(of::<Found>)),
         run: images::findings,
         ..GET
@@ -149,7 +172,8 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[parameter(
             "format",
             "one of `layersift scan --format`; else what `Accept` asks for, or JSON",
-        )],
+        )
+        .of(Takes::Format)],
         is_report: true,
         run: reports::report,
         ..GET
@@ -157,7 +181,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/findings",
         about: "Findings of all images.",
-        parameters: &[FINGERPRINT, SEVERITY, RULE, OPEN, LIMIT, AFTER],
+        parameters: &[FINGERPRINT, SEVERITY, RULE, OPEN, LIMIT, AFTER_BOTH],
         answer: (200, Given::Page(of::<Found>)),
         run: findings::list,
         ..GET
@@ -176,12 +200,13 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: &[
             SEVERITY,
             RULE,
-            parameter("state", "`open`, `closed` (by a decision) or `fixed` (nowhere any more)"),
+            parameter("state", "`open`, `closed` (by a decision) or `fixed` (nowhere any more)").of(STATES),
             parameter("repository", "that are or were in the repository `HOST/PATH`"),
             parameter("text", "that have it in their name, rule, redacted form or fingerprint"),
-            parameter("sort", "`newest`, or `severity`: the worst first"),
+            parameter("sort", "`newest`, or `severity`: the worst first")
+                .of(Takes::Words(&["newest", "severity"])),
             LIMIT,
-            AFTER,
+            AFTER_BOTH,
         ],
         answer: (200, Given::Page(of::<SecretRow>)),
         run: findings::secrets,
@@ -197,7 +222,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/secrets/{fingerprint}/occurrences",
         about: "Where a credential is and was: tags, since when, and until when.",
-        parameters: &[LIMIT, AFTER],
+        parameters: &[LIMIT, AFTER.of(Takes::NextPlace)],
         answer: (200, Given::Page(of::<Occurrence>)),
         run: findings::occurrences,
         ..GET
@@ -242,7 +267,12 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/jobs",
         about: "Jobs: `ready`, `running`, `waiting` for others, `later` to be tried again, or `dead`; with the reason.",
-        parameters: &[parameter("state", "`ready`, `running`, `waiting`, `later` or `dead`"), LIMIT, AFTER],
+        parameters: &[
+            parameter("state", "`ready`, `running`, `waiting`, `later` or `dead`")
+                .of(Takes::Words(JOB_STATES)),
+            LIMIT,
+            AFTER,
+        ],
         answer: (200, Given::Page(of::<Waiting>)),
         run: images::jobs,
         ..GET
