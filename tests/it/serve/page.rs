@@ -6,14 +6,16 @@ use std::net::TcpStream;
 
 use tempfile::TempDir;
 
-use super::{Hanging, image, token};
+use super::{Hanging, image, layers, token};
 use crate::support::browser::Browser;
 use crate::support::bundle::Bundle;
 use crate::support::compression::Compression;
 use crate::support::database::Database;
 use crate::support::formats::named;
+use crate::support::front::{Act, Front};
 use crate::support::image::ImageBuilder;
 use crate::support::registry::{Registry, certificates, free_address, run};
+use crate::support::scanner::scanner;
 use crate::support::service::Service;
 use layersift::signature::template::expand;
 use serde_json::json;
@@ -280,6 +282,33 @@ fn without_tokens_only_this_machine_looks() {
     browser.go(&desk.url("/sign-in"));
     assert_eq!(text(&mut browser, "h1"), "Overview");
     check_quiet(&browser, &desk);
+}
+
+#[test]
+fn a_layer_that_failed_says_whom_it_concerns_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = Registry::plain();
+    registry.push(&image("a"), "app:1");
+    let all = layers(&scanner().args([format!("{}/app:1", registry.address)]).report().json);
+    let lost = all[0].clone();
+    let front = Front::of(&registry.address, move |asked| {
+        if asked.path == lost { Act::Answer(404, Vec::new(), "{}".to_owned()) } else { Act::Pass }
+    });
+    let service = Service::start(folder.path(), &free_address(), &[&front.address], "");
+    service.tell(&format!("{}/app:1", front.address));
+    service.scanned(1);
+    let mut browser = Browser::start();
+    browser.go(&format!("http://{}/", service.address()));
+    assert!(text(&mut browser, ".states").contains("(1 layer)"));
+    browser.follow("document.querySelector('.states a.critical').click()");
+    let told = text(&mut browser, ".list");
+    for part in ["Scan a layer", &front.address, "Why it failed:", "What to do:", "Try again", "/app:1"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    browser.follow("document.querySelector('.list a[href^=\"/images/\"]').click()");
+    assert!(text(&mut browser, "h1").ends_with("/app:1"));
+    assert!(text(&mut browser, "main").contains("1 gap"));
+    assert_eq!(browser.errors, [""; 0]);
 }
 
 #[test]

@@ -383,6 +383,38 @@ fn an_image_that_lacks_a_layer_is_scanned_again_when_it_is_told_of_again() {
 }
 
 #[test]
+fn a_layer_says_which_images_need_it() {
+    on_both(|queue| {
+        let one = crew("s");
+        let told = || {
+            let jobs = queue.store.jobs(None, 0, 100).unwrap();
+            let layer = jobs.into_iter().find(|job| job.name == "x").unwrap();
+            (layer.state, layer.images.into_iter().map(|image| image.name).collect::<Vec<_>>())
+        };
+        let (first, _) = queue.waiting(&one, ("a", "a"), &["x"]);
+        let second = image("b", Some("1"), Some("b"));
+        queue.want(&second, "s");
+        // The layer comes first.
+        let layer = queue.claim(&one).unwrap();
+        let job = queue.claim(&one).unwrap();
+        queue.park(&one, &job, &["x"]);
+        let names = ["r.example/b:1".to_owned(), format!("r.example/a@{}", first.digest().unwrap())];
+        let (state, mut needed) = told();
+        needed.sort_by(|a, b| b.cmp(a));
+        assert_eq!((state.as_str(), &needed[..]), ("running", &names[..]), "they wait for it");
+        queue.fail(&one, &layer, &final_one("denied"));
+        for _ in 0..2 {
+            let joined = queue.claim(&one).unwrap();
+            let image = if joined.id == job.id { &second } else { &first };
+            queue.scanned(&one, &joined, image, &["x"]);
+        }
+        let (state, mut shown) = told();
+        shown.sort_by(|a, b| b.cmp(a));
+        assert_eq!((state.as_str(), &shown[..]), ("dead", &names[..]), "they are shown without it");
+    });
+}
+
+#[test]
 fn what_could_not_be_read_is_read_again_some_times() {
     on_both(|queue| {
         let one = crew("s");
