@@ -175,6 +175,12 @@ fn operations(document: &Value) -> Vec<(String, String, Value)> {
     all.collect()
 }
 
+/// Whether an answer is a list of nothing.
+fn empty(text: &str) -> bool {
+    let answer: Value = serde_json::from_str(text).unwrap();
+    answer["items"].as_array().is_some_and(Vec::is_empty)
+}
+
 #[test]
 fn every_answer_is_as_described() {
     let folder = tempfile::tempdir().unwrap();
@@ -211,6 +217,10 @@ fn every_answer_is_as_described() {
                 .replace("{digest}", layer.as_str().unwrap()),
         };
         let sent = if method == "POST" { body("false-alarm", &other["fingerprint"]) } else { String::new() };
+        if method == "GET" && !path.ends_with("/jobs") {
+            // What a worker brings about stands in its list some time after it was asked for; jobs may be done already.
+            service.wait_for(&given, |service| !empty(&service.ask(method, &given, None, "").unwrap().1));
+        }
         let (status, text) = service.ask(method, &given, None, &sent).unwrap();
         let answers = &operation["responses"];
         let described = answers.get(status.to_string()).unwrap_or(&answers["default"]);
@@ -224,9 +234,6 @@ fn every_answer_is_as_described() {
         jsonschema::validate(&schema, &answer)
             .unwrap_or_else(|error| panic!("{method} {path}: {error} {answer}"));
         assert!(status < 300 || path.contains("/jobs/{id}"), "{method} {path}: {status} {answer}");
-        let empty = answer["items"].as_array().is_some_and(Vec::is_empty);
-        // Jobs may be done already.
-        assert!(!empty || path.ends_with("/jobs"), "{method} {path} has nothing to compare");
     }
 }
 
