@@ -48,7 +48,8 @@ fn rules(folder: &Path, out: &Path) -> io::Result<()> {
     }
     let all = files.iter().zip(&texts).map(|(path, text)| file(path, text)).collect::<Result<Vec<_>, _>>()?;
     // Turned over, because examples as they are would make the program itself look like one that leaks.
-    let turned: Vec<u8> = Value::Array(all).to_string().bytes().map(|byte| !byte).collect();
+    let lines: Vec<String> = all.iter().map(Value::to_string).collect();
+    let turned: Vec<u8> = lines.join("\n").bytes().map(|byte| !byte).collect();
     fs::write(rules, turned)?;
     fs::write(made, hash)
 }

@@ -88,7 +88,10 @@ pub(crate) fn run(args: &ScanArgs) -> Result<Exit, Stopped> {
                 .or_stop(Exit::Failed)?;
         }
     }
-    Ok(Gate::new(settings).exit(&outcomes, unreadable))
+    let exit = Gate::new(settings).exit(&outcomes, unreadable);
+    // The process ends: to give back the memory of compiled patterns would be a twentieth of a small scan.
+    std::mem::forget(scanner);
+    Ok(exit)
 }
 
 /// The engines that are named, if it is all of their images that are wanted.

@@ -17,6 +17,9 @@ pub(super) const KEPT: usize = BEFORE + REACH;
 /// Bytes behind those that it owns which a chunk has, unless its stream ends earlier.
 pub(super) const LEFT: usize = AFTER + REACH;
 
+/// Plain bytes that the first chunk of a stream takes at most; each further one takes twice as many until it is all that one may.
+const FIRST: usize = 128 << 10;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
@@ -50,7 +53,7 @@ impl Chunk {
 /// Cuts a stream into chunks.
 #[derive(Debug, Default)]
 pub(super) struct Chunker {
-    /// Plain bytes that a chunk takes from the stream.
+    /// Plain bytes that a chunk takes from the stream at most.
     size: usize,
     next: u64,
     /// Offset in the stream of the first byte of `carry`.
@@ -86,9 +89,9 @@ impl Chunker {
         mut buffer: Vec<u8>,
         walk: &mut dyn FnMut(&[u8], &mut Walked),
     ) -> Filled {
-        let size = self.size;
+        let size = self.size_of_next();
         // What is in the buffer is overwritten, so that filling it with zeros is for those that are new.
-        buffer.reserve_exact((KEPT + LEFT + size).saturating_sub(buffer.len()));
+        buffer.reserve_exact((KEPT + LEFT + self.size).saturating_sub(buffer.len()));
         let new = self.carry.len();
         buffer.resize(new + size, 0);
         buffer[..new].copy_from_slice(&self.carry);
@@ -96,6 +99,11 @@ impl Chunker {
         buffer.truncate(new + filled);
         let last = filled < size;
         Filled { chunk: self.cut(buffer, new, last, walk), last, error }
+    }
+
+    /// Plain bytes that the next chunk takes from the stream: fewer at its beginning, so that threads share a small layer too.
+    fn size_of_next(&self) -> usize {
+        self.size.min(FIRST << self.next.min(10))
     }
 
     /// Starts the next chunk in `buffer` with what it has of the one before. Returns where its new bytes go.

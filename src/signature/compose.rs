@@ -41,8 +41,11 @@ pub struct ChoiceError {
 pub(super) fn embedded() -> Result<RuleSet, RuleError> {
     let base = RuleSet::default();
     let mut table = Table::new(&base);
-    for draft in embedded::drafts() {
-        table.add(&draft, None)?;
+    for Prepared { parsed, built } in side_by_side(&embedded::files(), |file| prepare(embedded::parse(file)))
+    {
+        for (draft, built) in parsed.drafts.iter().zip(built) {
+            table.add(draft, built)?;
+        }
     }
     table.rules.iter_mut().for_each(|rule| rule.embedded = true);
     let mut hasher = Hasher::default();
@@ -60,7 +63,8 @@ pub(super) fn extend<'f>(
     hasher.update(base.fingerprint().bytes());
     let (mut disable, mut allow) = (Vec::new(), Vec::new());
     let files: Vec<_> = files.into_iter().collect();
-    for ((_, text), prepared) in files.iter().zip(prepare_all(&files)) {
+    let all = side_by_side(&files, |(name, text)| file::parse(name, text).map(prepare));
+    for ((_, text), prepared) in files.iter().zip(all) {
         let Prepared { parsed, built } = prepared?;
         let mut own = BTreeSet::new();
         for (draft, built) in parsed.drafts.iter().zip(built) {
@@ -90,32 +94,32 @@ const FEW: usize = 100;
 const THREADS: usize = 4;
 
 /// Reads files, many of them on several threads: it is most of what the program does before a scan.
-fn prepare_all(files: &[(&str, &str)]) -> Vec<Result<Prepared, RuleError>> {
+fn side_by_side<F: Sync, P: Send>(files: &[F], read: impl Fn(&F) -> P + Sync) -> Vec<P> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = cores.min(THREADS).min(files.len().div_ceil(FEW)).max(1);
-    let prepare = |part: &[(&str, &str)]| part.iter().map(prepare).collect::<Vec<_>>();
+    let read_all = |part: &[F]| part.iter().map(&read).collect::<Vec<_>>();
     let (first, rest) = files.split_at(files.len().div_ceil(threads));
     std::thread::scope(|scope| {
-        let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || prepare(part)));
+        let read_all = &read_all;
+        let start = |part| (part, std::thread::Builder::new().spawn_scoped(scope, move || read_all(part)));
         let parts: Vec<_> = rest.chunks(first.len().max(1)).map(start).collect();
-        let mut all = prepare(first);
+        let mut all = read_all(first);
         for (part, thread) in parts {
             all.extend(match thread.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(prepared)) => prepared,
+                Ok(Ok(read)) => read,
                 Ok(Err(panic)) => std::panic::resume_unwind(panic),
                 // The system gives no thread.
-                Err(_) => prepare(part),
+                Err(_) => read_all(part),
             });
         }
         all
     })
 }
 
-fn prepare((name, text): &(&str, &str)) -> Result<Prepared, RuleError> {
-    let parsed = file::parse(name, text)?;
+fn prepare(parsed: Parsed) -> Prepared {
     let alone = |draft: &Draft| draft.entry.extends.is_none().then(|| draft::build(draft, None));
     let built = parsed.drafts.iter().map(alone).collect();
-    Ok(Prepared { parsed, built })
+    Prepared { parsed, built }
 }
 
 /// The rules of a set that is in the making.

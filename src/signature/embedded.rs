@@ -4,11 +4,11 @@
 
 use serde::Deserialize;
 
-use super::file::{Checked, Draft, Entry};
+use super::file::{Checked, Draft, Entry, Parsed};
 use super::literal::Anchor;
 
-/// The files of the `signatures` folder in JSON, with every bit turned over. As they are, their examples would make this program
-/// look like one that leaks, to itself and to every other scanner.
+/// The files of the `signatures` folder in JSON, a line each, with every bit turned over. As they are, their examples would make
+/// this program look like one that leaks, to itself and to every other scanner.
 pub(super) const RULES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/signatures"));
 
 #[derive(Deserialize)]
@@ -27,22 +27,26 @@ struct Compiled {
     entry: Entry,
 }
 
-/// Every rule as it was written, in the order of the files' names.
+/// The files, still turned over, in the order of their names.
+pub(super) fn files() -> Vec<&'static [u8]> {
+    RULES.split(|byte| *byte == !b'\n').collect()
+}
+
+/// What one of [`files()`] says.
 ///
 /// # Panics
 /// Never in a build whose tests passed: one of them reads them.
-pub(super) fn drafts() -> impl Iterator<Item = Draft> {
-    let json = String::from_utf8(RULES.iter().map(|byte| !byte).collect());
-    let files: Option<Vec<File>> = json.ok().and_then(|json| serde_json::from_str(&json).ok());
-    let files = files.expect("the tests read what was written for them");
-    files.into_iter().flat_map(|File { name, provider, revoke, rule }| {
-        rule.into_iter().map(move |Compiled { anchor, entry }| Draft {
-            file: name.clone(),
-            line: 1,
-            provider: provider.clone(),
-            revoke: revoke.clone(),
-            entry,
-            checked: Some(Checked { anchor }),
-        })
-    })
+pub(super) fn parse(file: &[u8]) -> Parsed {
+    let json: Vec<u8> = file.iter().map(|byte| !byte).collect();
+    let File { name, provider, revoke, rule } =
+        serde_json::from_slice(&json).expect("the tests read what was written for them");
+    let draft = |Compiled { anchor, entry }| Draft {
+        file: name.clone(),
+        line: 1,
+        provider: provider.clone(),
+        revoke: revoke.clone(),
+        entry,
+        checked: Some(Checked { anchor }),
+    };
+    Parsed { drafts: rule.into_iter().map(draft).collect(), disable: Vec::new(), allow: Vec::new() }
 }
