@@ -102,6 +102,9 @@ impl Bytes<'_> {
 /// Most regions, segments and sections of one image.
 const MOST: u64 = 1000;
 
+/// Bytes of the shortest head: that of a Mach-O file for 32 bits.
+const SHORTEST_HEAD: u64 = 28;
+
 /// Whether a file begins like an executable.
 pub(super) fn is(bytes: &[u8]) -> bool {
     match bytes {
@@ -159,7 +162,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Layout> {
         region.size = region.size.saturating_sub(cut);
         from = from.max(region.offset.saturating_add(region.size));
     }
-    layout.end = layout.end.max(from);
+    // Of one that tells nothing of itself all but the head may be something else, and the head is not.
+    layout.end = layout.end.max(from).max(SHORTEST_HEAD);
     Some(layout)
 }
 

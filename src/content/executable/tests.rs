@@ -157,6 +157,17 @@ fn the_archive_of_a_program_that_extracts_itself_is_shown() {
 }
 
 #[test]
+fn one_that_tells_nothing_of_itself_is_not_behind_itself() {
+    let mut bytes = vec![0; 64];
+    bytes[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    bytes[16] = 2;
+    bytes[18] = 62;
+    bytes.extend_from_slice(&b"password=\0".repeat(100));
+    let (shown, ended) = shown(&EXECUTABLE, "bin/made", &bytes, 64 << 10);
+    assert_eq!((ended, shown.parts.len(), shown.faults.len()), (Ok(()), 0, 0));
+}
+
+#[test]
 fn headers_behind_the_code_are_read_if_they_can_be_held() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("made.rs"), with_tokens(RUST)).unwrap();
