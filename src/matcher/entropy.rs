@@ -75,7 +75,11 @@ fn counts(text: &[u8]) -> [u32; 256] {
 
 /// Number of different bytes in `text`.
 pub fn distinct(text: &[u8]) -> usize {
-    counts(text).into_iter().filter(|count| *count > 0).count()
+    let mut seen = [0_u64; 4];
+    for byte in text {
+        seen[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+    seen.iter().map(|bits| bits.count_ones() as usize).sum()
 }
 
 /// Index of a word's edge in [`Pairs`].

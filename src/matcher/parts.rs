@@ -5,7 +5,10 @@
 //! joined depends on a bounded window like everything else. Of several, the one in the same block is meant (no blank
 //! line, section or brace between), then the nearest, then the one before.
 
+use std::collections::VecDeque;
 use std::ops::Range;
+
+use memchr::{memchr3_iter, memrchr3_iter};
 
 use super::reference::reference;
 use super::verify::PartPattern;
@@ -60,32 +63,71 @@ impl<'t> Around<'t> {
     fn new(text: &'t [u8], secret: &'t Range<usize>, near: usize) -> Self {
         let before = secret.start.saturating_sub(near)..secret.start;
         let behind = secret.end..text.len().min(secret.end.saturating_add(near));
-        let start = (before.clone()).rev().find(|at| is_border(text, *at)).unwrap_or(before.start);
-        let end = behind.clone().find(|at| is_border(text, *at)).unwrap_or(behind.end);
-        Self { text, secret, before, behind, block: start..end }
+        let border = |at: &usize| is_border(text, *at);
+        let start = memrchr3_iter(b'{', b'}', b'\n', &text[before.clone()]).map(|at| before.start + at);
+        let end = memchr3_iter(b'{', b'}', b'\n', &text[behind.clone()]).map(|at| behind.start + at);
+        let block = start.clone().find(border).unwrap_or(before.start)
+            ..end.clone().find(border).unwrap_or(behind.end);
+        Self { text, secret, before, behind, block }
     }
 
     /// The match of `pattern` that is meant.
     fn best(&self, pattern: &PartPattern) -> Option<Range<usize>> {
-        let sides = [&self.before, &self.behind];
-        let matches = sides.into_iter().flat_map(|side| {
-            let found = pattern.find_all(self.text, side.clone());
-            // Of those before, the last ones are near.
-            if side.start < self.secret.start { found.into_iter().rev().take(MOST).collect() } else { found }
-        });
-        let usable = |range: &Range<usize>| {
-            let value = &self.text[range.clone()];
-            // A user may be called `admin`, and a host `localhost`: only what is no value at all is left aside.
-            (1..=LONGEST).contains(&value.len()) && reference(value).is_none()
-        };
-        matches.filter(usable).min_by_key(|range| {
+        let sides = [self.last_before(pattern), self.first_behind(pattern)];
+        sides.into_iter().flatten().min_by_key(|range| {
             let inside = self.block.start <= range.start && range.end <= self.block.end;
             let behind = range.start >= self.secret.end;
             let distance = if behind { range.start - self.secret.end } else { self.secret.start - range.end };
             (!inside, distance, behind)
         })
     }
+
+    /// The first usable match behind the credential. Those farther away are never meant.
+    fn first_behind(&self, pattern: &PartPattern) -> Option<Range<usize>> {
+        let mut first = None;
+        pattern.each(self.text, self.behind.clone(), &mut |range| {
+            first = Some(range).filter(|range| self.is_usable(range));
+            first.is_none()
+        });
+        first
+    }
+
+    /// The last usable match before the credential, of the [`MOST`] last ones. It is looked for near the credential first: where
+    /// credentials stand close together, so do the texts that belong to them.
+    fn last_before(&self, pattern: &PartPattern) -> Option<Range<usize>> {
+        let side = &self.before;
+        let mut reach = CLOSE;
+        loop {
+            let from = side.end.saturating_sub(reach).max(side.start);
+            let lead = from.saturating_sub(LEAD).max(side.start);
+            let mut found = VecDeque::new();
+            pattern.each(self.text, lead..side.end, &mut |range| {
+                if range.start >= from {
+                    found.push_back(range);
+                }
+                if found.len() > MOST {
+                    found.pop_front();
+                }
+                true
+            });
+            let last = found.iter().rev().find(|range| self.is_usable(range));
+            if last.is_some() || found.len() == MOST || from == side.start {
+                return last.cloned();
+            }
+            reach *= 2;
+        }
+    }
+
+    /// Whether there is a value. A user may be called `admin`, and a host `localhost`: only what is no value at all is left aside.
+    fn is_usable(&self, range: &Range<usize>) -> bool {
+        let value = &self.text[range.clone()];
+        (1..=LONGEST).contains(&value.len()) && reference(value).is_none()
+    }
 }
+
+/// Bytes before a credential that are looked at first, and bytes before those in which a match may begin that ends there.
+const CLOSE: usize = 256;
+const LEAD: usize = 256;
 
 /// Whether a new block begins at `at`: a blank line, a section of an INI file, a document of YAML, a brace.
 fn is_border(text: &[u8], at: usize) -> bool {

@@ -99,16 +99,17 @@ impl Pattern {
         captures.is_match().then_some(captures)
     }
 
-    /// Where the group `group` of every match is.
-    pub(super) fn find_all(&self, input: Input<'_>, group: usize) -> Vec<Range<usize>> {
+    /// Shows where the group `group` of each match is, as long as `go_on` says so.
+    pub(super) fn each(&self, input: Input<'_>, group: usize, go_on: &mut dyn FnMut(Range<usize>) -> bool) {
         self.with(|cache| {
             let searcher = Searcher::new(input);
             let all = searcher.into_captures_iter(self.regex.create_captures(), |input, captures| {
                 self.regex.search_captures_with(cache, input, captures);
                 Ok(())
             });
-            all.infallible().filter_map(|found| Some(found.get_group(group)?.range())).collect()
-        })
+            let groups = all.infallible().filter_map(|found| Some(found.get_group(group)?.range()));
+            groups.map(go_on).take_while(|go_on| *go_on).for_each(drop);
+        });
     }
 
     /// Names of its groups.
@@ -178,7 +179,15 @@ mod tests {
     fn all_matches_of_a_group_are_found() {
         let pattern = Pattern::new(compile_pattern("a(?<part>[0-9]+)").unwrap(), &Scratch::new(0));
         let group = pattern.group_info().to_index(regex_automata::PatternID::ZERO, "part").unwrap();
-        assert_eq!(pattern.find_all(Input::new("a1 b2 a34"), group), [1..2, 7..9]);
+        let first = |most: usize| {
+            let mut found = Vec::new();
+            pattern.each(Input::new("a1 b2 a34"), group, &mut |range| {
+                found.push(range);
+                found.len() < most
+            });
+            found
+        };
+        assert_eq!((first(9), first(1)), (vec![1..2, 7..9], vec![1..2]));
         let first = pattern.captures(&Input::new("b2 a34")).unwrap();
         assert_eq!(first.get_group(group).unwrap().range(), 4..6);
         assert!(pattern.captures(&Input::new("b2")).is_none());

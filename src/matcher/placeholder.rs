@@ -24,13 +24,17 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
         return None;
     }
     let lower = value.to_ascii_lowercase();
-    famous(value)
-        .map(|_| "a published sample")
-        .or_else(|| masked(value))
+    masked(value)
         .or_else(|| bracketed(value))
         .or_else(|| repeated(value))
         .or_else(|| in_order(&lower))
-        .or_else(|| marked(value, &lower))
+        .or_else(|| {
+            // The digest of a value costs as much as all else that is asked of it.
+            let marked = marked(value, &lower);
+            let sure = marked.is_some_and(|reason| reason != WORD);
+            let sample = if sure { None } else { famous(value).map(|_| "a published sample") };
+            sample.or(marked)
+        })
         .or_else(|| public(value))
         .or_else(|| sample_jwt(value))
 }
@@ -38,16 +42,18 @@ pub fn placeholder(value: &[u8]) -> Option<&'static str> {
 /// Masks as tools print them, dots of an ellipsis, runs of `x`.
 fn masked(value: &[u8]) -> Option<&'static str> {
     let has = |needle: &[u8]| memchr::memmem::find(value, needle).is_some();
-    if has(b"***") || has("••".as_bytes()) || has("…".as_bytes()) || has(b"...") || has(b"[...]") {
+    let may = value.iter().any(|b| matches!(b, b'*' | b'.' | 0x80..));
+    if may && (has(b"***") || has("••".as_bytes()) || has("…".as_bytes()) || has(b"...")) {
         return Some("a mask");
     }
     // A few in a row happen by chance in a random text: then what is left of it is as random as before.
     let masks = [(b'x', 3), (b'X', 3), (b'#', 3), (b'_', 4), (b'?', 3), (b'-', 4)];
-    let told = masks.iter().any(|(letter, least)| {
-        let run = longest_run(value, *letter);
-        let chance = run <= least + 1 && run * 4 < value.len() && random_beside(value, *letter);
-        run >= *least && !chance && !(*letter == b'-' && has(b"-----"))
-    });
+    let told = value.windows(3).any(|w| w[0] == w[1] && w[1] == w[2])
+        && masks.iter().any(|(letter, least)| {
+            let run = longest_run(value, *letter);
+            let chance = run <= least + 1 && run * 4 < value.len() && random_beside(value, *letter);
+            run >= *least && !chance && !(*letter == b'-' && has(b"-----"))
+        });
     if told {
         return Some("a mask");
     }
@@ -111,10 +117,11 @@ fn named(text: &[u8]) -> bool {
 fn repeated(value: &[u8]) -> Option<&'static str> {
     let bare: Vec<u8> =
         value.iter().copied().filter(|b| !matches!(b, b'-' | b'_' | b':' | b'.' | b' ')).collect();
-    if bare.len() >= 3 && distinct(&bare) == 1 {
+    let different = distinct(&bare);
+    if bare.len() >= 3 && different == 1 {
         return Some("one letter over and over");
     }
-    if (bare.len() >= 12 && distinct(&bare) < 4) || (bare.len() >= 24 && distinct(&bare) < 6) {
+    if (bare.len() >= 12 && different < 4) || (bare.len() >= 24 && different < 6) {
         return Some("few different letters");
     }
     // Short values may repeat a syllable and still be somebody's password.
@@ -124,8 +131,21 @@ fn repeated(value: &[u8]) -> Option<&'static str> {
     (bare.len() >= 6 && period.is_some()).then_some("a pattern that repeats")
 }
 
-/// The rows of a keyboard, and the digits as they stand there.
-const ROWS: [&[u8]; 4] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm", b"1234567890"];
+/// Where a byte stands on a keyboard: in which row and how far in it. Neighbours differ by one; 0 for what stands nowhere.
+#[expect(clippy::cast_possible_truncation, reason = "four rows of at most ten keys")]
+const KEYS: [u8; 256] = {
+    let rows: [&[u8]; 4] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm", b"1234567890"];
+    let (mut keys, mut row) = ([0; 256], 0);
+    while row < rows.len() {
+        let mut at = 0;
+        while at < rows[row].len() {
+            keys[rows[row][at] as usize] = (16 * row + at + 1) as u8;
+            at += 1;
+        }
+        row += 1;
+    }
+    keys
+};
 
 /// A run along the alphabet, the digits or the keyboard that makes up a good part of the value.
 fn in_order(lower: &[u8]) -> Option<&'static str> {
@@ -171,14 +191,11 @@ fn step(a: u8, b: u8) -> i8 {
         _ if same_class && a == b + 1 => return -1,
         _ => {}
     }
-    let beside = |row: &&[u8]| row.windows(2).any(|pair| pair == [a, b]);
-    let before = |row: &&[u8]| row.windows(2).any(|pair| pair == [b, a]);
-    if ROWS.iter().any(beside) {
-        2
-    } else if ROWS.iter().any(before) {
-        -2
-    } else {
-        0
+    match (KEYS[usize::from(a)], KEYS[usize::from(b)]) {
+        (0, _) | (_, 0) => 0,
+        (a, b) if b == a + 1 => 2,
+        (a, b) if a == b + 1 => -2,
+        _ => 0,
     }
 }
 

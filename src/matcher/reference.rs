@@ -119,7 +119,8 @@ fn address(value: &[u8]) -> Option<&'static str> {
     if HEADS.of(&lower).next().is_some() {
         return Some("an address of a secret");
     }
-    memchr::memmem::find(value, b"/run/secrets/").map(|_| "an address of a secret")
+    let stored = value.contains(&b'/') && memchr::memmem::find(value, b"/run/secrets/").is_some();
+    stored.then_some("an address of a secret")
 }
 
 /// How they begin.

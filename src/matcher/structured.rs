@@ -115,7 +115,7 @@ fn is_called(rule: &Rule, field: &Field<'_>) -> bool {
 fn tier_of(rule: &Rule, path: &[u8], field: &Field<'_>) -> Option<Tier> {
     // The end of a name says nothing where the name itself is the format's.
     let told = Setting::of_path(path.strip_suffix(b".txt").unwrap_or(path)) == Setting::Documentation;
-    let mut tier = tier(rule, &field.value, &field.value)?;
+    let mut tier = tier(rule, &field.value, Some(&field.value))?;
     if !rule.judged() {
         if told && tier.confidence == Confidence::Likely {
             tier.confidence = Confidence::Review;

@@ -48,9 +48,9 @@ impl PartPattern {
         Self { pattern, part }
     }
 
-    /// Every match in `side` of `text`.
-    pub(super) fn find_all(&self, text: &[u8], side: Range<usize>) -> Vec<Range<usize>> {
-        self.pattern.find_all(Input::new(text).span(side), self.part)
+    /// Shows each match in `side` of `text`, as long as `go_on` says so.
+    pub(super) fn each(&self, text: &[u8], side: Range<usize>, go_on: &mut dyn FnMut(Range<usize>) -> bool) {
+        self.pattern.each(Input::new(text).span(side), self.part, go_on);
     }
 }
 
@@ -146,14 +146,15 @@ impl Compiled {
                     } else {
                         Some(Confidence::Confirmed)
                     };
-                    let tier = tier(rule, &text[secret.clone()], open_part(scene.candidate, &secret, text));
+                    let body = open_part(scene.candidate, &secret, text);
+                    let tier = tier(rule, &text[secret.clone()], Some(body));
                     if let Some((judged, mut tier)) =
                         judged.zip(tier).filter(|_| !self.passes(scene, &whole, &secret))
                     {
                         tier.confidence = tier.confidence.min(judged);
                         tier.facts.extend(told(&named, text));
                         if rule.placed() {
-                            let most = by_place(scene.around.path, text, secret.start);
+                            let most = by_place(&scene, secret.start);
                             tier.confidence = tier.confidence.min(most);
                         }
                         tier.doubt(&text[..secret.start]);
@@ -168,7 +169,8 @@ impl Compiled {
                 keyed::find(wish, scene, &mut |found| {
                     let value = &text[found.value.clone()];
                     let whole = found.key.start.min(found.value.start)..found.value.end;
-                    let tier = tier(rule, value, value);
+                    // Who judged it knows already that it stands for itself.
+                    let tier = tier(rule, value, (!rule.judged()).then_some(value));
                     if let Some(mut tier) = tier.filter(|_| !self.passes(scene, &whole, &found.value)) {
                         let judged = found.confidence.unwrap_or(tier.confidence);
                         tier.confidence = judged.min(tier.confidence);
@@ -294,9 +296,10 @@ fn told<'t>(
 
 /// The most that can be said of what a rule finds whose matches stand in tests, sources and documents as often as where
 /// they are used.
-fn by_place(path: Option<&[u8]>, text: &[u8], at: usize) -> Confidence {
+fn by_place(scene: &Scene<'_>, at: usize) -> Confidence {
+    let path = scene.around.path;
     let path_is = |end: &[u8]| path.is_some_and(|path| path.to_ascii_lowercase().ends_with(end));
-    match Setting::of(path, text, at) {
+    match keyed::setting(scene, at) {
         _ if path.is_some_and(Setting::tested) => Confidence::Review,
         // A dump of a database.
         Setting::Source if path_is(b".sql") => Confidence::Likely,
@@ -308,14 +311,16 @@ fn by_place(path: Option<&[u8]>, text: &[u8], at: usize) -> Confidence {
 /// Groups of a rule's pattern that say something of the credential and are nothing secret.
 const NAMED: [&str; 3] = ["user", "host", "id"];
 
-/// The tier of a match, or none if it is no credential. `body` is what of it the rule leaves open.
-pub(super) fn tier(rule: &Rule, secret: &[u8], body: &[u8]) -> Option<Tier> {
+/// The tier of a match, or none if it is no credential. `body` is what of it the rule leaves open, unless it is known that it
+/// stands for nothing else.
+pub(super) fn tier(rule: &Rule, secret: &[u8], body: Option<&[u8]>) -> Option<Tier> {
     if rule.entropy().is_some_and(|least| shannon(secret) < least) {
         return None;
     }
     let known = known_key(secret).is_some();
     let word = !known && secret.len() <= LONGEST_WORD && !secret.starts_with(b"-----");
-    if word && (stands_in(secret, body) || reference(secret).is_some() || is_login(secret) == Some(false)) {
+    let only_stands_in = |body| stands_in(secret, body) || reference(secret).is_some();
+    if word && (body.is_some_and(only_stands_in) || is_login(secret) == Some(false)) {
         return None;
     }
     let proof = rule.checksum().map_or(Proof::from(Verdict::Unknown), |checksum| (checksum.prove)(secret));

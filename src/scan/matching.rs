@@ -3,6 +3,7 @@
 mod encoded;
 mod joined;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -147,6 +148,7 @@ pub(super) fn matches(matcher: &Matcher, chunk: &Chunk, limits: &Limits) -> Matc
         chunk,
         limits,
         hits: Vec::new(),
+        told: Told::default(),
         found: Vec::new(),
         problems: Vec::new(),
         embedded: Vec::new(),
@@ -174,11 +176,33 @@ struct Work<'w> {
     chunk: &'w Chunk,
     limits: &'w Limits,
     hits: Vec<Hit>,
+    told: Told,
     found: Vec<Match>,
     problems: Vec<Problem>,
     embedded: Vec<EmbeddedFile>,
     /// Ordinal of the last entry whose header's texts were matched.
     last_header: Option<u64>,
+}
+
+/// The last credentials of one text that were told of. Several literals lead to one, and all that is said of it is said once.
+#[derive(Debug, Default)]
+struct Told(VecDeque<(usize, Range<usize>)>);
+
+impl Told {
+    /// Most that are known.
+    const MOST: usize = 8;
+
+    /// Whether what `rule` finds at `place` was not told of just now.
+    fn is_new(&mut self, rule: usize, place: &Range<usize>) -> bool {
+        if self.0.iter().any(|(other, at)| *other == rule && at == place) {
+            return false;
+        }
+        if self.0.len() == Self::MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back((rule, place.clone()));
+        true
+    }
 }
 
 impl Work<'_> {
@@ -216,6 +240,9 @@ impl Work<'_> {
         self.verifier.verify(local, from, (text, around), &mut self.hits);
         for hit in self.hits.drain(..) {
             let secret = hit.secret.start + from..hit.secret.end + from;
+            if !self.told.is_new(hit.rule, &secret) {
+                continue;
+            }
             let bytes = Secret::new(&self.chunk.bytes[secret.clone()]);
             let local = secret.start - start..secret.end - start;
             let mark = Mark::at(&self.chunk.bytes[start..end], &local);

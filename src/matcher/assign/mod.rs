@@ -42,6 +42,17 @@ pub struct Assignment {
     pub embedded: bool,
 }
 
+impl Assignment {
+    /// The same in a text whose places are counted from elsewhere: `place` tells where each is there.
+    #[must_use]
+    pub(super) fn moved(mut self, place: impl Fn(usize) -> usize) -> Self {
+        for range in [&mut self.key, &mut self.value] {
+            *range = place(range.start)..place(range.end);
+        }
+        self
+    }
+}
+
 /// How an assignment is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Style {
@@ -135,19 +146,29 @@ fn is_listed(text: &[u8], before: &[u8], end: usize) -> bool {
 /// address whose parameter the key is, which says where it ends as well as quotation marks do.
 fn embedded(text: &[u8], name: &Name) -> bool {
     let before = name.before(text);
-    let line = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+    let line = last_line(before);
     let whole = line.len() < before.len() || before.len() < KEY_BYTES;
     let odd = |mark: u8| {
-        let marks =
-            line.iter().enumerate().filter(|(at, b)| **b == mark && (*at == 0 || line[at - 1] != b'\\'));
+        let marks = memchr::memchr_iter(mark, line).filter(|at| *at == 0 || line[at - 1] != b'\\');
         marks.count() % 2 == 1
     };
     let opened = name.open.is_some() && !name.closed && name.dashes == 0;
-    let address =
-        line.rsplit(|b| b.is_ascii_whitespace() || b"\"'`<>()".contains(b)).next().unwrap_or_default();
-    let parameter =
-        matches!(address.last(), Some(b'?' | b'&')) && memchr::memmem::find(address, b"://").is_some();
-    opened || parameter || (whole && (odd(b'"') || odd(b'\'')))
+    let parameter = || {
+        if memchr::memmem::find(line, b"://").is_none() {
+            return false;
+        }
+        let ends = |b: &u8| b.is_ascii_whitespace() || b"\"'`<>()".contains(b);
+        let address = line.rsplit(ends).next().unwrap_or_default();
+        memchr::memmem::find(address, b"://").is_some()
+    };
+    opened
+        || (matches!(line.last(), Some(b'?' | b'&')) && parameter())
+        || (whole && (odd(b'"') || odd(b'\'')))
+}
+
+/// What of a text stands on its last line.
+fn last_line(text: &[u8]) -> &[u8] {
+    memchr::memrchr2(b'\n', b'\r', text).map_or(text, |end| &text[end + 1..])
 }
 
 /// Whether a key that stands behind `before` is one of digests: `checksum/secret: 9f86…` of an annotation.

@@ -4,7 +4,7 @@
 //! taken where the rest of the line says that nothing else is meant.
 
 use super::quote::Quote;
-use super::{KEY_BYTES, Name, Style};
+use super::{KEY_BYTES, Name, Style, last_line};
 
 /// An operator after a key.
 pub(super) struct Operator {
@@ -50,7 +50,7 @@ pub(super) fn operator(text: &[u8], name: &Name) -> Option<Operator> {
     if emphasis > 0 && text[next..].starts_with(b"**") {
         next += emphasis;
     }
-    let typed = past_type(text, next).filter(|_| style == Style::Colon && !name.closed);
+    let typed = if style == Style::Colon && !name.closed { past_type(text, next) } else { None };
     next = typed.unwrap_or(next);
     let style = if typed.is_some() { Style::Equals } else { style };
     let behind = text.get(next).is_some_and(u8::is_ascii_whitespace);
@@ -239,19 +239,17 @@ fn past_go_type(text: &[u8], at: usize) -> Option<usize> {
 
 /// Whether only blanks, or a word that sets a variable, stand before a key on its line.
 pub(super) fn begins_line(before: &[u8]) -> bool {
-    let line = before.rsplit(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default();
+    let line = last_line(before);
     // A line that is longer than what can be seen begins with something else.
     let cut = line.len() == before.len() && line.len() >= KEY_BYTES;
+    // Every key without quotation marks is asked about its line, and most lines have many words.
     let line = line.trim_ascii();
-    let words = line.split(|b| *b == b' ').collect::<Vec<_>>();
-    let sets = |word: &[u8]| SETTERS.split(' ').any(|setter| setter.as_bytes() == word);
-    !cut && match words.as_slice() {
-        [b"" | b"ENV" | b"ARG" | b"export" | b"setenv" | b"-"] => true,
-        // `npm config set KEY x`, `poetry config KEY x`
-        [.., word] if sets(word) => true,
-        // `machine host login user password x`
-        [.., b"login" | b"user", _] => true,
-        _ => false,
+    let last_word = |text| memchr::memrchr(b' ', text).map_or(text, |blank| &text[blank + 1..]);
+    let last = last_word(line);
+    !cut && match line[..line.len() - last.len()].strip_suffix(b" ") {
+        // `npm config set KEY x`, `poetry config KEY x`; `machine host login user password x`
+        Some(before) => is_setter(last) || matches!(last_word(before), b"login" | b"user"),
+        None => is_setter(last) || matches!(last, b"" | b"ENV" | b"ARG" | b"export" | b"setenv" | b"-"),
     }
 }
 
@@ -268,9 +266,16 @@ fn declared(text: &[u8], name: &Name, before: &[u8]) -> Option<usize> {
     Some(open + 1 + mark + equals + 1)
 }
 
-/// Words before a key that is set: of npm, fish, PowerShell, nginx, Apache.
-const SETTERS: &str = "set setx config add -g --global -gx -x -Ux -xg setq setenv SetEnv proxy_set_header add_header fastcgi_param \
-    RequestHeader Set-Item Set-Variable enable";
+/// Whether a word stands before a key that is set: of npm, fish, PowerShell, nginx, Apache.
+#[rustfmt::skip]
+fn is_setter(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"set" | b"setx" | b"config" | b"add" | b"-g" | b"--global" | b"-gx" | b"-x" | b"-Ux" | b"-xg" | b"setq"
+            | b"setenv" | b"SetEnv" | b"proxy_set_header" | b"add_header" | b"fastcgi_param" | b"RequestHeader"
+            | b"Set-Item" | b"Set-Variable" | b"enable"
+    )
+}
 
 /// After `<name>key</name>`, the text of the element that follows it.
 fn sibling(text: &[u8], at: usize, before: &[u8]) -> Option<usize> {

@@ -40,7 +40,9 @@ impl Quote {
     /// The mark that begins at `at`.
     pub(super) fn at(text: &[u8], at: usize) -> Option<Self> {
         let rest = text.get(at..)?;
-        if let Some((name, mark)) = NAMED.iter().find(|(name, _)| rest.starts_with(name)) {
+        if matches!(rest.first(), Some(b'&' | b'\\' | b'%'))
+            && let Some((name, mark)) = NAMED.iter().find(|(name, _)| rest.starts_with(name))
+        {
             return Some(Self { mark: *mark, form: Form::Named(name) });
         }
         let slashes = rest.iter().take(DEEPEST + 1).take_while(|b| **b == b'\\').count();
@@ -54,7 +56,9 @@ impl Quote {
     /// The mark that ends at `end`.
     pub(super) fn ending(text: &[u8], end: usize) -> Option<Self> {
         let before = text.get(..end)?;
-        if let Some((name, mark)) = NAMED.iter().find(|(name, _)| before.ends_with(name)) {
+        if matches!(before.last(), Some(b';' | b'2' | b'7'))
+            && let Some((name, mark)) = NAMED.iter().find(|(name, _)| before.ends_with(name))
+        {
             return Some(Self { mark: *mark, form: Form::Named(name) });
         }
         let mark = *before.last().filter(|b| is_mark(**b))?;

@@ -198,7 +198,9 @@ fn is_code(value: &[u8]) -> bool {
     const HEADS: &[&[u8]] =
         &[b"new ", b"await ", b"not ", b"lambda ", b"function", b"async ", b"if ", b"(", b"[", b"{"];
     let has = |sign: &&[u8]| memchr::memmem::find(value, sign).is_some();
-    reference(value).is_some() || SIGNS.iter().any(has) || HEADS.iter().any(|head| value.starts_with(head))
+    // Each of the signs has a blank.
+    let signs = value.contains(&b' ') && SIGNS.iter().any(has);
+    signs || reference(value).is_some() || HEADS.iter().any(|head| value.starts_with(head))
 }
 
 /// Up to what ends a word of a shell, a parameter of a URL, an item of an object.
@@ -210,6 +212,11 @@ fn word(context: &Context<'_>, start: usize) -> Value {
     let mut end = 0;
     let mut signs = Signs::default();
     while let Some(byte) = body.get(end) {
+        if is_name(*byte) {
+            signs.name += 1;
+            end += 1;
+            continue;
+        }
         if signs.too_many(*byte) {
             return Value { range: start..start, quote: None, literal: false };
         }
@@ -252,13 +259,18 @@ struct Signs {
     count: usize,
 }
 
+/// Whether names have the byte, which ends no value.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
 /// Most signs behind names in a value: addresses and digests have some.
 const MOST_SIGNS: usize = 8;
 
 impl Signs {
     /// Takes the next byte. Whether there are too many signs by now.
     fn too_many(&mut self, byte: u8) -> bool {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b' ') {
+        if is_name(byte) || byte == b' ' {
             self.name += usize::from(byte != b' ');
             return false;
         }
@@ -285,7 +297,7 @@ const EXPRESSION_BYTES: usize = 256;
 /// The literal in an expression: `os.environ.get("X", "here")`, `process.env.X || 'here'`, `SecretStr("here")`.
 fn inner_literal(text: &[u8], start: usize) -> Option<Value> {
     let body = &text[start..text.len().min(start + EXPRESSION_BYTES)];
-    let body = body.split(|b| *b == b'\n').next().unwrap_or_default();
+    let body = &body[..memchr::memchr(b'\n', body).unwrap_or(body.len())];
     if !body.first().is_some_and(|b| b.is_ascii_alphabetic() || b"_$(\\&".contains(b))
         && !body.starts_with(b"[]")
     {
@@ -294,7 +306,7 @@ fn inner_literal(text: &[u8], start: usize) -> Option<Value> {
     let mut from = 0;
     let mut callee: &[u8] = b"";
     for turn in 0..3 {
-        let open = from + body[from..].iter().position(|b| matches!(b, b'"' | b'\'' | b'\\'))?;
+        let open = from + memchr::memchr3(b'"', b'\'', b'\\', &body[from..])?;
         let quote = Quote::at(text, start + open)?;
         let inside = start + open + quote.len();
         let end = quote.close(text, inside, EXPRESSION_BYTES)?;

@@ -7,7 +7,7 @@
 use super::super::entropy::{distinct, surprise};
 use super::super::placeholder::placeholder;
 use super::name::{technical, words};
-use super::{CHOSEN, Context, DRAWN, Judgement, Setting, likely, review, token};
+use super::{CHOSEN, Context, DRAWN, Judgement, SecretName, Setting, likely, review, token};
 
 /// How many of lower case, upper case, digits and signs occur.
 pub(super) fn classes(value: &[u8]) -> usize {
@@ -164,7 +164,7 @@ pub(super) fn passphrase(value: &[u8], context: &Context) -> Option<Judgement> {
 }
 
 /// A secret that a developer chose: more than a word, and not made of the names of things.
-pub(super) fn secret(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
+pub(super) fn secret(name: &SecretName<'_>, value: &[u8], context: &Context) -> Option<Judgement> {
     let word = value.iter().all(u8::is_ascii_graphic) && value.iter().any(u8::is_ascii_alphabetic);
     if !word || value.len() < 8 || context.setting == Setting::Minified {
         return None;
@@ -175,7 +175,7 @@ pub(super) fn secret(name: &str, value: &[u8], context: &Context) -> Option<Judg
     let words = worldly(value);
     let own = digits >= 2 && letters >= 4 && words.is_some();
     // `secret: wildcard-cert-example` names an object; `jwt_secret` is always a secret itself.
-    let told = super::name::words(name).len() > 1 || (context.quoted && context.setting == Setting::Source);
+    let told = name.words.len() > 1 || (context.quoted && context.setting == Setting::Source);
     let row = told && value.len() >= 12 && words.is_some_and(|words| words >= 3);
     let chosen = match context.setting {
         Setting::Environment => digits > 0 || !joined || value.len() >= 12,

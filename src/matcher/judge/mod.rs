@@ -10,12 +10,10 @@ mod name;
 mod plain;
 mod setting;
 
-use self::name::says_example;
-pub use self::name::{Role, name_says_secret};
+pub use self::name::{Role, SecretName, name_says_secret};
 use base64::Engine as _;
 
 use self::chosen::{classes, passphrase, password, secret};
-use self::name::called;
 use self::plain::{is_constant, plain};
 pub use self::setting::Setting;
 use super::assign::Style;
@@ -51,10 +49,14 @@ pub struct Judgement {
 
 /// Whether `value` is the secret that `name` calls it. `None` if the name says something else, or the value is none.
 pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
-    let (role, direct) = called(name)?;
+    judge_named(&SecretName::new(name)?, value, context)
+}
+
+/// Whether `value` is the secret that `name` calls it. `None` if it is none.
+pub fn judge_named(name: &SecretName<'_>, value: &[u8], context: &Context) -> Option<Judgement> {
     let value = value.trim_ascii();
     let prompt = value.ends_with(b":") || value.ends_with(b"?");
-    if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name, value) {
+    if !context.literal || prompt || !(4..=4096).contains(&value.len()) || repeats_name(name.text, value) {
         return None;
     }
     if context.bare && fragment(value) || context.style == Style::Pair && is_constant(value) {
@@ -63,7 +65,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if reference(value).is_some() || placeholder(value).is_some() {
         return None;
     }
-    let found = match role {
+    let found = match name.role {
         Role::ConnectionString => connection_string(value)?,
         _ if plain(value).is_some() => return None,
         Role::Password => password(value, context)?,
@@ -75,12 +77,12 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
         Role::Credential => {
             login_or(value, || token(value, context, 20).or_else(|| secret(name, value, context)))?
         }
-        Role::Key if name::chosen(name) => {
+        Role::Key if name.is_chosen() => {
             let (drawn, chosen) = (token(value, context, 16), secret(name, value, context));
             drawn.into_iter().chain(chosen).max_by_key(|found| found.confidence)?
         }
         Role::Token | Role::Key => login_or(value, || token(value, context, 16))?,
-        Role::SomeKey => some_key(name, value, context)?,
+        Role::SomeKey => some_key(name.text, value, context)?,
     };
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
     let prose = context.style == Style::Space && digits == 0 && found.reason != DRAWN;
@@ -94,7 +96,7 @@ pub fn judge(name: &str, value: &[u8], context: &Context) -> Option<Judgement> {
     if nowhere {
         return None;
     }
-    Some(weigh(if direct { found } else { undirected(found, context) }, (name, value), role, context))
+    Some(weigh(if name.direct { found } else { undirected(found, context) }, name, value, context))
 }
 
 const fn likely(reason: &'static str) -> Judgement {
@@ -119,10 +121,11 @@ fn undirected(found: Judgement, context: &Context) -> Judgement {
 }
 
 /// Names of tests and places where nothing is used make of a likely secret one to look at.
-fn weigh(found: Judgement, (name, value): (&str, &[u8]), role: Role, context: &Context) -> Judgement {
-    let chosen = matches!(role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
+fn weigh(found: Judgement, name: &SecretName<'_>, value: &[u8], context: &Context) -> Judgement {
+    let chosen =
+        matches!(name.role, Role::Password | Role::Passphrase | Role::Secret) && found.reason == CHOSEN;
     // `Token("x")` makes a token of anything, and `pass("x")` hands something on; `setToken("x")` says more.
-    let made = context.style == Style::Call && name::one_word(name);
+    let made = context.style == Style::Call && name::one_word(name.text);
     let doubtful = match context.setting {
         Setting::Documentation => true,
         Setting::Prose => chosen && context.style == Style::Space && classes(value) < 3,
@@ -131,7 +134,7 @@ fn weigh(found: Judgement, (name, value): (&str, &[u8]), role: Role, context: &C
         Setting::Unknown => chosen && context.style == Style::Space,
         Setting::Environment | Setting::Config | Setting::Shell => false,
     };
-    if doubtful || made || says_example(name) { weaker(found) } else { found }
+    if doubtful || made || name.says_example() { weaker(found) } else { found }
 }
 
 /// Whether a text without quotes around it is a piece of a program: a named argument, half of a pair of brackets.
@@ -171,13 +174,14 @@ fn repeats_name(name: &str, value: &[u8]) -> bool {
 
 /// Whether both are names made alike: three words or more, of which the first and the last are the same.
 fn siblings(name: &[u8], value: &[u8]) -> bool {
-    let ends = |text: &[u8]| {
-        let words: Vec<_> =
-            text.split(|b| *b == b'_' || *b == b'-').map(<[u8]>::to_ascii_lowercase).collect();
-        let plain = words.len() > 2 && words.iter().all(|word| word.iter().all(u8::is_ascii_alphabetic));
-        plain.then(|| (words[0].clone(), words[words.len() - 1].clone()))
-    };
-    ends(name).is_some_and(|ones| ends(value) == Some(ones))
+    fn ends(text: &[u8]) -> Option<(&[u8], &[u8])> {
+        let mut words = text.split(|b| *b == b'_' || *b == b'-');
+        let plain =
+            words.clone().count() > 2 && words.clone().all(|word| word.iter().all(u8::is_ascii_alphabetic));
+        if plain { words.next().zip(words.next_back()) } else { None }
+    }
+    let alike = |(one, other): (&[u8], &[u8])| one.eq_ignore_ascii_case(other);
+    ends(name).zip(ends(value)).is_some_and(|(a, b)| alike((a.0, b.0)) && alike((a.1, b.1)))
 }
 
 /// Base64 of `user:password` is a secret unless the password is a placeholder; other texts are judged by `other`.

@@ -4,6 +4,9 @@
 //! the last word that names a thing: `db_password_prod` names a password, `password_file` a file. Languages other than
 //! English are known for the words of passwords only.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use crate::matcher::words::Words;
 
 /// What a name calls its value.
@@ -29,14 +32,52 @@ pub enum Role {
 
 /// What `name` calls its value, if that is something secret.
 pub fn name_says_secret(name: &str) -> Option<Role> {
-    called(name).map(|(role, _)| role)
+    SecretName::new(name).map(|name| name.role)
 }
 
-/// The role, and whether the name ends with the noun that says so: `password_admin` may be a password or what an
-/// administrator does with one.
-pub(super) fn called(name: &str) -> Option<(Role, bool)> {
-    let tail = name.char_indices().rev().nth(127).map_or(name, |(at, _)| &name[at..]);
-    let words = words(tail);
+/// A name that says that its value is secret, taken apart once for all that is asked of it.
+#[derive(Debug)]
+pub struct SecretName<'n> {
+    /// The name.
+    pub(super) text: &'n str,
+    /// Its words.
+    pub(super) words: Vec<String>,
+    /// What it calls its value.
+    pub(super) role: Role,
+    /// Whether it ends with the noun that says so: `password_admin` may be a password or what an administrator does with one.
+    pub(super) direct: bool,
+}
+
+impl<'n> SecretName<'n> {
+    /// `text`, if it is such a name.
+    pub fn new(text: &'n str) -> Option<Self> {
+        let words = words(text);
+        let tail = text.char_indices().rev().nth(LONGEST - 1).map(|(at, _)| &text[at..]);
+        let (role, direct) = match tail {
+            Some(tail) if tail.len() < text.len() => called(&self::words(tail)),
+            _ => called(&words),
+        }?;
+        Some(Self { text, words, role, direct })
+    }
+
+    /// Whether it says that its value is made up for a test or as an example.
+    pub(super) fn says_example(&self) -> bool {
+        const EXAMPLES: &str = "test tests testing example examples dummy fake mock sample demo fixture";
+        self.words.iter().any(|word| listed(EXAMPLES, word))
+    }
+
+    /// Whether a key of that name may be a text that a developer chose, as those are that programs sign and encrypt with.
+    pub(super) fn is_chosen(&self) -> bool {
+        const CHOSEN: &str = "secret jwt signing sign encryption session cookie hmac pepper salt";
+        self.words.iter().any(|word| listed(CHOSEN, word))
+    }
+}
+
+/// Characters at the end of a name that are looked at.
+const LONGEST: usize = 128;
+
+/// The role, and whether the name ends with the noun that says so.
+fn called(words: &[String]) -> Option<(Role, bool)> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     if words.first().is_some_and(|first| VERBS.has(first)) {
         return None;
@@ -50,20 +91,6 @@ pub(super) fn called(name: &str) -> Option<(Role, bool)> {
     role(noun, before)
         .map(|role| (role, true))
         .or_else(|| first_noun(&words[..end]).map(|role| (role, false)))
-}
-
-/// Whether a name says that its value is made up for a test or as an example.
-pub(super) fn says_example(name: &str) -> bool {
-    words(name)
-        .iter()
-        .any(|word| listed("test tests testing example examples dummy fake mock sample demo fixture", word))
-}
-
-/// Whether a key of that name may be a text that a developer chose, as those are that programs sign and encrypt with.
-pub(super) fn chosen(name: &str) -> bool {
-    words(name)
-        .iter()
-        .any(|word| listed("secret jwt signing sign encryption session cookie hmac pepper salt", word))
 }
 
 /// Whether the last member of a name is one word.
@@ -85,12 +112,25 @@ fn first_noun(words: &[&str]) -> Option<Role> {
 
 fn role(noun: &str, before: &[&str]) -> Option<Role> {
     let last = before.last().copied().unwrap_or_default();
-    let ends = |list: &str| list.split(' ').any(|tail| noun.len() > tail.len() && noun.ends_with(tail));
-    if listed("passphrase mnemonic", noun) || (noun == "phrase" && listed("pass seed recovery", last)) {
+    let ends = |tails: &[&str]| tails.iter().any(|tail| noun.len() > tail.len() && noun.ends_with(tail));
+    if matches!(noun, "passphrase" | "mnemonic")
+        || (noun == "phrase" && matches!(last, "pass" | "seed" | "recovery"))
+    {
         return Some(Role::Passphrase);
     }
     if PASSWORDS.has(noun)
-        || ends("password passwd pwd pw passwort passphrase kennwort senha wachtwoord contrasena")
+        || ends(&[
+            "password",
+            "passwd",
+            "pwd",
+            "pw",
+            "passwort",
+            "passphrase",
+            "kennwort",
+            "senha",
+            "wachtwoord",
+            "contrasena",
+        ])
         || JOINED_PASS.has(noun)
     {
         return Some(Role::Password);
@@ -98,20 +138,22 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
     // `mot_de_passe`, `clave_secreta`
     if (noun == "passe" && matches!(last, "de" | ""))
         || (noun == "secreta" && last == "clave")
-        || (noun == "code" && listed("access unlock entry door", last))
+        || (noun == "code" && matches!(last, "access" | "unlock" | "entry" | "door"))
     {
         return Some(Role::Password);
     }
     if noun == "word" && last == "pass" {
         return Some(Role::Password);
     }
-    if matches!(noun, "pass" | "pw" | "psw") && !listed("by first second render single multi cam", last) {
+    if matches!(noun, "pass" | "pw" | "psw")
+        && !matches!(last, "by" | "first" | "second" | "render" | "single" | "multi" | "cam")
+    {
         return Some(Role::Password);
     }
-    if matches!(noun, "secret" | "secrets") || (ends("secret") && noun != "nonsecret") {
+    if matches!(noun, "secret" | "secrets") || (ends(&["secret"]) && noun != "nonsecret") {
         return Some(Role::Secret);
     }
-    if matches!(noun, "token" | "jwt" | "authtoken") || ends("token") {
+    if matches!(noun, "token" | "jwt" | "authtoken") || ends(&["token"]) {
         let other = before.iter().any(|word| OTHER_TOKENS.has(word))
             || noun == "nexttoken"
             || noun.contains("csrf")
@@ -134,10 +176,10 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
     }
     // What is mixed into hashes of passwords, and what codes of one use are made from.
     let seasons =
-        listed("password hash secret security app auth crypt session cookie encryption token jwt", last);
-    if listed("pepper hmac otpseed totpseed", noun)
-        || (noun == "salt" && seasons)
-        || (noun == "seed" && listed("otp totp mfa hotp token 2fa", last))
+        || listed("password hash secret security app auth crypt session cookie encryption token jwt", last);
+    if matches!(noun, "pepper" | "hmac" | "otpseed" | "totpseed")
+        || (noun == "salt" && seasons())
+        || (noun == "seed" && matches!(last, "otp" | "totp" | "mfa" | "hotp" | "token" | "2fa"))
     {
         return Some(Role::Key);
     }
@@ -148,9 +190,10 @@ fn role(noun: &str, before: &[&str]) -> Option<Role> {
 }
 
 fn connection(noun: &str, last: &str) -> Option<Role> {
-    let known = listed("dsn connectionstring connstr connstring jdbcurl databaseurl", noun)
-        || (matches!(noun, "string" | "str") && matches!(last, "connection" | "conn"))
-        || matches!(noun, "url" | "uri" | "proxy");
+    let known =
+        matches!(noun, "dsn" | "connectionstring" | "connstr" | "connstring" | "jdbcurl" | "databaseurl")
+            || (matches!(noun, "string" | "str") && matches!(last, "connection" | "conn"))
+            || matches!(noun, "url" | "uri" | "proxy");
     known.then_some(Role::ConnectionString)
 }
 
@@ -266,12 +309,13 @@ static OTHER_KEYS: Words = Words::new(
 
 /// The words of a name, in lower case. Letters of any language are letters.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let letters: Vec<char> = name.chars().collect();
+    let mut letters = name.chars().peekable();
     let mut words = Vec::new();
     let mut word = String::new();
-    for (at, letter) in letters.iter().enumerate() {
-        let next_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
-        let before = at.checked_sub(1).map(|before| letters[before]);
+    let mut last = None;
+    while let Some(letter) = letters.next() {
+        let next_lower = letters.peek().is_some_and(|next| next.is_lowercase());
+        let before: Option<char> = last.replace(letter);
         let starts = letter.is_uppercase()
             && before
                 .is_some_and(|b| b.is_lowercase() || (b.is_uppercase() && next_lower) || b.is_ascii_digit());
@@ -280,7 +324,9 @@ pub(super) fn words(name: &str) -> Vec<String> {
         if ends && !word.is_empty() {
             words.push(std::mem::take(&mut word));
         }
-        if letter.is_alphanumeric() {
+        if letter.is_ascii_alphanumeric() {
+            word.push(letter.to_ascii_lowercase());
+        } else if letter.is_alphanumeric() {
             word.extend(letter.to_lowercase());
         }
     }
@@ -292,9 +338,13 @@ pub(super) fn words(name: &str) -> Vec<String> {
 
 /// Whether a word is one of those that names of things in programs are made of.
 pub(super) fn technical(word: &str) -> bool {
-    [&OTHERS, &VERBS, &MODIFIERS, &PASSWORDS, &OTHER_TOKENS, &OTHER_KEYS, &SECRET_KEYS, &TECHNICAL]
-        .iter()
-        .any(|list| list.has(word))
+    static ALL: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        [&OTHERS, &VERBS, &MODIFIERS, &PASSWORDS, &OTHER_TOKENS, &OTHER_KEYS, &SECRET_KEYS, &TECHNICAL]
+            .into_iter()
+            .flat_map(Words::iter)
+            .collect()
+    });
+    ALL.contains(word)
 }
 
 /// More words of names in programs and of things that run.

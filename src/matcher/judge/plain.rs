@@ -53,13 +53,13 @@ fn number(value: &[u8]) -> Option<&'static str> {
     if digits > 0 && marks > 0 && digits + marks == value.len() {
         return Some("a number, a date or a version");
     }
-    let unit = value.iter().skip_while(|b| b.is_ascii_digit()).copied().collect::<Vec<_>>();
+    let unit = value.iter().position(|b| !b.is_ascii_digit()).map_or(&[][..], |at| &value[at..]);
     let units: &[&[u8]] = &[
         b"s", b"ms", b"m", b"h", b"d", b"w", b"y", b"px", b"em", b"rem", b"k", b"K", b"M", b"G", b"T", b"KB",
         b"MB", b"GB", b"TB", b"Ki", b"Mi", b"Gi", b"KiB", b"MiB", b"GiB", b"sec", b"min", b"days", b"hours",
         b"%", b"L",
     ];
-    if digits > 0 && units.contains(&unit.as_slice()) {
+    if digits > 0 && units.contains(&unit) {
         return Some("a number with its unit");
     }
     let version = value.strip_prefix(b"v").unwrap_or(value);
@@ -134,8 +134,12 @@ fn pattern(value: &[u8]) -> Option<&'static str> {
         b"\\0",
         b"\\u",
     ];
+    // Most values have none of the signs of which each of these has one.
+    let may = value
+        .iter()
+        .any(|b| matches!(b, b'\\' | b'[' | b'(' | b'*' | b'+' | b'{' | b'=' | b'<' | b'>' | b'&' | b'|'));
     let has = |mark: &&[u8]| memchr::memmem::find(value, mark).is_some();
-    MARKS.iter().any(has).then_some("a pattern or a piece of code")
+    (may && MARKS.iter().any(has)).then_some("a pattern or a piece of code")
 }
 
 /// Hashes of passwords, which are a kind of their own, and digests with their names.

@@ -60,8 +60,13 @@ impl Setting {
         let Some(path) = path else {
             return Self::Shell;
         };
-        let by_path = Self::of_path(path);
-        match by_path {
+        Self::of_path(path).at(text, at)
+    }
+
+    /// The kind of the text around `at`, of a file whose path tells this.
+    #[must_use]
+    pub fn at(self, text: &[u8], at: usize) -> Self {
+        match self {
             Self::Source | Self::Unknown | Self::Prose if long_line(text, at) || binary(text, at) => {
                 Self::Minified
             }
@@ -152,7 +157,9 @@ fn long_line(text: &[u8], at: usize) -> bool {
 /// Whether bytes that are no text stand close to `at`.
 fn binary(text: &[u8], at: usize) -> bool {
     let at = at.min(text.len());
-    text[at.saturating_sub(LINE)..text.len().min(at + LINE)].iter().any(|b| matches!(b, 0..=8 | 14..=26))
+    // All of them are looked at: that takes many at a time.
+    let near = &text[at.saturating_sub(LINE)..text.len().min(at + LINE)];
+    near.iter().fold(false, |any, b| any | matches!(b, 0..=8 | 14..=26))
 }
 
 /// Whether the line of `at` is one of a session in the comments of a program: `>>> x`, ` * x`.

@@ -149,18 +149,30 @@ fn closed(text: &[u8], open: usize) -> usize {
 /// The quoted arguments of a call that have no names.
 fn arguments(place: &Place<'_>, name: Range<usize>, range: Range<usize>, sink: &mut dyn FnMut(Found)) {
     let text = place.text;
-    let mut at = range.start;
-    while let Some(open) = text[at..range.end].iter().position(|b| matches!(b, b'"' | b'\'' | b'`')) {
-        let open = at + open;
+    // Brackets that are open, and the last byte that is no blank, in what was passed.
+    let (mut at, mut open_brackets, mut last) = (range.start, 0_isize, None);
+    while let Some(length) = text[at..range.end].iter().position(|b| matches!(b, b'"' | b'\'' | b'`')) {
+        let open = at + length;
+        let mut pass = |passed: &[u8]| {
+            for byte in passed {
+                match byte {
+                    b'(' | b'[' | b'{' => open_brackets += 1,
+                    b')' | b']' | b'}' => open_brackets -= 1,
+                    _ => {}
+                }
+                if !byte.is_ascii_whitespace() {
+                    last = Some(*byte);
+                }
+            }
+            open_brackets == 0 && matches!(last, None | Some(b','))
+        };
+        let alone = pass(&text[at..open]);
         let Some(length) = text[open + 1..range.end].iter().position(|b| *b == text[open]) else { return };
         let value = open + 1..open + 1 + length;
-        let before = &text[range.start..open];
-        let opened = before.iter().filter(|b| matches!(b, b'(' | b'[' | b'{')).count();
-        let closed = before.iter().filter(|b| matches!(b, b')' | b']' | b'}')).count();
-        let alone = matches!(before.trim_ascii_end().last(), None | Some(b','));
-        if opened == closed && alone && place.takes(&value) {
+        if alone && place.takes(&value) {
             sink(Found { key: name.clone(), value: value.clone(), confidence: None });
         }
+        pass(&text[open..=value.end]);
         at = value.end + 1;
     }
 }

@@ -15,7 +15,8 @@ pub(super) use self::block::BLOCK;
 pub(super) use self::name::may_be_word;
 use self::name::{Says, is_word};
 use super::assign::{Assignment, Bounds, Style, around};
-use super::judge::{Context, Setting, judge, name_says_secret};
+use super::judge::{Context, SecretName, Setting, judge, judge_named};
+use super::tried::Tried;
 use super::verify::Scene;
 use super::{AFTER, BEFORE, Candidate};
 use crate::signature::Confidence;
@@ -45,12 +46,9 @@ pub(super) struct Found {
 
 /// Gives the values that the candidate's word belongs to.
 pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>, sink: &mut dyn FnMut(Found)) {
-    let Scene { candidate, text, around: surroundings, memo, .. } = scene;
+    let Scene { candidate, text, .. } = scene;
     let word = candidate.at..candidate.at + candidate.length;
-    let assignment = match surroundings.pair.filter(|name| word.end <= *name) {
-        Some(name) => Some(pair(name, text)),
-        None => memo.get_or_init(|| around(text, word.clone(), bounds(&candidate, text))).clone(),
-    };
+    let assignment = assignment(&scene);
     let says = Says::either(wish.and);
     if wish.judged {
         // Words that are a credential's by themselves may stand anywhere in a name.
@@ -67,9 +65,20 @@ pub(super) fn find(wish: Wish<'_>, scene: Scene<'_>, sink: &mut dyn FnMut(Found)
     {
         return sink(found);
     }
-    let place = Place { text, word, bounds: bounds(&candidate, text), fits: wish.fits };
+    let tried = scene.tried.map(|(tried, _)| tried);
+    let place = Place { text, word, bounds: bounds(&candidate, text), fits: wish.fits, tried };
     if !address::find(&place, &says, sink) && !row::find(&place, &says, sink) {
         block::find(&place, &says, sink);
+    }
+}
+
+/// The assignment that the candidate is a part of the key of.
+pub(super) fn assignment(scene: &Scene<'_>) -> Option<Assignment> {
+    let Scene { candidate, text, around: surroundings, memo, .. } = *scene;
+    let word = candidate.at..candidate.at + candidate.length;
+    match surroundings.pair.filter(|name| word.end <= *name) {
+        Some(name) => Some(pair(name, text)),
+        None => memo.get_or_init(|| around(text, word, bounds(&candidate, text))).clone(),
     }
 }
 
@@ -79,6 +88,7 @@ struct Place<'t> {
     word: Range<usize>,
     bounds: Bounds,
     fits: &'t dyn Fn(&[u8]) -> bool,
+    tried: Option<&'t Tried>,
 }
 
 impl Place<'_> {
@@ -100,7 +110,11 @@ impl Place<'_> {
             if keyword.start < reached {
                 continue;
             }
-            let Some(found) = around(self.text, keyword, self.bounds) else { continue };
+            // Blocks stand in blocks, and each would look at the words of those in it.
+            let find = || around(self.text, keyword.clone(), self.bounds);
+            let found =
+                self.tried.map_or_else(find, |tried| tried.assignment(&keyword, self.text.len(), find));
+            let Some(found) = found else { continue };
             let inside = found.key.start >= range.start && found.value.end <= range.end;
             let set = found.literal && !matches!(found.style, Style::Space | Style::Compare);
             if inside && set && self.takes(&found.value) {
@@ -126,23 +140,33 @@ fn pair(name: usize, text: &[u8]) -> Assignment {
 
 fn judged(assignment: Assignment, scene: &Scene<'_>) -> Option<Found> {
     let Scene { text, around: surroundings, .. } = *scene;
-    let key = std::str::from_utf8(&text[assignment.key.clone()]).ok()?;
     // Most names say nothing of the kind, and are asked before it costs anything to know where they stand.
-    name_says_secret(key).filter(|_| assignment.literal)?;
+    let key = std::str::from_utf8(&text[assignment.key.clone()]).ok().filter(|_| assignment.literal)?;
+    let name = SecretName::new(key)?;
     let setting = match surroundings.pair.filter(|name| assignment.key == (0..*name)) {
         Some(_) => Setting::Environment,
-        None => Setting::of(surroundings.path, text, assignment.key.start),
+        None => setting(scene, assignment.key.start),
     };
     let quoted = assignment.quote.is_some() || assignment.embedded;
     let (bare, literal) = (assignment.quote.is_none(), assignment.literal);
     let context = Context { setting, style: assignment.style, quoted, bare, literal };
-    let judgement = judge(key, &text[assignment.value.clone()], &context)?;
+    let judgement = judge_named(&name, &text[assignment.value.clone()], &context)?;
     Some(Found { key: assignment.key, value: assignment.value, confidence: Some(judgement.confidence) })
+}
+
+/// The kind of text around `at`.
+pub(super) fn setting(scene: &Scene<'_>, at: usize) -> Setting {
+    let Scene { text, around, tried, .. } = *scene;
+    let told = around.path.map(|path| match tried {
+        Some((tried, _)) => tried.setting(path),
+        None => Setting::of_path(path),
+    });
+    told.map_or(Setting::Shell, |told| told.at(text, at))
 }
 
 /// The tier of a password whose place says that it is one: of an address, a command, a call.
 pub(super) fn alone(secret: &Range<usize>, scene: Scene<'_>) -> Option<Confidence> {
-    let setting = match Setting::of(scene.around.path, scene.text, secret.start) {
+    let setting = match setting(&scene, secret.start) {
         // Nothing but a value stands there.
         Setting::Config | Setting::Shell => Setting::Environment,
         other => other,

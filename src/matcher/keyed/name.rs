@@ -32,13 +32,11 @@ impl<'r> Says<'r> {
     /// Where in `range` of `text` a key that does not name the provider may say it, in order.
     pub(super) fn places(&self, text: &[u8], range: Range<usize>) -> Vec<Range<usize>> {
         let lower = text[range.clone()].to_ascii_lowercase();
-        let mut places: Vec<_> = self
-            .alone()
-            .flat_map(|word| {
-                let found = memchr::memmem::find_iter(&lower, word).collect::<Vec<_>>();
-                found.into_iter().map(|at| range.start + at..range.start + at + word.len())
-            })
-            .collect();
+        let mut places = Vec::new();
+        for word in self.alone() {
+            let found = memchr::memmem::find_iter(&lower, word).map(|at| range.start + at);
+            places.extend(found.map(|at| at..at + word.len()));
+        }
         places.sort_by_key(|place| place.start);
         places
     }

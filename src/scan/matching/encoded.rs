@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::encoded::{Bounds, Trail, each_decoded};
-use super::{EmbeddedFile, Work, companions, found, path};
+use super::{EmbeddedFile, Told, Work, companions, found, path};
 use crate::content::encoding::{Text, embedded};
 use crate::matcher::Surroundings;
 use crate::problem::{Problem, ProblemKind};
@@ -82,6 +82,7 @@ impl Work<'_> {
         self.embedded(text, scene, &|offset| trail.offset(offset), &trail.names());
         let path = Some(path(scene.segment));
         let verifier = matcher.verifier();
+        let mut told = Told::default();
         matcher.search(text, |candidate| {
             if !scene.owned.contains(&(start + trail.offset(candidate.at))) {
                 return;
@@ -92,6 +93,9 @@ impl Work<'_> {
             verifier.verify(local, from, (window, Surroundings { path, pair: None }), &mut self.hits);
             for hit in self.hits.drain(..) {
                 let local = hit.secret.start + from..hit.secret.end + from;
+                if !told.is_new(hit.rule, &local) {
+                    continue;
+                }
                 let secret = Secret::new(&window[hit.secret.clone()]);
                 let place = trail.place(&local);
                 let place = start + place.start..start + place.end;
