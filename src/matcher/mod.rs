@@ -47,7 +47,7 @@ use self::tried::Tried;
 use self::verify::{Compiled, Scene, Tier};
 use crate::signature::checksum::Fact;
 use crate::signature::structure::{Structure, structures};
-use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, literal};
+use crate::signature::{Confidence, MAX_MATCH, Rule, RuleSet, Shape, literal};
 
 /// Bytes before a candidate on which its matches may depend.
 pub const BEFORE: usize = literal::MAX_BEFORE + NEAR;
@@ -156,6 +156,34 @@ impl Matcher {
         for rule in self.prefilter.wanted(candidate, text) {
             let scene = Scene { candidate, text, around, memo: &memo, tried: Some((tried, rule)) };
             self.verify_rule(rule, scene, out);
+        }
+    }
+
+    /// What of a candidate's matches can begin before `end`: so much of [`Self::verify`], and perhaps more.
+    fn verify_before(
+        &self,
+        end: usize,
+        candidate: Candidate,
+        (text, around): (&[u8], Surroundings<'_>),
+        out: &mut Vec<Hit>,
+    ) {
+        let (memo, tried) = (Memo::default(), Tried::default());
+        for index in self.prefilter.wanted(candidate, text) {
+            let scene = Scene { candidate, text, around, memo: &memo, tried: Some((&tried, index)) };
+            let rule = &self.rules.rules()[index];
+            let begins = match rule.shape() {
+                Shape::Pattern(_) => candidate.at < end.saturating_add(rule.anchor().before_max),
+                // The value stands behind its name.
+                Shape::Keyed { .. } if rule.judged() => {
+                    candidate.at < end
+                        && self.guard(index).admits(scene)
+                        && keyed::assignment(&scene).is_some_and(|found| found.value.start < end)
+                }
+                Shape::Keyed { .. } | Shape::Fields => true,
+            };
+            if begins {
+                self.verify_rule(index, scene, out);
+            }
         }
     }
 

@@ -2,10 +2,11 @@
 
 use memchr::{memchr, memrchr};
 
-use super::{EDGE, GAP, Joined, PIECE, SHORTEST, SOURCE, Tie, run_before, run_behind};
+use super::chain::{Piece, Seam, Way};
+use super::{EDGE, GAP, PIECE, SHORTEST, Tie, run_before, run_behind};
 
-/// The line that goes on behind the sign at `end`: a backslash, or the `=` of quoted-printable.
-pub(super) fn lines(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Joined> {
+/// Where the line that goes on behind the sign at `end`, a backslash or the `=` of quoted-printable, meets the next one.
+pub(super) fn seam(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Seam> {
     let start = line_start(text, end)?;
     let soft = text[end] == b'=';
     // Lines of quoted-printable break only where they would be too long.
@@ -17,40 +18,40 @@ pub(super) fn lines(text: &[u8], end: usize, path: Option<&[u8]>) -> Option<Join
     if soft && is_filled(&text[start..end]) {
         return None;
     }
-    let mut next = past_line_end(text, end, path)?;
+    let next = past_line_end(text, end, path)?;
     let right = run_behind(&text[next..text.len().min(next + PIECE)]);
     let goes_on = text.get(next + right) == Some(&b'\\');
     if run == 0 || right == 0 || (run + right < SHORTEST && !goes_on) {
         return None;
     }
-    let piece = end - run..end;
+    let first = end - run..end;
     // A line before that goes on here has its own say; its end may be the start of a word.
     let earlier = start.checked_sub(1).and_then(|line_end| sign_before(text, line_end));
     let earlier =
         earlier.filter(|sign| run == end - start && past_line_end(text, *sign, path) == Some(start));
     let before = match earlier {
         Some(sign) => sign - run_before(&text[sign.saturating_sub(EDGE)..sign])..sign,
-        None => start..piece.start,
+        None => start..first.start,
     };
-    let inner = before.len();
-    let mut joined = Joined::new(text, before, piece, Tie::Continued);
-    joined.from = if earlier.is_some() { inner } else { 0 };
-    loop {
-        let length = memchr(b'\n', &text[next..text.len().min(next + PIECE)]);
-        let line = next..length.map_or(text.len().min(next + PIECE), |length| next + length);
-        let last = line.end.checked_sub(1).and_then(|_| sign_before(text, line.end));
-        let last = last.filter(|sign| *sign > next && (text[*sign] == b'=') == soft);
-        joined.cut = joined.is_full() || line.end > end + SOURCE;
-        let Some(sign) = last.filter(|_| !joined.cut) else {
-            joined.push(text, line);
-            return Some(joined);
-        };
-        joined.push(text, next..sign);
-        match past_line_end(text, sign, path) {
-            Some(following) => next = following,
-            None => return Some(joined),
-        }
-    }
+    let second = piece(text, next, soft);
+    let way = Way::Lines { soft };
+    Some(Seam { before, begun: earlier.is_some(), first, second, way, tie: Tie::Continued })
+}
+
+/// The line in which a line goes on.
+pub(super) fn next(text: &[u8], line: &Piece, soft: bool, path: Option<&[u8]>) -> Option<Piece> {
+    let sign = line.range.end;
+    let next = if sign < line.whole { past_line_end(text, sign, path) } else { None };
+    next.map(|start| piece(text, start, soft))
+}
+
+/// The line that begins at `start`, up to the sign that makes it go on.
+fn piece(text: &[u8], start: usize, soft: bool) -> Piece {
+    let end = text.len().min(start + PIECE);
+    let whole = memchr(b'\n', &text[start..end]).map_or(end, |length| start + length);
+    let sign = whole.checked_sub(1).and_then(|_| sign_before(text, whole));
+    let sign = sign.filter(|sign| *sign > start && (text[*sign] == b'=') == soft);
+    Piece { range: start..sign.unwrap_or(whole), whole }
 }
 
 /// Whether a line could be one of quoted-printable, where each `=` stands before two digits (RFC 2045, section 6.7).

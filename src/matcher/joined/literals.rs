@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memmem, memrchr2};
 
-use super::{BESIDE, EDGE, GAP, Joined, PIECE, SHORTEST, SOURCE, Tie, in_token, is_quote, run_before, run_behind};
+use super::chain::{Piece, Seam, Way};
+use super::{BESIDE, EDGE, GAP, PIECE, SHORTEST, Tie, in_token, is_quote, run_before, run_behind};
 
 /// Whether a byte behind the quotation mark `mark` may be the first of what ties two literals.
 pub(super) fn may_tie(byte: Option<u8>, mark: u8) -> bool {
@@ -15,54 +16,54 @@ pub(super) fn may_tie(byte: Option<u8>, mark: u8) -> bool {
     })
 }
 
-/// The literals that are joined to the one whose quotation mark at `end` closes it.
-pub(super) fn literals(text: &[u8], end: usize) -> Option<Joined> {
+/// Where the literal that the quotation mark at `end` closes meets the next one.
+pub(super) fn seam(text: &[u8], end: usize) -> Option<Seam> {
     let (tie, next) = between(text, end + 1)?;
     if !text.get(next + 1).is_some_and(|byte| in_token(*byte)) {
         return None;
     }
     let first = literal_before(text, end)?;
-    if tie == Tie::Listed && !opens_list(text, first.start - 1) {
+    let listed = tie == Tie::Listed;
+    if listed && !opens_list(text, first.start - 1) {
         return None;
     }
     let second = literal(text, next)?;
-    let (left, right) = (run_before(&text[first.clone()]), run_behind(&text[second.clone()]));
-    let goes_on = right == second.len();
+    let (left, right) = (run_before(&text[first.clone()]), run_behind(&text[second.range.clone()]));
+    let goes_on = right == second.range.len();
     if left == 0 || right == 0 || (left + right < SHORTEST && !goes_on) {
         return None;
     }
     let earlier = joined_before(text, first.start - 1);
-    let from = first.start.saturating_sub(BESIDE);
+    let begun = earlier.is_some();
     let before =
-        earlier.map_or(from..first.start, |earlier| earlier.end - earlier.len().min(EDGE)..earlier.end);
-    let (inner, pieces) = (before.len(), first.clone());
-    let earlier = before.end < first.start - 1;
-    let mut joined = Joined::new(text, before, pieces, tie);
-    joined.from = if earlier { inner } else { 0 };
-    let mut last = second;
-    loop {
-        joined.push(text, last.clone());
-        let next = between(text, last.end + 1).filter(|(other, _)| *other == tie || tie != Tie::Listed);
-        let next = next.filter(|(other, _)| tie == Tie::Listed || *other != Tie::Listed);
-        let Some(next) = next.and_then(|(_, next)| literal(text, next)) else { break };
-        if joined.is_full() || next.end > end + SOURCE {
-            joined.cut = true;
-            break;
-        }
-        last = next;
-    }
-    let behind = last.end..text.len().min(last.end + EDGE);
-    if tie == Tie::Listed && !(joins_list(&text[from..first.start], &text[behind.clone()])) {
-        return None;
-    }
-    if !joined.cut {
-        joined.push(text, behind);
-    }
-    Some(joined)
+        earlier.map_or_else(|| beside(&first), |earlier| earlier.end - earlier.len().min(EDGE)..earlier.end);
+    Some(Seam { before, begun, first, second, way: Way::Literals { listed }, tie })
+}
+
+/// What stands before a first piece.
+fn beside(first: &Range<usize>) -> Range<usize> {
+    first.start.saturating_sub(BESIDE)..first.start
+}
+
+/// The literal that is joined to another: as an item of the same list, or not as one.
+pub(super) fn next(text: &[u8], piece: &Piece, listed: bool) -> Option<Piece> {
+    let (tie, next) = between(text, piece.whole + 1)?;
+    if (tie == Tie::Listed) == listed { literal(text, next) } else { None }
+}
+
+/// What is seen behind the last literal, which ends at `end`.
+pub(super) fn behind(text: &[u8], end: usize) -> Range<usize> {
+    end..text.len().min(end + EDGE)
+}
+
+/// Whether the list that begins with `first`, and of which what was joined ends at `end`, is one whose items are joined to one
+/// text.
+pub(super) fn is_joined(text: &[u8], first: &Range<usize>, end: usize) -> bool {
+    joins_list(&text[beside(first)], &text[behind(text, end)])
 }
 
 /// The literal whose opening quotation mark is at `open`, without its marks.
-fn literal(text: &[u8], open: usize) -> Option<Range<usize>> {
+fn literal(text: &[u8], open: usize) -> Option<Piece> {
     let mark = *text.get(open)?;
     let body = &text[open + 1..text.len().min(open + 1 + PIECE)];
     let mut at = 0;
@@ -71,7 +72,10 @@ fn literal(text: &[u8], open: usize) -> Option<Range<usize>> {
         match body[at] {
             b'\\' => at += 2,
             b'\n' => return None,
-            _ => return (at > 0).then_some(open + 1..open + 1 + at),
+            _ => {
+                let range = open + 1..open + 1 + at;
+                return (at > 0).then_some(Piece { whole: range.end, range });
+            }
         }
     }
 }

@@ -4,8 +4,10 @@
 //! Where two pieces meet, and what stands on both sides could be one token, a joined text is made: what stands before the
 //! first piece, the pieces without what parts them, and what stands behind the last. It is searched for what begins in
 //! the first piece and ends behind it; what begins in a later one is found where that one is the first. So each piece is
-//! looked at once, and all of it depends on a bounded window around the place where two pieces meet.
+//! looked at once, and all of it depends on a bounded window around the place where two pieces meet. The pieces of a row are
+//! found and joined once for all of its seams (`chain`).
 
+mod chain;
 mod lines;
 mod literals;
 
@@ -13,9 +15,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr3_iter, memmem};
 
-use self::lines::lines;
-use self::literals::{literals, may_tie};
-use super::{Hit, Matcher, Surroundings};
+use self::chain::{Chains, Joined, Seam};
+use super::{Candidate, Hit, Matcher, Surroundings};
 use crate::signature::Shape;
 
 /// A credential in pieces.
@@ -68,14 +69,22 @@ impl Matcher {
         around: Surroundings<'_>,
         sink: &mut dyn FnMut(JoinedHit),
     ) {
+        let mut chains = None;
+        let mut search = |seam: &Seam| {
+            let joined: &mut Chains<'_> = chains.get_or_insert_with(|| Chains::new(text, around.path));
+            let Some(joined) = joined.join(seam, &|text| self.candidates(text)) else { return };
+            if seam.tie != Tie::Listed || literals::is_joined(text, &seam.first, joined.end()) {
+                self.search_joined(seam, &joined, around, sink);
+            }
+        };
         for at in memchr3_iter(b'"', b'\'', b'`', &text[within.clone()]).map(|at| at + within.start) {
             // Asked of every quotation mark there is: most are followed by what ties nothing.
             if at > 0
                 && in_token(text[at - 1])
-                && may_tie(text.get(at + 1).copied(), text[at])
-                && let Some(joined) = literals(text, at)
+                && literals::may_tie(text.get(at + 1).copied(), text[at])
+                && let Some(seam) = literals::seam(text, at)
             {
-                self.search_joined(&joined, around, sink);
+                search(&seam);
             }
         }
         let reach = &text[..text.len().min(within.end + 2)];
@@ -86,31 +95,36 @@ impl Matcher {
         for sign in signs {
             let places = memmem::find_iter(&reach[within.start..], sign).map(|at| at + within.start);
             for at in places.take_while(|at| *at < within.end) {
-                if let Some(joined) = lines(text, at, around.path) {
-                    self.search_joined(&joined, around, sink);
+                if let Some(seam) = lines::seam(text, at, around.path) {
+                    search(&seam);
                 }
             }
         }
     }
 
-    fn search_joined(&self, joined: &Joined, around: Surroundings<'_>, sink: &mut dyn FnMut(JoinedHit)) {
-        let text = &joined.text;
+    fn search_joined(
+        &self,
+        seam: &Seam,
+        joined: &Joined<'_>,
+        around: Surroundings<'_>,
+        sink: &mut dyn FnMut(JoinedHit),
+    ) {
+        let (text, first) = (&joined.text, &joined.first);
+        let from = if seam.begun { first.start } else { 0 };
         let mut behind = 0;
         let mut hits = Vec::new();
-        let near = text.len().min(joined.first.end + BESIDE);
-        for candidate in self.candidates(&text[..near]) {
-            behind += usize::from(candidate.at >= joined.first.end);
-            if candidate.at < joined.from || behind > BEHIND {
-                continue;
+        for candidate in joined.candidates.iter().copied() {
+            behind += usize::from(candidate.at >= first.end);
+            if candidate.at >= from && behind <= BEHIND {
+                self.verify_before(first.end, candidate, (text, around), &mut hits);
             }
-            self.verify(candidate, text, around, &mut hits);
         }
         hits.retain(|hit| {
             let rule = self.rule(hit);
             let sure = matches!(rule.shape(), Shape::Pattern(_)) && !rule.judged();
-            let crosses = joined.first.contains(&hit.secret.start) && hit.secret.end > joined.first.end;
+            let crosses = first.contains(&hit.secret.start) && hit.secret.end > first.end;
             let whole = !joined.cut || hit.secret.end < text.len();
-            crosses && whole && (sure || joined.tie != Tie::Beside)
+            crosses && whole && (sure || seam.tie != Tie::Beside)
         });
         hits.sort_by_key(|hit| (hit.rule, hit.secret.start, hit.secret.end));
         hits.dedup_by(|a, b| a.rule == b.rule && a.secret == b.secret);
@@ -119,51 +133,6 @@ impl Matcher {
             let place = joined.source(hit.secret.start)..joined.source(hit.secret.end - 1) + 1;
             sink(JoinedHit { hit: Hit { secret: place, key: None, ..hit }, secret });
         }
-    }
-}
-
-/// Pieces that were joined, with what stands beside them.
-#[derive(Debug)]
-struct Joined {
-    text: Vec<u8>,
-    /// Where each stretch of the source begins: in the joined text, and in the source.
-    stretches: Vec<(usize, usize)>,
-    /// From where on literals of rules count: those before belong to an earlier piece.
-    from: usize,
-    /// The first piece.
-    first: Range<usize>,
-    tie: Tie,
-    /// Whether there is more of it.
-    cut: bool,
-}
-
-impl Joined {
-    /// Begins with `before` and the first piece, which stands behind it.
-    fn new(source: &[u8], before: Range<usize>, first: Range<usize>, tie: Tie) -> Self {
-        let mut joined =
-            Self { text: Vec::new(), stretches: Vec::new(), from: 0, first: 0..0, tie, cut: false };
-        joined.push(source, before);
-        let start = joined.text.len();
-        joined.push(source, first);
-        joined.first = start..joined.text.len();
-        joined
-    }
-
-    fn push(&mut self, source: &[u8], range: Range<usize>) {
-        self.stretches.push((self.text.len(), range.start));
-        self.text.extend_from_slice(&source[range]);
-    }
-
-    /// Where a byte of the joined text stands in the source.
-    fn source(&self, at: usize) -> usize {
-        let stretch = self.stretches.partition_point(|(start, _)| *start <= at) - 1;
-        let (start, source) = self.stretches[stretch];
-        source + (at - start)
-    }
-
-    /// Whether so much has been joined that a token which begins in the first piece has ended, or is none.
-    fn is_full(&self) -> bool {
-        self.text.len() >= JOINED || self.stretches.len() > PIECES
     }
 }
 
@@ -195,3 +164,6 @@ fn run_before(text: &[u8]) -> usize {
 fn run_behind(text: &[u8]) -> usize {
     text.iter().take_while(|byte| in_token(**byte)).count()
 }
+
+#[cfg(test)]
+mod tests;
