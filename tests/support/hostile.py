@@ -189,6 +189,8 @@ for name, about, piece in [
     ("strings-listed", "a list of one-letter strings", b'"a", "b", '),
     ("strings-prefix", "strings that begin like tokens, added", b'"ghp_" + '),
     ("strings-token", "strings that name a token, added", b'"token=" + '),
+    ("strings-quotes", "quotation marks that each may open a string and close one", b'"+'),
+    ("strings-comments", "strings that are added over comments with quotes", b"\"a\"/*'*/+"),
     ("strings-lines", "strings that are added over lines", b'"abcd" +\n  '),
     ("braces", "braces without end", b"{"),
     ("brackets", "brackets without end", b"["),
@@ -451,6 +453,39 @@ def keywords_before_runs(size):
     """Each of them before a word of forty letters."""
     words = literals()
     return one(fill_from(lambda n: words[n % len(words)] + chosen(LETTERS, 40, n) + b" ", size))
+
+
+@kind
+def blocks(size):
+    """Blocks in blocks that a provider's word names, each with keys of all that are in it, and values a long way off."""
+    value = b"0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    return one(fill(b"flickr{key=" * 90 + value + b"\n", size))
+
+
+@kind
+def calls(size):
+    """Calls in calls of a provider's library, with arguments that are too short."""
+    value = b"0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    return one(fill(b"flickr('1','2'," * 68 + value + b"\n", size))
+
+
+@kind
+def hosts(size):
+    """A provider's host again and again in one command."""
+    value = b"0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+    return one(fill((b"://flickr.com key=a " * 15 + value + b";") * 3, size))
+
+
+@kind
+def assigned_parts(size):
+    """Passwords side by side, each with its user and host."""
+    return one(fill_from(lambda n: b"user=a%d password=%s host=h%d.b\n" % (n, chosen(LETTERS, 12, n), n), size))
+
+
+@kind
+def long_values(size):
+    """Names with long values that are nearly words."""
+    return one(fill(b"password=" + b"5_a1$e" * 10 + b"\n", size))
 
 
 @kind
