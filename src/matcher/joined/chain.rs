@@ -130,18 +130,14 @@ impl<'t> Chains<'t> {
         ];
         let length = parts.iter().map(|part| part.len()).sum::<usize>();
         let (first, cut, near) = (seam.before.len()..own, !more.is_empty(), length.min(own + BESIDE));
-        let (candidates, text) = match place {
+        let (candidates, text) = if let Some(place) = place {
             // In the row the next line stands where the text ends with a sign.
-            Some(place) => {
-                let sign = more.first().map_or(0, |cut| cut.piece.whole - cut.piece.range.end);
-                let candidates = chain.candidates(place, &first, near.min(length - sign), cut);
-                // Most seams have none, and need no text.
-                (candidates, Vec::new())
-            }
-            None => {
-                let text = parts.concat();
-                (search(&text[..near]), text)
-            }
+            let sign = more.first().map_or(0, |cut| cut.piece.whole - cut.piece.range.end);
+            // Most seams have none, and need no text.
+            (chain.candidates(place, &first, near.min(length - sign), cut), Vec::new())
+        } else {
+            let text = parts.concat();
+            (search(&text[..near]), text)
         };
         if candidates.is_empty() {
             return None;
@@ -195,14 +191,12 @@ impl Chain {
             Way::Literals { listed } => literals::next(source, last, listed),
             Way::Lines { soft } => lines::next(source, last, soft, path),
         };
-        match next {
-            Some(piece) => self.push(source, piece),
-            None => {
-                self.ended = true;
-                if matches!(way, Way::Literals { .. }) {
-                    self.text.extend_from_slice(&source[literals::behind(source, last.whole)]);
-                }
-            }
+        if let Some(piece) = next {
+            return self.push(source, piece);
+        }
+        self.ended = true;
+        if matches!(way, Way::Literals { .. }) {
+            self.text.extend_from_slice(&source[literals::behind(source, last.whole)]);
         }
     }
 

@@ -37,7 +37,7 @@ fn a_token_in_a_long_row_of_letters_is_found_once_and_where_it_stands() {
     for (tie, start) in [("+", "\""), (" . ", "\""), ("\\\n", "")] {
         let in_row = |text: &str| {
             if start.is_empty() {
-                text.chars().map(|c| format!("{c}\\\n")).collect()
+                text.chars().flat_map(|letter| [letter, '\\', '\n']).collect()
             } else {
                 row(text, tie) + tie
             }
@@ -97,7 +97,7 @@ proptest! {
         let mut text = String::new();
         for (number, (part, times)) in parts.iter().enumerate() {
             if number == token_at {
-                text += &format!("\"{}\"+'{}'", &token[..cut], &token[cut..]);
+                text.push_str(&["\"", &token[..cut], "\"+'", &token[cut..], "'"].concat());
             }
             // Few things in a row make many pieces, and many of them one.
             text.push_str(&PARTS[*part].repeat(if part % 3 == 0 { *times } else { 1 }));
