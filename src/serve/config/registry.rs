@@ -83,7 +83,9 @@ fn is_host(text: &str) -> bool {
 
 /// Why no repository of the registry `name` is as `glob` says, if none can be.
 fn is_glob(name: &str, glob: &str) -> Result<(), String> {
-    if let Some(path) = glob.strip_prefix(&format!("{name}/")) {
+    // A host of one word may be the first word of a path too.
+    let is_host = name.contains(['.', ':']);
+    if let Some(path) = glob.strip_prefix(&format!("{name}/")).filter(|_| is_host) {
         return Err(format!("`{glob}` is compared with what stands behind the host: write `{path}`"));
     }
     // What `*` and `?` stand for matters to no rule of paths as long as it is a letter.

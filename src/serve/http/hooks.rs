@@ -101,18 +101,14 @@ async fn taken(
         wait(StatusCode::TOO_MANY_REQUESTS, "more is delivered than this hook may take", time)
     })?;
     let reading = understood(service, (kind, hook), &headers, &body)?;
-    drop(room);
     service.metrics.add(Counter::Deliveries, 1);
     let (images, refused) = images(service, hook, &reading);
-    let told = images.len();
+    let answer = reading.answer;
+    // What was read is given back before the database is waited for.
+    drop((body, reading.pushes, room));
     let queued = keep(service, &images).await?;
-    service.metrics.add(Counter::Queued, queued as u64);
-    service.metrics.add(Counter::Known, (told - queued) as u64);
-    if queued > 0 {
-        service.ring();
-    }
-    let own = json!({"queued": queued, "known": told - queued, "refused": refused});
-    Ok(reply(StatusCode::OK, &reading.answer.unwrap_or(own)))
+    let own = json!({"queued": queued, "known": images.len() - queued, "refused": refused});
+    Ok(reply(StatusCode::OK, &answer.unwrap_or(own)))
 }
 
 /// Says so to who did not prove itself, and counts it.
@@ -171,8 +167,14 @@ fn understood(
 async fn keep(service: &Arc<Service>, images: &[Reference]) -> Result<usize, Response> {
     let mut queued = 0;
     for piece in images.chunks(PIECE) {
-        let piece = piece.to_vec();
-        queued += ask_first(service, move |service| want(service, &piece)).await?;
+        let (told, piece) = (piece.len(), piece.to_vec());
+        let new = ask_first(service, move |service| want(service, &piece)).await?;
+        service.metrics.add(Counter::Queued, new as u64);
+        service.metrics.add(Counter::Known, (told - new) as u64);
+        if new > 0 {
+            service.ring();
+        }
+        queued += new;
     }
     Ok(queued)
 }

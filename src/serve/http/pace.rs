@@ -18,18 +18,25 @@ pub(super) struct Paced<S> {
     backlog: Arc<Backlog>,
 }
 
-/// Since when a stream has not taken all that there is for it, and the bytes that it took since.
+/// Since when a stream has not taken all that there is for it, and the bytes that it took since. What was taken counts for the time in
+/// which it was: who was fast enough for as long as it may be slow begins anew.
 #[derive(Debug, Default)]
 pub(super) struct Backlog(Mutex<Option<(Instant, u64)>>);
 
 impl Backlog {
     /// Whether the reader is slower than it may be.
     pub(super) fn is_too_slow(&self, now: Instant) -> bool {
-        let backlog = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        backlog.is_some_and(|(since, taken)| {
-            let time = now.saturating_duration_since(since);
-            time >= SLOWEST.0 && taken < SLOWEST.1.saturating_mul(time.as_secs())
-        })
+        let mut backlog = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((since, taken)) = *backlog else { return false };
+        let time = now.saturating_duration_since(since);
+        if time < SLOWEST.0 {
+            return false;
+        }
+        let slow = taken < SLOWEST.1.saturating_mul(time.as_secs());
+        if !slow {
+            *backlog = Some((now, 0));
+        }
+        slow
     }
 
     /// Notes what became of an attempt to write.
@@ -121,9 +128,10 @@ mod tests {
         backlog.wrote(&Poll::Ready(Ok(1_400)));
         backlog.wrote(&Poll::Pending);
         assert!(backlog.is_too_slow(after(20)), "a drop is not enough");
-        backlog.wrote(&Poll::Ready(Ok(1 << 20)));
+        backlog.wrote(&Poll::Ready(Ok(100 << 20)));
         assert!(!backlog.is_too_slow(after(20)));
-        assert!(backlog.is_too_slow(after(100)), "and what was taken once is not enough for ever");
+        assert!(!backlog.is_too_slow(after(30)));
+        assert!(backlog.is_too_slow(after(36)), "however much was taken before");
         backlog.flushed();
         assert!(!backlog.is_too_slow(after(1_000)));
     }

@@ -78,7 +78,8 @@ impl HttpBody for Sending {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let next = self.rest.len().min(PIECE);
-        let piece = self.rest.split_to(next);
+        // A piece of its own: as a part of the whole it would keep all of that, with the room given back.
+        let piece = Bytes::copy_from_slice(&self.rest.split_to(next));
         Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(piece))))
     }
 

@@ -6,7 +6,7 @@ use super::Store;
 use super::audit::{Change, record};
 use super::engine::{Row, Session, StoreError, Value, like, list, values};
 use super::members::{self, Belongings, IN, PlatformRow, WHOLE};
-use super::occurrences::{deleted, lead, settle_at};
+use super::occurrences::{self, deleted, lead, settle_at};
 use super::queue::{Job, Kind, Lost, New, WorkerId, finish, push, push_image};
 use crate::source::registry::Reference;
 
@@ -376,7 +376,10 @@ pub(super) fn forget(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
     deleted(session, *id)?;
     let tags = "DELETE FROM tags WHERE registry = $1 AND repository = $2 AND digest = $3";
     session.execute(tags, values![registry, repository, digest])?;
+    let failed = "DELETE FROM jobs WHERE name = 'image ' || $1 || '/' || $2 || '@' || $3 AND state = 'dead'";
+    session.execute(failed, values![registry, repository, digest])?;
     let members = members::digests(session, *id)?;
     session.execute("DELETE FROM images WHERE id = $1", values![*id])?;
-    members::restate(session, image, &members)
+    members::restate(session, image, &members)?;
+    occurrences::part(session, image, &members)
 }

@@ -118,6 +118,17 @@ pub(super) fn index_of(
     Ok(row.map(|row| (row.int(0), row.text(1))))
 }
 
+/// The newest scanned image that one of that digest belongs to and that could not be wholly looked at: its number.
+pub(super) fn unsure_index_of(
+    session: &mut dyn Session,
+    image: &ImageKey,
+) -> Result<Option<i64>, StoreError> {
+    let ImageKey { registry, repository, digest, .. } = image;
+    let index = "SELECT i.id FROM members m JOIN images i ON i.id = m.image
+        WHERE m.registry = $1 AND m.repository = $2 AND m.digest = $3 AND i.gaps > 0 ORDER BY i.id DESC LIMIT 1";
+    Ok(session.first(index, values![registry, repository, digest])?.map(|row| row.int(0)))
+}
+
 /// What belongs to each of the images with these numbers, and to which each belongs.
 pub(super) fn of(session: &mut dyn Session, ids: &Value) -> Result<BTreeMap<i64, Belongings>, StoreError> {
     let platforms = "SELECT m.image, m.platform, m.digest, i.id FROM members m

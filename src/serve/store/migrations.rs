@@ -175,7 +175,8 @@ const FOURTH: &[&str] = &[
     // Whether there is no report because it was too large.
     "ALTER TABLE images ADD COLUMN too_large BIGINT NOT NULL DEFAULT 0",
     // Images that can be judged, which are those with a report, by what that was done.
-    "UPDATE images SET judged = '' WHERE judged IS NULL AND EXISTS (SELECT 1 FROM reports WHERE image = images.id)",
+    // Each is judged anew once: what a list ignores was no finding before.
+    "UPDATE images SET judged = '' WHERE EXISTS (SELECT 1 FROM reports WHERE image = images.id)",
     "UPDATE images SET judged = NULL WHERE judged IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM reports WHERE image = images.id)",
     "CREATE INDEX images_by_judged ON images (judged, id) WHERE judged IS NOT NULL",
@@ -194,13 +195,14 @@ const FOURTH: &[&str] = &[
     "INSERT INTO secrets (fingerprint, rule, name, severity, worst, redacted, first_seen, last_seen, closed_until)
         SELECT f.fingerprint, f.rule, f.name, f.severity,
             CASE f.severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 WHEN 'low' THEN 1 ELSE 0 END,
-            f.redacted, (SELECT min(g.first_seen) FROM findings g WHERE g.fingerprint = f.fingerprint), f.last_seen,
+            f.redacted, f.earliest, f.last_seen,
             CASE WHEN EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint = f.fingerprint AND o.fixed IS NULL)
                 THEN 0 END
-        FROM findings f
-        WHERE NOT EXISTS (SELECT 1 FROM findings g WHERE g.fingerprint = f.fingerprint
-            AND (g.last_seen > f.last_seen OR (g.last_seen = f.last_seen AND g.image > f.image)))
-        ON CONFLICT DO NOTHING",
+        FROM (SELECT fingerprint, rule, name, severity, redacted, last_seen,
+                min(first_seen) OVER (PARTITION BY fingerprint) AS earliest,
+                row_number() OVER (PARTITION BY fingerprint ORDER BY last_seen DESC, image DESC) AS place
+            FROM findings g WHERE NOT EXISTS (SELECT 1 FROM secrets s WHERE s.fingerprint = g.fingerprint)) f
+        WHERE f.place = 1 ON CONFLICT DO NOTHING",
     // What can be done, by whom: nobody walks through the jobs of others.
     "DROP INDEX jobs_ready",
     "CREATE INDEX jobs_ready ON jobs (host, (kind || ' ' || coalesce(settings, '')), priority DESC, due, id)

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use super::Store;
 use super::engine::{Row, Session, StoreError, Value, list, values};
-use super::images::ImageKey;
+use super::images::{ImageKey, key};
 use super::members::{self, Member};
 use super::standing::{There, restate};
 
@@ -63,11 +63,43 @@ pub(super) fn settle(session: &mut dyn Session, image: &ImageKey) -> Result<(), 
 }
 
 /// Brings an image up to date that no tag names. What a tag had of it that names something else by now was fixed there, and is not
-/// open again by itself.
+/// open again by itself. What an index has is known by the index, but for what that could not be searched for.
 fn settle_alone(session: &mut dyn Session, image: &ImageKey, since: Since) -> Result<(), StoreError> {
     let named = session.first("SELECT named FROM images WHERE id = $1", values![image.id])?;
     let alone = named.is_none_or(|row| row.int(0) == 0);
-    if alone { settle_one(session, image, (&image.digest, since)) } else { Ok(()) }
+    if alone {
+        return settle_one(session, image, (&image.digest, since));
+    }
+    let Some(index) = members::unsure_index_of(session, image)? else { return Ok(()) };
+    settle_one(session, image, (&image.digest, since))?;
+    let ImageKey { registry, repository, digest, .. } = image;
+    let known = "DELETE FROM occurrences WHERE registry = $1 AND repository = $2 AND reference = $3
+            AND fingerprint IN (SELECT fingerprint FROM findings WHERE image = $4)
+        RETURNING fingerprint";
+    let gone = session.query(known, values![registry, repository, digest, index])?;
+    restate(session, There::Each(&list(&gone.iter().map(|row| row.text(0)).collect::<Vec<_>>())))
+}
+
+/// Brings images up to date that belonged to an index that is forgotten: those that no other one and no tag names are known by
+/// themselves again.
+pub(super) fn part(
+    session: &mut dyn Session,
+    index: &ImageKey,
+    digests: &BTreeSet<String>,
+) -> Result<(), StoreError> {
+    let digests = list(&digests.iter().collect::<Vec<_>>());
+    let alone = "UPDATE images SET named = 0
+        WHERE registry = $1 AND repository = $2 AND digest IN {texts($3)} AND part = 0
+            AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.registry = images.registry
+                AND t.repository = images.repository AND t.digest = images.digest)
+        RETURNING id";
+    let alone = session.query(alone, &[(&index.registry).into(), (&index.repository).into(), digests])?;
+    for row in alone {
+        if let Some(image) = key(session, row.int(0))? {
+            settle_one(session, &image, (&image.digest, Since::Led))?;
+        }
+    }
+    Ok(())
 }
 
 fn settle_one(

@@ -43,11 +43,12 @@ const EVERY: i64 = 24 * 60 * 60 * 1_000;
 const FIRST: i64 = 10 * 60 * 1_000;
 
 /// That no tag names an image, that no index has it, that it was last told of so long ago, and that there is no job for it: who does that, perhaps
-/// because somebody has it tried again, has to find the image.
+/// because somebody has it tried again, has to find the image. A job that failed for good counts as long as nothing of it was seen.
 const UNTAGGED: &str = "part = 0 AND last_seen < (SELECT {now}) - $2 AND NOT EXISTS (SELECT 1 FROM tags t
     WHERE t.registry = images.registry AND t.repository = images.repository AND t.digest = images.digest)
     AND NOT EXISTS (SELECT 1 FROM jobs
-        WHERE name = 'image ' || images.registry || '/' || images.repository || '@' || images.digest)";
+        WHERE name = 'image ' || images.registry || '/' || images.repository || '@' || images.digest
+            AND (state <> 'dead' OR images.scanned IS NULL))";
 
 /// That nothing in an image is to be dealt with.
 const CLOSED: &str = "NOT EXISTS (SELECT 1 FROM occurrences o
@@ -61,8 +62,9 @@ const LOST: &str = "NOT EXISTS (SELECT 1 FROM occurrences o WHERE o.fingerprint 
 /// Credentials that are looked at in one go for that.
 const WALK: usize = 5_000;
 
-/// That its report is kept.
-const REPORTED: &str = "EXISTS (SELECT 1 FROM reports WHERE image = images.id)";
+/// That its report is kept, or what a later scan may have missed.
+const REPORTED: &str = "(EXISTS (SELECT 1 FROM reports WHERE image = images.id)
+    OR EXISTS (SELECT 1 FROM unseen WHERE image = images.id))";
 
 impl Forgotten {
     /// All of it together.
@@ -114,6 +116,7 @@ impl Store {
             let (keys, last) = outdated(session, &which, age, after)?;
             let ids = [list(&keys.iter().map(|key| key.id).collect::<Vec<_>>())];
             session.execute("DELETE FROM reports WHERE image IN {ids($1)}", &ids)?;
+            session.execute("DELETE FROM unseen WHERE image IN {ids($1)}", &ids)?;
             let unjudged = "UPDATE images SET settings = NULL, judged = NULL WHERE id IN {ids($1)}";
             session.execute(unjudged, &ids)?;
             Ok((count(&keys), last))

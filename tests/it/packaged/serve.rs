@@ -134,12 +134,17 @@ impl Stack {
         over_tls(&self.address, &authority, ["-verify_hostname", "localhost"], &head)
     }
 
-    /// Tags of images that were scanned whole and in which something critical was found.
-    fn found(&self) -> Vec<String> {
+    /// What is told of images; nothing if nobody answers.
+    fn images(&self) -> Vec<Value> {
         let answer = self.ask("/api/v1/images");
         let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         let body: Value = serde_json::from_str(body).unwrap_or_default();
-        let images = body["items"].as_array().cloned().unwrap_or_default();
+        body["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Tags of images that were scanned whole and in which something critical was found.
+    fn found(&self) -> Vec<String> {
+        let images = self.images();
         let found = images.iter().filter(|image| image["totals"]["critical"] == 1 && image["gaps"] == 0);
         found
             .flat_map(|image| image["tags"].as_array().unwrap())
@@ -192,7 +197,12 @@ fn one_command_starts_the_service() {
     let ignored = "[[ignore]]\nrule = \"github-pat\"\nreason = \"of a test\"\n";
     fs::write(stack.folder.path().join("config/.layersiftignore"), ignored).unwrap();
     stack.compose(&["restart"]);
-    stack.wait_for("all of it to be ignored", || stack.found().is_empty());
+    stack.wait_for("an answer", || stack.ask("/readyz").starts_with("HTTP/1.1 200"));
+    stack.wait_for("all of it to be ignored", || {
+        let images = stack.images();
+        let ignored = |image: &Value| (image["totals"]["critical"] == 0) && image["totals"]["closed"] == 1;
+        images.len() == 3 && images.iter().all(ignored)
+    });
     assert!(stack.compose(&["logs"]).contains("/etc/layersift/.layersiftignore"));
 }
 

@@ -18,7 +18,7 @@ pub struct Waiting {
     pub name: String,
     /// What that is about, for people: an image, a repository, a registry.
     pub about: String,
-    /// Of a layer: some of the images that wait for it, or that are shown without it.
+    /// Of the first 50 layers of a list: some of the images that wait for it, or that are shown without it.
     pub images: Vec<Affected>,
     /// `ready`, `running`, `waiting` for others, `later` to be tried again, or `dead`.
     pub state: String,
@@ -43,6 +43,8 @@ pub struct Affected {
 
 /// Images that are told of a layer.
 const AFFECTED: usize = 5;
+/// Layers of which they are told at once: each is asked for.
+const NAMED_LAYERS: usize = 50;
 
 /// How much there is to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Store {
         self.reading(|session| {
             let rows = session.query(&query, values![after, most])?;
             let mut jobs: Vec<Waiting> = rows.iter().map(waiting).collect();
-            for job in jobs.iter_mut().filter(|job| job.kind == Kind::Layer.as_str()) {
+            for job in jobs.iter_mut().filter(|job| job.kind == Kind::Layer.as_str()).take(NAMED_LAYERS) {
                 job.images = affected(session, &job.name)?;
             }
             Ok(jobs)
@@ -124,7 +126,7 @@ fn affected(session: &mut dyn Session, layer: &str) -> Result<Vec<Affected>, Sto
     const NAMED: &str = "i.id, i.registry || '/' || i.repository, i.digest, (SELECT tag FROM tags t WHERE t.registry = i.registry
         AND t.repository = i.repository AND t.digest = i.digest ORDER BY t.seen DESC, tag LIMIT 1)";
     let lacking = format!(
-        "SELECT {NAMED} FROM lacks JOIN images i ON i.id = lacks.image WHERE lacks.name = $1 ORDER BY i.id LIMIT $2"
+        "SELECT {NAMED} FROM images i WHERE i.id IN (SELECT image FROM lacks WHERE name = $1 LIMIT $2) ORDER BY i.id"
     );
     let subjects =
         "SELECT subject FROM jobs WHERE id IN (SELECT job FROM needs WHERE name = $1) ORDER BY id LIMIT $2";

@@ -178,11 +178,15 @@ pub(super) fn push(session: &mut dyn Session, new: New<'_>) -> Result<(), StoreE
     session.execute(&insert, values![kind.as_str(), name, subject, settings, priority, host]).map(drop)
 }
 
-/// Adds a job whose time comes in so many milliseconds, unless there is one of that name.
+/// Adds a job whose time comes in so many milliseconds. If there is one of that name, it is about this subject now, and is tried again
+/// if it had failed for good.
 pub(super) fn push_later(session: &mut dyn Session, new: New<'_>, wait: i64) -> Result<(), StoreError> {
     let insert = "INSERT INTO jobs
             (kind, name, subject, settings, priority, host, state, again, attempts, due, lease, created)
-        VALUES ($1, $2, $3, $4, $5, $6, 'later', 0, 0, {now} + $7, 0, {now}) ON CONFLICT DO NOTHING";
+        VALUES ($1, $2, $3, $4, $5, $6, 'later', 0, 0, {now} + $7, 0, {now})
+        ON CONFLICT (name) DO UPDATE SET subject = excluded.subject,
+            due = CASE WHEN jobs.state = 'dead' THEN excluded.due ELSE jobs.due END,
+            state = CASE WHEN jobs.state = 'dead' THEN 'later' ELSE jobs.state END";
     let New { kind, name, subject, settings, priority, host } = new;
     session.execute(insert, values![kind.as_str(), name, subject, settings, priority, host, wait]).map(drop)
 }

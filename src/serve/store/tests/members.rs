@@ -112,6 +112,10 @@ fn an_index_is_one_image_with_its_platforms() {
         // Without the index they are what there is.
         store.delete_image("me", row.id).unwrap();
         assert_eq!(listed(store, &ImageFilter::default()), "abca");
+        let places = store.occurrences("f", ("", ""), 9).unwrap();
+        let open = places.iter().filter(|place| place.fixed.is_none());
+        let open: Vec<_> = open.map(|place| place.reference.clone()).collect();
+        assert_eq!(open, ["amd".to_owned(), arm.digest().unwrap().to_owned()], "each where it is");
     });
 }
 
@@ -128,6 +132,32 @@ fn what_is_told_of_after_its_index_belongs_to_it() {
         assert_eq!(places.iter().map(|place| place.reference.as_str()).collect::<Vec<_>>(), ["1"]);
         wait(store);
         assert_eq!(messages(store), []);
+    });
+}
+
+#[test]
+fn what_an_index_could_not_be_searched_for_is_known_by_its_image() {
+    on_both(|store| {
+        let (amd, index) = (image("app", None, Some("a")), image("app", Some("1"), Some("d")));
+        let members = vec![member(&amd, Some("linux/amd64"))];
+        store.want(&[Wanted { image: &index, settings: "s", priority: 99 }]).unwrap();
+        let one = crew("s");
+        let job = store.claim(&one, &Avoid::default()).unwrap().unwrap();
+        let scanned = Scanned { findings: vec![found("f")], members, gaps: 1, ..Scanned::default() };
+        store.scanned((&job, &one.worker), &index, "s", &scanned).unwrap().unwrap();
+        let open = |fingerprint: &str| -> Vec<String> {
+            let places = store.occurrences(fingerprint, ("", ""), 9).unwrap();
+            let open = places.into_iter().filter(|place| place.fixed.is_none());
+            open.map(|place| place.reference).collect()
+        };
+        let state = |fingerprint: &str| store.secret(fingerprint).unwrap().unwrap().state;
+        // Found later, in the image of which the index had not all.
+        scan(store, &amd, "s", &["f", "g"], 0);
+        assert_eq!((open("f"), open("g")), (vec!["1".into()], vec![amd.digest().unwrap().to_owned()]));
+        assert_eq!(state("g"), "open");
+        // And gone there.
+        scan(store, &amd, "t", &["f"], 0);
+        assert_eq!((open("f"), open("g"), state("g")), (vec!["1".into()], vec![], "fixed".into()));
     });
 }
 
@@ -166,6 +196,18 @@ fn what_nothing_names_is_told_of_some_minutes_later() {
         assert_eq!(messages(store), []);
         wait(store);
         assert_eq!(messages(store), [(None, 1), (Some("2".into()), 1)]);
+        // One that is forgotten and comes again meanwhile is told of too.
+        let again = image("again", None, Some("e"));
+        scan(store, &again, "s", &["f"], 0);
+        let id = store.images(
+            &ImageFilter { digest: again.digest().map(str::to_owned), ..ImageFilter::default() },
+            0,
+            9,
+        );
+        store.delete_image("me", id.unwrap()[0].id).unwrap();
+        scan(store, &again, "s", &["f"], 0);
+        wait(store);
+        assert_eq!(messages(store), [(None, 1)]);
         // A job that is dead is waited for by nobody.
         scan(store, &image("third", None, Some("c")), "s", &["f"], 0);
         let broken = image("third", Some("3"), Some("d"));

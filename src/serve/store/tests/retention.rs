@@ -294,7 +294,13 @@ fn an_image_that_is_still_to_be_scanned_is_not_forgotten() {
         let scanned = Scanned { findings: vec![found("f")], judged: "j".into(), ..Scanned::default() };
         store.scanned((&job, &one.worker), &late, "s", &scanned).unwrap().unwrap();
         assert_eq!(store.secret("f").unwrap().unwrap().state, "open");
+        // What was seen once is not kept by a job that failed since.
+        store.want(&[Wanted { image: &late, settings: "t", priority: 0 }]).unwrap();
+        let two = crew("t");
+        let job = store.claim(&two, &Avoid::default()).unwrap().unwrap();
+        store.failed(&job, &two.worker, &failed).unwrap().unwrap();
         pass(store, 31);
         assert_eq!(store.forget_images((30 * DAY, true), 0).unwrap(), (1, None));
+        assert_eq!(store.jobs(None, 0, 9).unwrap(), [], "nor is that job");
     });
 }
